@@ -1,0 +1,39 @@
+"""Cross-modal retrieval with scikit-learn estimators.
+
+Query images with text and text with images, also for classes that training
+never saw. Importing the package imports neither torch nor matplotlib: the
+names below are loaded when they are first used.
+"""
+
+from importlib import import_module
+
+from sklearn_xmodal._version import __version__
+
+_HOMES = {
+    "BaseRetriever": "sklearn_xmodal.base",
+    "CCARetriever": "sklearn_xmodal.cross_decomposition",
+    "ImageTextPairs": "sklearn_xmodal.pairs",
+    "KCCARetriever": "sklearn_xmodal.cross_decomposition",
+    "MSLNRetriever": "sklearn_xmodal.deep",
+    "ModalityTransformer": "sklearn_xmodal.pairs",
+}
+
+__all__ = [
+    "BaseRetriever",
+    "CCARetriever",
+    "ImageTextPairs",
+    "KCCARetriever",
+    "MSLNRetriever",
+    "ModalityTransformer",
+    "__version__",
+]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__():
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,299 @@
+"""The contract of every retriever, written once."""
+
+from abc import ABCMeta, abstractmethod
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.pairs import (
+    DATA_ARGUMENTS,
+    MODALITIES,
+    ImageTextPairs,
+    resolve_input,
+)
+from sklearn_xmodal.utils._sklearn_compat import (
+    get_feature_names,
+    in_output_container,
+    validate_on_fit,
+)
+from sklearn_xmodal.utils._validation import check_modality, check_width
+
+
+class BaseRetriever(
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None, metaclass=ABCMeta
+):
+    """Base of the estimators that put images and texts into one space.
+
+    A subclass stores its parameters, `n_image_features` among them, and
+    writes three things: ``_fit(X_img, X_txt, y)``, which learns;
+    ``_encode(X, modality)``, which returns codes of shape
+    (n_samples, n_components_); and the attribute `n_components_`. Input
+    forms, validation, scoring and output containers are here.
+
+    See Also
+    --------
+    sklearn_xmodal.ImageTextPairs : The container form of the input.
+    """
+
+    __metadata_request__fit = DATA_ARGUMENTS
+    __metadata_request__transform = DATA_ARGUMENTS
+    __metadata_request__score = DATA_ARGUMENTS
+
+    # First one: what other types are converted to. The others are kept.
+    _dtypes: tuple = (np.float64, np.float32)
+
+    @abstractmethod
+    def _fit(self, X_img, X_txt, y):
+        """Learn from validated pairs."""
+
+    @abstractmethod
+    def _encode(self, X, modality):
+        """Return the codes of validated features of one modality."""
+
+    @validate_on_fit
+    def fit(self, X_img, X_txt=None, y=None):
+        """Learn the common space from pairs.
+
+        There are three forms: ``fit(X_img, X_txt, y)`` with two matrices;
+        ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
+        with one matrix, image columns first, where `n_image_features` is set.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            Image features, pairs, or a stacked matrix.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            Text features in the two-array form; in the other two forms the
+            second argument is `y`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Class labels, or a binary indicator matrix for several labels per
+            pair. Ignored by the methods that learn from the pairs alone.
+
+        Returns
+        -------
+        self : BaseRetriever
+            The fitted retriever.
+
+        Raises
+        ------
+        ValueError
+            If a side is missing, the rows do not pair up, or a value is NaN
+            or infinite.
+        """
+        data = resolve_input(self, "fit", X_img, X_txt, y, reset=True)
+        sides = {}
+        for modality in MODALITIES:
+            side = getattr(data, modality)
+            if side is None:
+                raise ValueError(
+                    f"fit needs both modalities. Got pairs with {modality}=None."
+                )
+            sides[modality] = self._check_side(side, modality, ensure_min_samples=2)
+            names = None if data.form == "stacked" else get_feature_names(side)
+            setattr(self, f"_{modality}_feature_names", names)
+        self.n_image_features_ = sides["image"].shape[1]
+        self.n_text_features_ = sides["text"].shape[1]
+        self.n_features_in_ = self.n_image_features_ + self.n_text_features_
+        check_consistent_length(sides["image"], data.y)
+        self._fit(sides["image"], sides["text"], data.y)
+        return self
+
+    def transform(self, X_img, X_txt=None):
+        """Encode both modalities, in the form of the input.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            Image features, pairs (a missing side stays missing), or a stacked
+            matrix.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            Text features in the two-array form.
+
+        Returns
+        -------
+        Z : tuple of two matrices, ImageTextPairs, or one matrix
+            Codes of shape (n_samples, n_components_) per modality; side by
+            side in one matrix for a stacked input.
+        """
+        check_is_fitted(self)
+        form, image, text, _ = resolve_input(self, "transform", X_img, X_txt)
+        if form == "stacked":
+            Z = np.hstack([self._codes(image, "image"), self._codes(text, "text")])
+            return in_output_container(Z, X_img, self.get_feature_names_out, self)
+        Z_img = None if image is None else self.transform_image(image)
+        Z_txt = None if text is None else self.transform_text(text)
+        return ImageTextPairs(Z_img, Z_txt) if form == "pairs" else (Z_img, Z_txt)
+
+    def transform_image(self, X):
+        """Encode images.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_image_features)
+            Image features, any number of rows; no text is needed.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components_)
+            Codes; their cosine with text codes is the similarity.
+        """
+        return self._transform_modality(X, "image")
+
+    def transform_text(self, X):
+        """Encode texts.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_text_features)
+            Text features, any number of rows; no image is needed.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components_)
+            Codes; their cosine with image codes is the similarity.
+        """
+        return self._transform_modality(X, "text")
+
+    def fit_transform(self, X_img, X_txt=None, y=None):
+        """Fit, then encode the same pairs.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            As in `fit`.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            As in `fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        Z : tuple of two matrices, ImageTextPairs, or one matrix
+            As in `transform`.
+        """
+        self.fit(X_img, X_txt, y)
+        if isinstance(X_img, ImageTextPairs) or self.n_image_features is not None:
+            return self.transform(X_img)
+        return self.transform(X_img, X_txt)
+
+    def score(self, X_img, X_txt=None, y=None):
+        """Mean average precision over both directions of retrieval.
+
+        Every image is a query against all given texts and every text against
+        all given images, ranked by cosine; the whole ranking counts.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            As in `fit`.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            As in `fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Labels: an item is relevant if it shares a class with the query.
+            Without labels only the other half of the pair is.
+
+        Returns
+        -------
+        score : float
+            Between 0 and 1, best is 1.
+        """
+        check_is_fitted(self)
+        _, image, text, y = resolve_input(self, "score", X_img, X_txt, y)
+        for modality, side in zip(MODALITIES, (image, text), strict=True):
+            if side is None:
+                raise ValueError(
+                    f"score needs both modalities. Got pairs with {modality}=None."
+                )
+        check_consistent_length(image, y)
+        Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
+        return cross_modal_score(Z_img, Z_txt, y)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns of the codes of a stacked input.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Ignored, every code depends on every input column.
+
+        Returns
+        -------
+        names : ndarray of str
+            ``image_<class>0``, ... and then ``text_<class>0``, ...
+        """
+        check_is_fitted(self)
+        names = [self._code_names(modality) for modality in MODALITIES]
+        return np.concatenate(names)
+
+    def set_output(self, *, transform=None):
+        """Choose the container of the codes.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            `None` leaves the setting as it is.
+
+        Returns
+        -------
+        self : BaseRetriever
+            This retriever.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _check_side(self, X, modality, ensure_min_samples=1):
+        return check_modality(
+            X,
+            modality,
+            dtype=list(self._dtypes),
+            estimator=self,
+            ensure_min_samples=ensure_min_samples,
+        )
+
+    def _codes(self, X, modality):
+        """Validate and encode one modality."""
+        fitted = getattr(self, f"_{modality}_feature_names")
+        names = None if fitted is None else get_feature_names(X)
+        if names is not None and not np.array_equal(fitted, names):
+            raise ValueError(
+                f"The columns of the {modality} features must be those seen in fit, in "
+                f"the same order. Got {list(names[:5])}, expected {list(fitted[:5])} "
+                "(first five shown)."
+            )
+        X = self._check_side(X, modality)
+        widths = {"image": self.n_image_features_, "text": self.n_text_features_}
+        width = widths.pop(modality)
+        check_width(X, modality, width, *widths.values(), estimator=self)
+        return self._encode(X, modality)
+
+    def _transform_modality(self, X, modality):
+        check_is_fitted(self)
+        Z = self._codes(X, modality)
+        return in_output_container(Z, X, lambda: self._code_names(modality), self)
+
+    def _code_names(self, modality):
+        stem = f"{modality}_{type(self).__name__.lower()}"
+        return np.asarray(
+            [f"{stem}{i}" for i in range(self.n_components_)], dtype=object
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = [np.dtype(d).name for d in self._dtypes]
+        return tags

@@ -1,0 +1,241 @@
+"""Split, tune inside the training part, score once on the test part."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    StratifiedKFold,
+    train_test_split,
+)
+from tqdm import tqdm
+
+from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._methods import METHODS, tuned_pipeline
+from sklearn_xmodal.metrics import (
+    chance_level,
+    retrieval_precision_recall_curve,
+    retrieval_score,
+)
+from sklearn_xmodal.model_selection import (
+    ClassDisjointKFold,
+    ClassDisjointShuffleSplit,
+)
+
+PROTOCOLS = ("standard", "extendable")
+_TEST_SIZE = {"standard": 0.3, "extendable": 0.5}
+_MIN_CLASSES = 4
+
+
+@dataclass
+class Run:
+    """One method on one split."""
+
+    protocol: str
+    split: int
+    method: str
+    image_to_text: float
+    text_to_image: float
+    chance: float
+    seconds: float
+    n_train: int
+    n_test: int
+    n_test_classes: int | None
+    validation_score: float
+    parameters: dict
+    test_rows: np.ndarray = field(repr=False)
+    codes: tuple = field(repr=False)  # image (n_test, d), text (n_test, d)
+    curves: dict = field(repr=False)  # direction -> (precision, recall)
+
+    @property
+    def mean(self):
+        """Mean over both directions."""
+        return (self.image_to_text + self.text_to_image) / 2
+
+
+def plan(data, methods, protocols):
+    """Return methods and protocols that the data allow.
+
+    Parameters
+    ----------
+    data : RetrievalData
+        The data.
+
+    methods, protocols : list of str or None
+        As asked for; `None` is everything possible.
+
+    Returns
+    -------
+    methods, protocols : list of str
+        What will be run.
+
+    Raises
+    ------
+    CommandError
+        If something was asked for that cannot be run.
+    """
+    if data.y is None:
+        wanted = methods or [m for m in METHODS if not METHODS[m].needs_labels]
+        for name in wanted:
+            if METHODS[name].needs_labels:
+                raise CommandError(f"--methods {name} needs class labels (--labels)")
+        if "extendable" in (protocols or []):
+            raise CommandError(
+                "--protocol extendable needs class labels (--labels): it keeps "
+                "classes apart"
+            )
+        return wanted, ["standard"]
+    _, sizes = np.unique(data.y, return_counts=True)
+    protocols = protocols or list(PROTOCOLS)
+    if len(sizes) < 2:
+        raise CommandError(f"the labels must hold at least 2 classes: got {len(sizes)}")
+    if "extendable" in protocols and len(sizes) < _MIN_CLASSES:
+        raise CommandError(
+            f"--protocol extendable needs at least {_MIN_CLASSES} classes: got "
+            f"{len(sizes)}. Use --protocol standard"
+        )
+    if "standard" in protocols and data.test_rows is None and sizes.min() < 5:
+        raise CommandError(
+            "--protocol standard needs at least 5 pairs of every class: the smallest "
+            f"has {sizes.min()}. Leave such classes out with --min-class-size 5"
+        )
+    return list(dict.fromkeys(methods or METHODS)), list(dict.fromkeys(protocols))
+
+
+def compare(data, methods, protocols, *, n_splits, seed, n_jobs, quick):
+    """Tune and score every method on every split.
+
+    Parameters
+    ----------
+    data : RetrievalData
+        The data.
+
+    methods, protocols : list of str
+        What to run.
+
+    n_splits : int
+        Splits per protocol.
+
+    seed : int
+        Split i uses seed + i.
+
+    n_jobs : int
+        Processes of the searches.
+
+    quick : bool
+        Smaller grids and two folds.
+
+    Returns
+    -------
+    runs : list of Run
+        In the order of the work.
+    """
+    steps = [
+        (protocol, split, method)
+        for protocol in protocols
+        for split in range(_count_splits(data, protocol, n_splits))
+        for method in methods
+    ]
+    on_terminal = sys.stderr.isatty()
+    bar = tqdm(steps, unit="search", disable=not on_terminal, leave=False)
+    runs = []
+    for protocol, split, name in bar:
+        bar.set_description(f"{METHODS[name].title}, {protocol}")
+        train, test = _split_rows(data, protocol, seed + split)
+        run = _run(data, protocol, split, name, train, test, seed, n_jobs, quick)
+        runs.append(run)
+        if not on_terminal:
+            print(
+                f"[{len(runs)}/{len(steps)}] {METHODS[name].title}, {protocol} "
+                f"protocol, split {split + 1}: mAP {run.mean:.3f} in "
+                f"{run.seconds:.0f} s",
+                flush=True,
+            )
+    return runs
+
+
+def _count_splits(data, protocol, n_splits):
+    # A given test part is one split, however many are asked for.
+    return 1 if protocol == "standard" and data.test_rows is not None else n_splits
+
+
+def _split_rows(data, protocol, seed):
+    rows = np.arange(len(data.pairs))
+    if protocol == "extendable":
+        splitter = ClassDisjointShuffleSplit(
+            1, test_size=_TEST_SIZE[protocol], random_state=seed
+        )
+        return next(splitter.split(rows, data.y))
+    if data.test_rows is not None:
+        return np.setdiff1d(rows, data.test_rows), data.test_rows
+    return train_test_split(
+        rows, test_size=_TEST_SIZE[protocol], stratify=data.y, random_state=seed
+    )
+
+
+def _folds(protocol, y, seed, quick):
+    n_folds = 2 if quick else 3
+    if y is None:
+        return KFold(n_folds, shuffle=True, random_state=seed)
+    if protocol == "extendable":
+        n_folds = min(n_folds, len(np.unique(y)))
+        return ClassDisjointKFold(n_folds, shuffle=True, random_state=seed)
+    return StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+
+
+def _run(data, protocol, split, name, train, test, seed, n_jobs, quick):
+    method = METHODS[name]
+    pairs, y = data.pairs[train], None if data.y is None else data.y[train]
+    folds = list(_folds(protocol, y, seed + split, quick).split(train, y))
+    n_fit_rows = min(len(fit) for fit, _ in folds)
+    pipeline, grid = tuned_pipeline(method, pairs, n_fit_rows, seed, quick)
+    search = GridSearchCV(pipeline, grid, cv=folds, n_jobs=n_jobs, error_score="raise")
+    start = time.perf_counter()
+    try:
+        search.fit(pairs, y)
+    except ValueError as error:
+        raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error
+    codes = search.transform(data.pairs[test])
+    seconds = time.perf_counter() - start
+    y_test = None if data.y is None else data.y[test]
+    directions = {
+        "image_to_text": (codes.image, codes.text),
+        "text_to_image": (codes.text, codes.image),
+    }
+    return Run(
+        protocol=protocol,
+        split=split,
+        method=method.title,
+        **{d: retrieval_score(*zz, y_test, y_test) for d, zz in directions.items()},
+        chance=_chance(y_test, len(test)),
+        seconds=seconds,
+        n_train=len(train),
+        n_test=len(test),
+        n_test_classes=None if y_test is None else len(np.unique(y_test)),
+        validation_score=search.best_score_,
+        parameters=_plain(search.best_params_, grid),
+        test_rows=test,
+        codes=(codes.image, codes.text),
+        curves={
+            d: retrieval_precision_recall_curve(*zz, y_test, y_test)
+            for d, zz in directions.items()
+        },
+    )
+
+
+def _chance(y, n):
+    y = np.arange(n) if y is None else y
+    return chance_level(y, y)
+
+
+def _plain(parameters, grid):
+    """Return tuned parameters by short names, the features as scaled or unscaled."""
+    plain = {}
+    for name, value in parameters.items():
+        if name == "features":
+            value = "scaled" if value is grid["features"][0] else "unscaled"
+        plain[name.removeprefix("retriever__")] = value
+    return plain

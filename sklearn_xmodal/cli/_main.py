@@ -1,0 +1,199 @@
+"""From arguments to table, file and pictures."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from sklearn_xmodal._version import __version__
+from sklearn_xmodal.cli._compare import PROTOCOLS, compare, plan
+from sklearn_xmodal.cli._data import DATASETS, RELEVANT_BY_PAIR, load_data
+from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._methods import METHODS
+from sklearn_xmodal.cli._report import format_tables, write_csv
+
+_EPILOG = """\
+examples:
+  python -m sklearn_xmodal
+      compares all methods on the Unicode glyphs, in both protocols
+  python -m sklearn_xmodal --image wikipedia.npz:X_img --text wikipedia.npz:X_txt \\
+      --labels wikipedia.npz:y --test wikipedia.npz:test_idx --protocol standard
+      the same on your own features, with a given test part
+  python -m sklearn_xmodal --image photos.csv --text captions.npz --labels kinds.csv
+      one file per part: CSV, .npy, .npz (one array, NAME.npz:KEY, or a scipy
+      sparse matrix)
+"""
+
+
+def build_parser():
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m sklearn_xmodal",
+        description=(
+            "Tune cross-modal retrievers by grid search inside the training part, "
+            "score them on a test part, and write a table, a CSV file and pictures."
+        ),
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help=f"a data set that needs no download: {', '.join(DATASETS)} "
+        "(default: glyphs, unless --image is given)",
+    )
+    data.add_argument(
+        "--image", metavar="FILE[:KEY]", help="image features, one row per pair"
+    )
+    data.add_argument(
+        "--text",
+        metavar="FILE[:KEY]",
+        help="text features (default: the file of --image, if that is an .npz)",
+    )
+    data.add_argument(
+        "--labels",
+        metavar="FILE[:KEY]",
+        help="class labels (default: the file of --image, if it holds them). "
+        "Without labels only the other half of a pair is relevant",
+    )
+    data.add_argument(
+        "--test",
+        metavar="FILE[:KEY]",
+        help="rows of the test part in the standard protocol, as row numbers "
+        "from 0 or as a mask (default: a random 30 %% of every class)",
+    )
+    data.add_argument(
+        "--min-class-size",
+        type=_positive_int,
+        default=1,
+        metavar="N",
+        help="leave out classes with fewer pairs (default: 1)",
+    )
+    run = parser.add_argument_group("comparison")
+    run.add_argument(
+        "--protocol",
+        nargs="+",
+        choices=PROTOCOLS,
+        help="standard: test classes are seen in training; extendable: they are not "
+        "(default: both)",
+    )
+    run.add_argument(
+        "--methods",
+        nargs="+",
+        choices=list(METHODS),
+        help="what to compare (default: all)",
+    )
+    run.add_argument(
+        "--splits",
+        type=_positive_int,
+        default=1,
+        metavar="N",
+        help="training and test parts drawn per protocol (default: 1)",
+    )
+    run.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of all chance (default: 0)"
+    )
+    run.add_argument(
+        "--n-jobs",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="processes of the grid searches, -1 for all cores (default: -1)",
+    )
+    run.add_argument(
+        "--quick",
+        action="store_true",
+        help="two candidates per method, two folds, short training",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("xmodal-results"),
+        metavar="FOLDER",
+        help="where results.csv and the pictures go (default: xmodal-results)",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def _positive_int(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _seed(text):
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 2**31 - 1, got {value}")
+    return value
+
+
+def main(argv=None):
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments, those of the process where `None`.
+
+    Returns
+    -------
+    status : int
+        0, or 2 where something in the input must be mended.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        run(arguments)
+    except CommandError as error:
+        print(f"sklearn_xmodal: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(arguments):
+    """Load, compare, report.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Parsed command line.
+
+    Raises
+    ------
+    CommandError
+        If the input must be mended.
+    """
+    data = load_data(arguments)
+    methods, protocols = plan(data, arguments.methods, arguments.protocol)
+    out = _make_folder(arguments.out)
+    print(data.describe())
+    if data.relevance == RELEVANT_BY_PAIR:
+        print("No labels: only the other half of a pair is relevant.")
+    runs = compare(
+        data,
+        methods,
+        protocols,
+        n_splits=arguments.splits,
+        seed=arguments.seed,
+        n_jobs=arguments.n_jobs,
+        quick=arguments.quick,
+    )
+    print(format_tables(runs))
+    print(f"Wrote {write_csv(runs, out / 'results.csv')}")
+    try:
+        from sklearn_xmodal.cli._pictures import draw_all
+    except ImportError:
+        print('No pictures: they need `pip install "sklearn-xmodal[plot]"`.')
+        return
+    for path in draw_all(runs, data, out):
+        print(f"Wrote {path}")
+
+
+def _make_folder(path):
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"cannot write to --out {path}: {error.strerror}") from None
+    return path

@@ -1,0 +1,101 @@
+"""Which pipelines are compared, and over which grids they are tuned."""
+
+from typing import NamedTuple
+
+from scipy import sparse
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+
+from sklearn_xmodal.cross_decomposition import CCARetriever, KCCARetriever
+from sklearn_xmodal.pairs import ModalityTransformer
+
+_MAX_DIMENSIONS = 128
+
+
+class Method(NamedTuple):
+    """A retriever with the grid it is tuned over."""
+
+    title: str
+    build: object  # (seed, quick) -> retriever
+    grid: dict  # values of the retriever's parameters
+    needs_labels: bool
+
+
+def _build_cca(seed, quick):
+    return CCARetriever()
+
+
+def _build_kcca(seed, quick):
+    return KCCARetriever(20, random_state=seed)
+
+
+def _build_msln(seed, quick):
+    from sklearn_xmodal.deep import MSLNRetriever
+
+    return MSLNRetriever(max_steps=150 if quick else 600, random_state=seed)
+
+
+#: Compared methods by name. Each grid has three candidates.
+METHODS = {
+    "cca": Method("CCA", _build_cca, {"alpha": [0.1, 1, 10]}, False),
+    "kcca": Method("KCCA", _build_kcca, {"alpha": [1, 10, 100]}, False),
+    "msln": Method(
+        "MSLN", _build_msln, {"classification_weight": [0.1, 0.3, 1.0]}, True
+    ),
+}
+
+
+def tuned_pipeline(method, pairs, n_fit_rows, seed, quick):
+    """Return a Pipeline and its grid.
+
+    Parameters
+    ----------
+    method : Method
+        What stands at the end.
+
+    pairs : ImageTextPairs
+        Tells dense from sparse sides and their widths.
+
+    n_fit_rows : int
+        Rows of the smallest training fold, which bound the dimensions.
+
+    seed : int
+        Of the method and the preprocessing.
+
+    quick : bool
+        Two values of each parameter, one preprocessing, short training.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        Steps "features" and "retriever".
+
+    grid : dict
+        For GridSearchCV.
+    """
+    features = [
+        ModalityTransformer(
+            image=_reduction(pairs.image, scaled, n_fit_rows, seed),
+            text=_reduction(pairs.text, scaled, n_fit_rows, seed),
+        )
+        for scaled in (True, False)
+    ]
+    grid = {f"retriever__{name}": values for name, values in method.grid.items()}
+    if quick:
+        grid = {name: values[1:] for name, values in grid.items()}
+    else:
+        grid["features"] = features
+    steps = [("features", features[0]), ("retriever", method.build(seed, quick))]
+    return Pipeline(steps), grid
+
+
+def _reduction(X, scaled, n_fit_rows, seed):
+    """Scale one modality or leave it, then reduce it to its main directions."""
+    n_dimensions = min(_MAX_DIMENSIONS, X.shape[1], n_fit_rows - 1)
+    if sparse.issparse(X):
+        scaler = TfidfTransformer() if scaled else Normalizer()
+        return make_pipeline(scaler, TruncatedSVD(n_dimensions, random_state=seed))
+    pca = PCA(n_dimensions, random_state=seed)
+    return make_pipeline(StandardScaler(), pca) if scaled else pca

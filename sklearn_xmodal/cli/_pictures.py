@@ -1,0 +1,194 @@
+"""Bars, curves, and sheets of what was retrieved."""
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from sklearn.preprocessing import normalize
+
+_COLOURS = {"CCA": "#7a8ba3", "KCCA": "#3b6ea8", "MSLN": "#d1603d"}
+_RIGHT, _WRONG = "#2a8f5b", "#c0392b"
+_N_QUERIES, _N_PICTURES, _N_TEXTS = 8, 10, 4
+
+
+def draw_all(runs, data, folder):
+    """Draw every picture that the data allow.
+
+    Parameters
+    ----------
+    runs : list of Run
+        All results.
+
+    data : RetrievalData
+        For pictures and texts of the items.
+
+    folder : Path
+        Where the files go.
+
+    Yields
+    ------
+    path : Path
+        A file that was written.
+    """
+    yield _save(_bars(runs, data.name), folder / "map.png")
+    yield _save(_curves(runs, data.name), folder / "precision_recall.png")
+    if data.pictures is None or data.texts is None:
+        return
+    for protocol in dict.fromkeys(run.protocol for run in runs):
+        # The method that was best in validation: the test part has no say.
+        own = [run for run in runs if run.protocol == protocol and run.split == 0]
+        best = max(own, key=lambda run: run.validation_score)
+        yield _save(_sheet(best, data), folder / f"retrieved_{protocol}.png")
+
+
+def _figure(width, height):
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure, path):
+    figure.savefig(path, dpi=120, facecolor="white")
+    return path
+
+
+def _tidy(axes):
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _bars(runs, title):
+    protocols = list(dict.fromkeys(run.protocol for run in runs))
+    methods = list(dict.fromkeys(run.method for run in runs))
+    figure = _figure(2.2 + 2.6 * len(protocols), 3.8)
+    axes = figure.subplots()
+    width = 0.8 / len(methods)
+    for j, method in enumerate(methods):
+        for i, protocol in enumerate(protocols):
+            means = [
+                r.mean for r in runs if (r.method, r.protocol) == (method, protocol)
+            ]
+            x = i + (j - (len(methods) - 1) / 2) * width
+            label = method if i == 0 else None
+            error = np.std(means, ddof=1) if len(means) > 1 else None
+            colour = _COLOURS.get(method)
+            axes.bar(
+                x, np.mean(means), 0.92 * width, yerr=error, color=colour, label=label
+            )
+            top = np.mean(means) + (error or 0)
+            axes.annotate(
+                f"{np.mean(means):.3f}",
+                (x, top),
+                xytext=(0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+            )
+    for i, protocol in enumerate(protocols):
+        chance = np.mean([r.chance for r in runs if r.protocol == protocol])
+        label = "chance" if i == 0 else None
+        axes.hlines(chance, i - 0.45, i + 0.45, "k", linestyles="dotted", label=label)
+    axes.set_xticks(range(len(protocols)), [_protocol_label(p) for p in protocols])
+    axes.set_ylabel("mAP, mean of both directions")
+    axes.set_title(title, loc="left")
+    axes.margins(y=0.12)
+    axes.set_ylim(bottom=0)
+    figure.legend(loc="outside right upper", frameon=False)
+    _tidy(axes)
+    return figure
+
+
+def _protocol_label(protocol):
+    return {"standard": "standard\n(seen classes)"}.get(
+        protocol, "extendable\n(unseen classes)"
+    )
+
+
+def _curves(runs, title):
+    protocols = list(dict.fromkeys(run.protocol for run in runs))
+    directions = {"image_to_text": "image to text", "text_to_image": "text to image"}
+    figure = _figure(7.4, 3.2 * len(protocols))
+    grid = figure.subplots(len(protocols), 2, sharex=True, sharey="row", squeeze=False)
+    for row, protocol in zip(grid, protocols, strict=True):
+        own = [run for run in runs if run.protocol == protocol]
+        chance = np.mean([run.chance for run in own])
+        for axes, (direction, text) in zip(row, directions.items(), strict=True):
+            for method in dict.fromkeys(run.method for run in own):
+                curves = [r.curves[direction] for r in own if r.method == method]
+                precision = np.mean([p for p, _ in curves], axis=0)
+                axes.plot(
+                    curves[0][1],
+                    precision,
+                    marker="o",
+                    markersize=3,
+                    color=_COLOURS.get(method),
+                    label=method,
+                )
+            axes.axhline(chance, color="k", linestyle="dotted", label="chance")
+            axes.set_title(f"{protocol}, {text}", loc="left", fontsize=10)
+            _tidy(axes)
+        row[0].set_ylabel("interpolated precision")
+        row[0].set_ylim(bottom=0)  # after both plots: the axis is shared
+    for axes in grid[-1]:
+        axes.set_xlabel("recall")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def _sheet(run, data):
+    """Show some text queries with the pictures they find, and the reverse."""
+    image, text = (normalize(Z) for Z in run.codes)
+    y = data.y[run.test_rows]
+    pictures, texts = data.pictures[run.test_rows], data.texts[run.test_rows]
+    queries = _one_per_class(y, np.random.default_rng(0))
+    figure = _figure(11, 0.72 * len(queries) * 2 + 1.6)
+    upper, lower = figure.subfigures(2, 1)
+    upper.suptitle(
+        f"{run.method}, {run.protocol} protocol: texts and the pictures they find "
+        "(green: same class)",
+        x=0.01,
+        ha="left",
+        fontsize=10,
+    )
+    grid = upper.subplots(
+        len(queries), 1 + _N_PICTURES, width_ratios=[4] + [1] * _N_PICTURES
+    )
+    for row, query in zip(grid, queries, strict=True):
+        _write(row[0], [(f"{y[query]}: {texts[query]}", "black")])
+        found = np.argsort(-(image @ text[query]), kind="stable")[:_N_PICTURES]
+        for axes, item in zip(row[1:], found, strict=False):
+            _show(axes, pictures[item], _RIGHT if y[item] == y[query] else _WRONG)
+    lower.suptitle("Pictures and the texts they find", x=0.01, ha="left", fontsize=10)
+    grid = lower.subplots(len(queries), 2, width_ratios=[1, 14])
+    for row, query in zip(grid, queries, strict=True):
+        _show(row[0], pictures[query], "black")
+        found = np.argsort(-(text @ image[query]), kind="stable")[:_N_TEXTS]
+        lines = [
+            (
+                f"{y[item]}: {texts[item]}",
+                _RIGHT if y[item] == y[query] else _WRONG,
+            )
+            for item in found
+        ]
+        _write(row[1], lines)
+    return figure
+
+
+def _one_per_class(y, rng):
+    classes = rng.permutation(np.unique(y))[:_N_QUERIES]
+    return [rng.choice(np.flatnonzero(y == name)) for name in classes]
+
+
+def _show(axes, picture, colour):
+    axes.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(color=colour, linewidth=1.6)
+
+
+def _write(axes, lines):
+    axes.axis("off")
+    for i, (line, colour) in enumerate(lines):
+        line = line if len(line) <= 52 else line[:49] + "..."
+        x, y = (i % 2) * 0.5, 0.5 if len(lines) == 1 else 0.78 - 0.56 * (i // 2)
+        axes.text(x, y, line, color=colour, va="center", fontsize=8)

@@ -1,0 +1,105 @@
+"""Costs: negated scores, of a matrix or of embeddings, for a few queries at a time.
+
+Sorted ascending, the best item comes first. All absolute values are below 2, which
+the sort of `_blocks.py` relies on.
+"""
+
+import numpy as np
+from sklearn.utils import check_array
+
+
+class MatrixCosts:
+    """Costs read from a score matrix of shape (n_queries, n_gallery)."""
+
+    def __init__(self, y_score):
+        self.y_score = y_score
+        self.bytes_per_row = y_score.shape[1] * np.dtype(np.float64).itemsize
+
+    def __call__(self, queries):
+        """Negated scores of the given queries, scaled to absolute values below 1."""
+        costs = -self.y_score[queries].astype(np.float64)
+        exponent = np.frexp(costs)[1].max()
+        scaled = np.ldexp(costs, -exponent)
+        if np.array_equal(np.ldexp(scaled, exponent), costs):
+            return scaled
+        # Numbers of wildly different size vanish in the scaling: take their ranks.
+        _, ranks = np.unique(costs, return_inverse=True)
+        return np.ldexp(ranks.reshape(costs.shape).astype(np.float64), -53)
+
+
+class CosineCosts:
+    """Negated cosine similarities, computed for the queries that are asked for.
+
+    Parameters
+    ----------
+    query, gallery : ndarray of shape (n, n_components)
+        Rows of unit length or zero, see `unit_rows`.
+
+    Notes
+    -----
+    A matrix product may round equal columns differently, by where they lie. Equal
+    gallery rows are therefore multiplied once, so that they tie exactly.
+    """
+
+    def __init__(self, query, gallery):
+        self.query = query
+        self.gallery, self.expand = _distinct_rows(gallery)
+        self.bytes_per_row = gallery.shape[0] * np.result_type(query, gallery).itemsize
+        if self.expand is not None:
+            self.bytes_per_row *= 2
+        self._buffer = np.empty(0)
+
+    def __call__(self, queries):
+        """Negated similarities of the given queries, valid until the next call."""
+        n_rows = len(queries)
+        # Fresh memory for each block costs as much time as half of the product.
+        if self._buffer.shape[0] < n_rows:
+            dtype = np.result_type(self.query, self.gallery)
+            self._buffer = np.empty((n_rows, self.gallery.shape[0]), dtype=dtype)
+        costs = self._buffer[:n_rows]
+        np.matmul(-self.query[queries], self.gallery.T, out=costs)
+        return costs if self.expand is None else costs.take(self.expand, axis=1)
+
+
+def _distinct_rows(Z):
+    """Distinct rows of Z, and the index that repeats them (None if all differ)."""
+    keys = np.ascontiguousarray(Z + 0.0)  # no negative zeros: rows compare by bytes
+    keys = keys.view(np.dtype((np.void, keys.shape[1] * keys.itemsize))).ravel()
+    _, first, expand = np.unique(keys, return_index=True, return_inverse=True)
+    if first.size == Z.shape[0]:
+        return Z, None
+    return Z[first], expand.ravel()
+
+
+def unit_rows(Z, name):
+    """Validate codes and scale their rows to unit length; zero rows stay zero.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, n_components)
+        Codes. float32 and float64 are kept, other types become float64.
+    name : str
+        What the codes are called in error messages.
+
+    Returns
+    -------
+    Z : ndarray of shape (n, n_components)
+        Codes with rows of length one or zero, a copy.
+    """
+    Z = check_array(Z, dtype=[np.float64, np.float32], order="C", input_name=name)
+    # First by the largest entry: squares cannot overflow or vanish, and codes of a
+    # single component become exactly 1 or -1.
+    largest = np.abs(Z).max(axis=1, keepdims=True)
+    Z = Z / np.where(largest > 0, largest, 1)
+    length = np.sqrt(np.einsum("ij,ij->i", Z, Z))[:, None]
+    Z /= np.where(length > 0, length, 1)
+    return Z
+
+
+def check_same_width(query, gallery, names=("Z_query", "Z_gallery")):
+    """Refuse codes that do not live in the same space."""
+    if query.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"{names[0]} and {names[1]} must lie in the same space. Got codes of "
+            f"different width: {query.shape[1]} and {gallery.shape[1]}."
+        )

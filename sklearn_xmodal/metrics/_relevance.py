@@ -1,0 +1,189 @@
+"""Which gallery items are relevant for which query.
+
+Every class here answers the same two questions: which queries have a relevant item
+at all (``has_relevant``), and which gallery columns are relevant for some of the
+queries (``columns``). No class holds the n_queries x n_gallery relevance matrix
+unless the caller brought it.
+"""
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+from sklearn.utils import check_array
+
+
+class MatrixRelevance:
+    """Relevance read from a boolean matrix of shape (n_queries, n_gallery)."""
+
+    def __init__(self, y_true):
+        self.y_true = y_true
+        self.shape = y_true.shape
+        self.has_relevant = y_true.any(axis=1)
+
+    def columns(self, queries):
+        """Relevant gallery columns of each of the given queries."""
+        return [np.flatnonzero(self.y_true[query]) for query in queries]
+
+
+class PairRelevance:
+    """Row i of the queries matches row i of the gallery and nothing else."""
+
+    def __init__(self, n_pairs):
+        self.shape = (n_pairs, n_pairs)
+        self.has_relevant = np.ones(n_pairs, dtype=bool)
+
+    def columns(self, queries):
+        """Relevant gallery columns of each of the given queries."""
+        return list(np.asarray(queries, dtype=np.intp)[:, None])
+
+    def to_matrix(self):
+        """Boolean relevance matrix."""
+        return np.eye(self.shape[0], dtype=bool)
+
+
+class ClassRelevance:
+    """Query and gallery item carry the same label."""
+
+    def __init__(self, y_query, y_gallery):
+        codes: dict = {}
+        self.gallery_codes = _encode(y_gallery, codes)
+        self.query_codes = _encode(y_query, codes)
+        self.shape = (self.query_codes.size, self.gallery_codes.size)
+        by_class = np.argsort(self.gallery_codes, kind="stable")
+        counts = np.bincount(self.gallery_codes, minlength=len(codes))
+        self.members = np.split(by_class, np.cumsum(counts)[:-1])
+        self.has_relevant = counts[self.query_codes] > 0
+
+    def columns(self, queries):
+        """Relevant gallery columns of each of the given queries."""
+        return [self.members[code] for code in self.query_codes[queries]]
+
+    def to_matrix(self):
+        """Boolean relevance matrix."""
+        return self.query_codes[:, None] == self.gallery_codes[None, :]
+
+
+class MultilabelRelevance:
+    """Query and gallery item share at least one class."""
+
+    def __init__(self, y_query, y_gallery):
+        self.y_query = _check_indicator(y_query, "y_query")
+        y_gallery = _check_indicator(y_gallery, "y_gallery")
+        if self.y_query.shape[1] != y_gallery.shape[1]:
+            raise ValueError(
+                "y_query and y_gallery must have one column per class, the same "
+                f"classes in both. Got {self.y_query.shape[1]} and "
+                f"{y_gallery.shape[1]} columns."
+            )
+        self.y_gallery_T = csr_array(y_gallery.T)
+        self.shape = (self.y_query.shape[0], y_gallery.shape[0])
+        class_in_gallery = np.diff(self.y_gallery_T.indptr) > 0
+        self.has_relevant = self.y_query @ class_in_gallery.astype(np.intp) > 0
+
+    def columns(self, queries):
+        """Relevant gallery columns of each of the given queries."""
+        shared = self.y_query[queries] @ self.y_gallery_T
+        shared.sort_indices()
+        return np.split(shared.indices, shared.indptr[1:-1])
+
+    def to_matrix(self):
+        """Boolean relevance matrix."""
+        return (self.y_query @ self.y_gallery_T).toarray()
+
+
+def make_relevance(y_query, y_gallery, n_queries, n_gallery):
+    """Relevance of labels, or of pairs where there are no labels.
+
+    Parameters
+    ----------
+    y_query, y_gallery : array-like or None
+        Labels of shape (n,), binary indicators of shape (n, n_classes), or `None`
+        in both places: row i of the queries then matches row i of the gallery.
+    n_queries, n_gallery : int
+        Number of rows that the labels have to describe.
+
+    Returns
+    -------
+    relevance : PairRelevance, ClassRelevance or MultilabelRelevance
+        The rule, ready to be asked for columns.
+    """
+    if (y_query is None) != (y_gallery is None):
+        missing, given = ("y_query", "y_gallery")[:: 1 if y_query is None else -1]
+        raise ValueError(
+            "y_query and y_gallery must be given together, or neither of them for "
+            f"pair-level relevance. Got {given} alone, {missing} is None."
+        )
+    if y_query is None:
+        if n_queries != n_gallery:
+            raise ValueError(
+                "Without labels row i of the queries matches row i of the gallery, "
+                f"so both must have as many rows. Got {n_queries} queries and "
+                f"{n_gallery} gallery items. Pass y_query and y_gallery, or keep "
+                "only the pairs."
+            )
+        return PairRelevance(n_queries)
+    y_query, y_gallery = _as_labels(y_query), _as_labels(y_gallery)
+    for name, y, n_rows in (
+        ("y_query", y_query, n_queries),
+        ("y_gallery", y_gallery, n_gallery),
+    ):
+        if y.shape[0] != n_rows:
+            raise ValueError(
+                f"{name} must hold one label per row of codes. Got {y.shape[0]} "
+                f"labels for {n_rows} rows."
+            )
+    return relevance_of_labels(y_query, y_gallery)
+
+
+def relevance_of_labels(y_query, y_gallery):
+    """Choose between class and multi-label relevance by the shape of the labels."""
+    y_query, y_gallery = _as_labels(y_query), _as_labels(y_gallery)
+    if y_query.ndim != y_gallery.ndim or y_query.ndim not in (1, 2):
+        raise ValueError(
+            "y_query and y_gallery must both be 1-D labels or both be 2-D binary "
+            f"indicators. Got shapes {y_query.shape} and {y_gallery.shape}."
+        )
+    if y_query.ndim == 1:
+        return ClassRelevance(y_query, y_gallery)
+    return MultilabelRelevance(y_query, y_gallery)
+
+
+def _as_labels(y):
+    return y if issparse(y) else np.asarray(y)
+
+
+def _encode(y, codes):
+    """Give each label a number, and add new labels to `codes`.
+
+    A dict, not `np.unique`: labels need a hash but no order, and an integer never
+    equals its own string, which NumPy would make of a mixture.
+    """
+    if y.size == 0:
+        raise ValueError("Labels must hold at least one entry. Got an empty array.")
+    labels = y.tolist()
+    # NaN differs from itself.
+    missing = [i for i, label in enumerate(labels) if label is None or label != label]
+    if missing:
+        raise ValueError(
+            "Labels must not be missing: an item of unknown class is neither relevant "
+            f"nor irrelevant. Got {len(missing)} missing labels, the first at row "
+            f"{missing[0]}. Drop these rows."
+        )
+    return np.fromiter(
+        (codes.setdefault(label, len(codes)) for label in labels), np.intp, len(labels)
+    )
+
+
+def _check_indicator(y, name):
+    """Boolean CSR form of a binary indicator of shape (n, n_classes)."""
+    y = check_array(y, accept_sparse="csr", dtype=None, input_name=name)
+    values = y.data if issparse(y) else y
+    if not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            f"A 2-D {name} must be a binary indicator with one column per class. Got "
+            f"values other than 0 and 1 in an array of shape {y.shape}. Pass labels "
+            "as a 1-D array."
+        )
+    indicator = csr_array(y, dtype=bool)
+    indicator.sum_duplicates()
+    indicator.eliminate_zeros()
+    return indicator

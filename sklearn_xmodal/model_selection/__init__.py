@@ -1,0 +1,13 @@
+"""Cross-validation with classes that nobody has trained on."""
+
+from sklearn_xmodal.model_selection._split import (
+    ClassDisjointKFold,
+    ClassDisjointShuffleSplit,
+    class_disjoint_train_test_split,
+)
+
+__all__ = [
+    "ClassDisjointKFold",
+    "ClassDisjointShuffleSplit",
+    "class_disjoint_train_test_split",
+]

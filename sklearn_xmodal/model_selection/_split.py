@@ -1,0 +1,335 @@
+"""Splitters that keep classes apart: no class is on both sides of a split."""
+
+import warnings
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.model_selection import BaseCrossValidator, GroupKFold, GroupShuffleSplit
+from sklearn.utils import check_consistent_length, indexable
+
+from sklearn_xmodal.utils._sklearn_compat import safe_indexing
+
+
+class ClassDisjointKFold(BaseCrossValidator):
+    """K-fold cross-validation over classes instead of samples.
+
+    Each class is in the test set of exactly one fold, with all its samples, and in the
+    training set of all others. An ordinary splitter puts samples of every class on
+    both sides. An estimator that learns from labels then retrieves classes that it
+    was trained on, and its score says little about classes that nobody has trained
+    on: usually it is far higher. To measure (and to tune for) retrieval of unseen
+    classes, the classes themselves have to be held out.
+
+    The splitter reads `y`; no `groups` are needed.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2 and at most the number of classes.
+
+    shuffle : bool, default=False
+        Whether to shuffle the classes before they are divided, into folds with equal
+        numbers of classes. By default classes are divided such that the folds have
+        similar numbers of samples.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the shuffling, only with ``shuffle=True``. Pass an int for the same
+        folds in every call.
+
+    See Also
+    --------
+    ClassDisjointShuffleSplit : Random classes in each split.
+    class_disjoint_train_test_split : A single split.
+    sklearn.model_selection.GroupKFold : The same for groups other than classes.
+
+    Notes
+    -----
+    The gallery of a fold holds only its own classes. Retrieval among few classes is
+    easier by chance alone, so scores of folds with different numbers of classes
+    should be read beside the chance level.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_xmodal.model_selection import ClassDisjointKFold
+    >>> X = np.zeros((6, 2))
+    >>> y = np.array(["cat", "dog", "cow", "cat", "dog", "cow"])
+    >>> for train, test in ClassDisjointKFold(n_splits=3).split(X, y):
+    ...     print(np.unique(y[train]), np.unique(y[test]))
+    ['cat' 'cow'] ['dog']
+    ['cat' 'dog'] ['cow']
+    ['cow' 'dog'] ['cat']
+    """
+
+    def __init__(self, n_splits=5, *, shuffle=False, random_state=None):
+        # scikit-learn's splitters check their parameters here, so does this one.
+        GroupKFold(n_splits, shuffle=shuffle, random_state=random_state)
+        self.n_splits = n_splits
+        self.shuffle = shuffle
+        self.random_state = random_state
+
+    def split(self, X, y=None, groups=None):
+        """Generate indices of training and test samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Data, only its length counts.
+
+        y : array-like of shape (n_samples,), default=None
+            Class labels of any type. Optional in name only, as in every splitter
+            that reads labels.
+
+        groups : object, default=None
+            Ignored, exists for compatibility.
+
+        Yields
+        ------
+        train : ndarray
+            Training indices of the fold.
+
+        test : ndarray
+            Test indices of the fold.
+
+        Raises
+        ------
+        ValueError
+            If `y` is missing, multi-label or continuous, or has fewer classes than
+            there are folds.
+        """
+        codes = _classes_of(X, y, groups, type(self).__name__)
+        n_classes = codes.max() + 1
+        if n_classes < self.n_splits:
+            raise ValueError(
+                "Each fold needs a class of its own. Got "
+                f"n_splits={self.n_splits} for {n_classes} classes in y. Choose at "
+                f"most {n_classes} folds."
+            )
+        folds = GroupKFold(
+            self.n_splits, shuffle=self.shuffle, random_state=self.random_state
+        )
+        yield from folds.split(codes, groups=codes)
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Return the number of folds.
+
+        Parameters
+        ----------
+        X, y, groups : object, default=None
+            Ignored, exist for compatibility.
+
+        Returns
+        -------
+        n_splits : int
+            Number of folds.
+        """
+        return self.n_splits
+
+
+class ClassDisjointShuffleSplit(BaseCrossValidator):
+    """Random splits into training classes and test classes.
+
+    Each split draws the test classes anew and puts all their samples into the test
+    set. With an ordinary splitter, every class would be on both sides, and the score
+    would overstate how well unseen classes are retrieved: see
+    :class:`ClassDisjointKFold`. Different splits may share test classes.
+
+    The splitter reads `y`; no `groups` are needed.
+
+    Parameters
+    ----------
+    n_splits : int, default=10
+        Number of splits.
+
+    test_size : float or int, default=None
+        Share (float) or number (int) of the *classes* for the test set. If `None`,
+        the complement of `train_size`, or 0.2 if that is also `None`.
+
+    train_size : float or int, default=None
+        Share or number of the classes for the training set. If `None`, all classes
+        that are not in the test set.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draws. Pass an int for the same splits in every call.
+
+    See Also
+    --------
+    ClassDisjointKFold : Each class is tested exactly once.
+    class_disjoint_train_test_split : A single split.
+    sklearn.model_selection.GroupShuffleSplit : The same for groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
+    >>> y = np.repeat([0, 1, 2, 3], 5)
+    >>> cv = ClassDisjointShuffleSplit(n_splits=2, test_size=0.5, random_state=0)
+    >>> for train, test in cv.split(np.zeros((20, 3)), y):
+    ...     print(np.unique(y[train]), np.unique(y[test]))
+    [0 1] [2 3]
+    [1 3] [0 2]
+    """
+
+    def __init__(
+        self, n_splits=10, *, test_size=None, train_size=None, random_state=None
+    ):
+        self.n_splits = n_splits
+        self.test_size = test_size
+        self.train_size = train_size
+        self.random_state = random_state
+
+    def split(self, X, y=None, groups=None):
+        """Generate indices of training and test samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Data, only its length counts.
+
+        y : array-like of shape (n_samples,), default=None
+            Class labels of any type. Optional in name only, as in every splitter
+            that reads labels.
+
+        groups : object, default=None
+            Ignored, exists for compatibility.
+
+        Yields
+        ------
+        train : ndarray
+            Training indices of the split.
+
+        test : ndarray
+            Test indices of the split.
+
+        Raises
+        ------
+        ValueError
+            If `y` is missing, multi-label or continuous, or if its classes cannot be
+            divided as asked.
+        """
+        codes = _classes_of(X, y, groups, type(self).__name__)
+        splits = GroupShuffleSplit(
+            self.n_splits,
+            test_size=self.test_size,
+            train_size=self.train_size,
+            random_state=self.random_state,
+        )
+        try:
+            yield from splits.split(codes, groups=codes)
+        except ValueError as error:
+            raise ValueError(
+                "Both sides of a split need classes of their own; test_size and "
+                f"train_size count classes. Got {codes.max() + 1} classes in y with "
+                f"test_size={self.test_size} and train_size={self.train_size}. "
+                "Change the sizes."
+            ) from error
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Return the number of splits.
+
+        Parameters
+        ----------
+        X, y, groups : object, default=None
+            Ignored, exist for compatibility.
+
+        Returns
+        -------
+        n_splits : int
+            Number of splits.
+        """
+        return self.n_splits
+
+
+def class_disjoint_train_test_split(
+    *arrays, y, test_size=None, train_size=None, random_state=None
+):
+    """Split data into training classes and test classes.
+
+    Like :func:`sklearn.model_selection.train_test_split`, but no class is on both
+    sides. A score on the test set then tells how well classes are retrieved that
+    nobody has trained on, which an ordinary split overstates.
+
+    Parameters
+    ----------
+    *arrays : sequence of indexables with the same length
+        Lists, arrays, sparse matrices, DataFrames, or anything with rows that can be
+        sliced.
+
+    y : array-like of shape (n_samples,)
+        Class labels of any type.
+
+    test_size : float or int, default=None
+        Share (float) or number (int) of the *classes* for the test set. If `None`,
+        the complement of `train_size`, or 0.2 if that is also `None`.
+
+    train_size : float or int, default=None
+        Share or number of the classes for the training set. If `None`, all classes
+        that are not in the test set.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draw. Pass an int for the same split in every call.
+
+    Returns
+    -------
+    splitting : list of length 2 * len(arrays) + 2
+        Training and test part of each array, and of `y` at the end.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, `y` is multi-label or continuous, or its classes cannot be
+        divided as asked.
+
+    See Also
+    --------
+    ClassDisjointKFold : Each class is tested exactly once.
+    ClassDisjointShuffleSplit : Several random splits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_xmodal.model_selection import class_disjoint_train_test_split
+    >>> X, y = np.arange(8).reshape(4, 2), ["cat", "dog", "cat", "cow"]
+    >>> X_train, X_test, y_train, y_test = class_disjoint_train_test_split(
+    ...     X, y=y, test_size=1, random_state=0
+    ... )
+    >>> y_train, y_test
+    (['cat', 'cat', 'cow'], ['dog'])
+    """
+    *arrays, y = indexable(*arrays, y)
+    splitter = ClassDisjointShuffleSplit(
+        1, test_size=test_size, train_size=train_size, random_state=random_state
+    )
+    train, test = next(splitter.split(y, y))
+    return [
+        safe_indexing(array, rows) for array in (*arrays, y) for rows in (train, test)
+    ]
+
+
+def _classes_of(X, y, groups, name):
+    """Check that y can tell classes apart, and number them from 0."""
+    if groups is not None:
+        warnings.warn(
+            f"The groups parameter is ignored by {name}, which keeps the classes of y "
+            "apart.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if y is None:
+        raise ValueError(
+            f"{name} needs the class labels y: it keeps classes apart. Got y=None."
+        )
+    y = y if issparse(y) else np.asarray(y)
+    check_consistent_length(X, y)
+    if y.ndim != 1:
+        raise ValueError(
+            f"{name} needs 1-D class labels y. Got shape {y.shape}. Multi-label "
+            "samples link their classes, so classes cannot be kept apart; split by "
+            "one main class per sample."
+        )
+    if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
+        raise ValueError(
+            f"{name} needs class labels y. Got continuous or missing values of type "
+            f"{y.dtype}. Bin them, or drop rows without a class."
+        )
+    return np.unique(y, return_inverse=True)[1]

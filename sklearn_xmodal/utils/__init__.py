@@ -1,0 +1,1 @@
+"""Tools shared by every part of the package."""

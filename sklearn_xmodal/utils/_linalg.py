@@ -1,0 +1,100 @@
+"""Linear algebra with a second way out where LAPACK gives up."""
+
+import numpy as np
+from scipy import linalg
+from sklearn.utils.extmath import svd_flip
+
+
+def stable_svd(A):
+    """Thin singular value decomposition with deterministic signs.
+
+    The divide-and-conquer driver is the faster one and does fail to converge
+    on real features now and then; the QR-iteration driver then takes over.
+
+    Parameters
+    ----------
+    A : ndarray of shape (m, n)
+        A finite matrix.
+
+    Returns
+    -------
+    U : ndarray of shape (m, r)
+        Left singular vectors, r = min(m, n).
+
+    S : ndarray of shape (r,)
+        Singular values, largest first.
+
+    Vt : ndarray of shape (r, n)
+        Right singular vectors in rows.
+    """
+    try:
+        U, S, Vt = linalg.svd(A, full_matrices=False, lapack_driver="gesdd")
+    except linalg.LinAlgError:
+        U, S, Vt = linalg.svd(A, full_matrices=False, lapack_driver="gesvd")
+    U, Vt = svd_flip(U, Vt)
+    return U, S, Vt
+
+
+def stable_eigh(A):
+    """Eigendecomposition of a symmetric matrix, largest eigenvalue first.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n, n)
+        A finite symmetric matrix; only its lower triangle is read.
+
+    Returns
+    -------
+    w : ndarray of shape (n,)
+        Eigenvalues in decreasing order.
+
+    V : ndarray of shape (n, n)
+        Eigenvectors in columns.
+    """
+    try:
+        w, V = linalg.eigh(A, driver="evd")
+    except linalg.LinAlgError:
+        w, V = linalg.eigh(A, driver="ev")
+    return w[::-1], V[:, ::-1]
+
+
+def inverse_root(A, rounding=0.0):
+    r"""Return W with :math:`W^\top A W = I` on the numerical range of A.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n, n)
+        Symmetric positive semi-definite.
+
+    rounding : float, default=0.0
+        Error of the entries of A relative to the largest eigenvalue, where that
+        is more than what the decomposition adds.
+
+    Returns
+    -------
+    W : ndarray of shape (n, r)
+        One column per eigenvalue above rounding error, r is the numerical rank.
+    """
+    w, V = stable_eigh(A)
+    tolerance = max(len(A) * np.finfo(A.dtype).eps, rounding) * max(w[0], 0.0)
+    rank = int(np.count_nonzero(w > tolerance))
+    return V[:, :rank] / np.sqrt(w[:rank])
+
+
+def relative_powers(S, power):
+    """Return powers of decreasing values relative to the first of them.
+
+    Parameters
+    ----------
+    S : ndarray of shape (k,)
+        Values of at least 0, largest first; a strong ridge makes all of them tiny.
+
+    power : float
+        At least 0.
+
+    Returns
+    -------
+    weights : ndarray of shape (k,)
+        Between 0 and 1. Where all of `S` is 0, so is its power (but for power 0).
+    """
+    return (S / max(S[0], np.finfo(float).tiny)) ** power

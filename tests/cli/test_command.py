@@ -1,0 +1,249 @@
+"""The command, run as a user runs it."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sklearn_xmodal.cli import main
+from sklearn_xmodal.cli._methods import METHODS
+from sklearn_xmodal.datasets import make_paired_modalities
+
+QUICK = ["--quick", "--n-jobs", "1"]
+TABLES = ["--image", "@image.csv", "--text", "@text.csv"]
+FAST = [*QUICK, "--methods", "cca"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write one small data set in several formats."""
+    X_img, X_txt, y = make_paired_modalities(160, n_classes=4, random_state=0)
+    np.savez(tmp_path / "all.npz", X_img=X_img, X_txt=X_txt, y=y)
+    np.savez(tmp_path / "no_labels.npz", X_img=X_img, X_txt=X_txt)
+    np.save(tmp_path / "image.npy", X_img)
+    sparse.save_npz(tmp_path / "text.npz", sparse.csr_matrix(X_txt.clip(0)))
+    np.savetxt(tmp_path / "image.csv", X_img, delimiter=",")
+    header = ",".join(f"column{i}" for i in range(X_txt.shape[1]))
+    np.savetxt(tmp_path / "text.csv", X_txt, delimiter=",", header=header, comments="")
+    names = np.array(["ant", "bee", "cat", "dog"])[y]
+    (tmp_path / "labels.csv").write_text("\n".join(names))
+    (tmp_path / "labels_header.csv").write_text("kind\n" + "\n".join(names))
+    np.save(tmp_path / "rows.npy", np.arange(120, 160))
+    np.save(tmp_path / "mask.npy", np.arange(160) >= 120)
+    return tmp_path
+
+
+def read_results(folder):
+    with (folder / "results.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def run_files(files, arguments, out="out"):
+    argv = [a.replace("@", f"{files}/") for a in arguments]
+    return main([*argv, "--out", str(files / out)])
+
+
+def test_synthetic_run_writes_table_file_and_pictures(tmp_path, capsys):
+    status = main(["--dataset", "synthetic", *QUICK, "--out", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "Standard protocol" in out
+    assert "Extendable protocol" in out
+    rows = read_results(tmp_path)
+    assert len(rows) == 2 * len(METHODS)
+    for row in rows:
+        both = float(row["image_to_text"]) + float(row["text_to_image"])
+        assert float(row["mean"]) == pytest.approx(both / 2)
+        assert 0 < float(row["chance"]) < float(row["mean"]) <= 1
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "precision_recall.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_same_seed_gives_same_figures(tmp_path):
+    def figures(name):
+        out = tmp_path / name
+        argv = ["--dataset", "synthetic", *QUICK, "--protocol", "extendable"]
+        assert main([*argv, "--seed", "3", "--out", str(out)]) == 0
+        return [{**row, "seconds": None} for row in read_results(out)]
+
+    assert figures("a") == figures("b")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--image", "@all.npz"],
+        ["--image", "@all.npz:X_img", "--text", "@all.npz:X_txt"],
+        ["--image", "@image.npy", "--text", "@text.npz", "--labels", "@all.npz:y"],
+        [*TABLES, "--labels", "@labels.csv"],
+        [
+            "--image",
+            "@image.csv",
+            "--text",
+            "@text.csv",
+            "--labels",
+            "@labels_header.csv",
+        ],
+    ],
+    ids=["one npz", "keys", "npy and sparse", "csv", "csv with headers"],
+)
+def test_own_files_of_every_format_are_compared(files, arguments, capsys):
+    assert run_files(files, [*arguments, *FAST]) == 0
+    assert "160 pairs" in capsys.readouterr().out
+    assert {row["protocol"] for row in read_results(files / "out")} == {
+        "standard",
+        "extendable",
+    }
+
+
+def test_csv_and_npz_of_the_same_data_give_the_same_figures(files):
+    argv = [*TABLES, "--labels", "@labels.csv", *FAST]
+    assert run_files(files, argv, "a") == 0
+    assert run_files(files, ["--image", "@all.npz", *FAST], "b") == 0
+    for a, b in zip(read_results(files / "a"), read_results(files / "b"), strict=True):
+        assert float(a["mean"]) == pytest.approx(float(b["mean"]), abs=1e-9)
+
+
+@pytest.mark.parametrize("rows", ["rows.npy", "mask.npy"])
+def test_given_test_rows_are_the_test_part(files, rows):
+    argv = ["--image", "@all.npz", "--test", f"@{rows}", "--protocol", "standard"]
+    assert run_files(files, [*argv, *FAST]) == 0
+    (row,) = read_results(files / "out")
+    assert (row["n_train"], row["n_test"]) == ("120", "40")
+
+
+def test_pairs_without_labels_are_scored_as_pairs(files, capsys):
+    assert run_files(files, ["--image", "@no_labels.npz", *QUICK]) == 0
+    out = capsys.readouterr().out
+    assert "only the other half of a pair is relevant" in out
+    rows = read_results(files / "out")
+    assert [row["method"] for row in rows] == ["CCA", "KCCA"]
+    n = int(rows[0]["n_test"])
+    # One relevant item of n: the expected reciprocal rank is the harmonic mean.
+    chance = sum(1 / r for r in range(1, n + 1)) / n
+    assert float(rows[0]["chance"]) == pytest.approx(chance)
+
+
+def test_several_splits_show_mean_and_deviation(files, capsys):
+    argv = ["--image", "@all.npz", "--splits", "3", *FAST, "--protocol", "standard"]
+    assert run_files(files, argv) == 0
+    assert "±" in capsys.readouterr().out
+    assert [row["split"] for row in read_results(files / "out")] == ["0", "1", "2"]
+
+
+def test_small_classes_are_left_out_on_request(files, capsys):
+    y = np.zeros(160, dtype=int)
+    y[:78], y[78:156], y[156:] = 0, 1, 2
+    np.save(files / "y.npy", y)
+    argv = ["--image", "@no_labels.npz", "--labels", "@y.npy", *FAST]
+    argv += ["--protocol", "standard"]
+    assert run_files(files, argv) == 2
+    assert "--min-class-size 5" in capsys.readouterr().err
+    assert run_files(files, [*argv, "--min-class-size", "5"]) == 0
+    assert "Left out 1 of 3 classes" in capsys.readouterr().out
+
+
+def write_bad_files(files):
+    rng = np.random.default_rng(0)
+    bad = rng.normal(size=(160, 3))
+    bad[7, 1] = np.nan
+    np.save(files / "nan.npy", bad)
+    np.save(files / "short.npy", bad[:5])
+    np.save(files / "flat.npy", rng.normal(size=160))
+    np.save(files / "strings.npy", np.full((160, 2), "a"))
+    np.save(files / "half.npy", rng.normal(size=160))
+    np.save(files / "ones.npy", np.ones(160))
+    np.save(files / "constant.npy", np.ones((160, 3)))
+    (files / "broken.npz").write_bytes(b"PK not a zip")
+    (files / "empty.csv").write_text("")
+    (files / "ragged.csv").write_text("1,2\n3\n")
+    (files / "words.csv").write_text("1,2\n3,four\n")
+    (files / "table.xls").write_text("1")
+
+
+TEXT = ["--text", "@all.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "nosuch"], "unknown data set 'nosuch'"),
+        (["--dataset", "glyphs", "--image", "@all.npz"], "not both"),
+        (["--text", "@all.npz"], "--text needs --image"),
+        (["--image", "@nosuch.npz"], "no such file"),
+        (["--image", "@broken.npz"], "cannot read"),
+        (["--image", "@all.npz:nosuch"], "no array 'nosuch'"),
+        (["--image", "@image.npy"], "--text is missing"),
+        (["--image", "@table.xls"], "expected .npz"),
+        (["--image", "@empty.csv", *TEXT], "is empty"),
+        (["--image", "@ragged.csv", *TEXT], "same number of columns"),
+        (["--image", "@words.csv", *TEXT], "must hold numbers"),
+        (["--image", "@nan.npy", *TEXT], "NaN or infinity"),
+        (["--image", "@short.npy", *TEXT], "got 5 in"),
+        (["--image", "@flat.npy", *TEXT], "numeric matrix"),
+        (["--image", "@strings.npy", *TEXT], "numeric matrix"),
+        (["--image", "@all.npz", "--labels", "@half.npy"], "got fractions"),
+        (["--image", "@all.npz", "--labels", "@short.npy"], "one label per pair"),
+        (["--image", "@all.npz", "--labels", "@ones.npy"], "at least 2 classes"),
+        (["--image", "@all.npz", "--test", "@half.npy"], "row numbers or a mask"),
+        (["--image", "@no_labels.npz", "--methods", "msln"], "needs class labels"),
+        (
+            ["--image", "@no_labels.npz", "--protocol", "extendable"],
+            "needs class labels",
+        ),
+        (["--image", "@constant.npy", *TEXT, *FAST], "must vary"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_what_a_user_can_mend_is_one_line_and_status_2(
+    files, arguments, message, capsys
+):
+    write_bad_files(files)
+    assert run_files(files, arguments) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.startswith("sklearn_xmodal: error: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--seed", "-1"], ["--splits", "0"], ["--methods", "nosuch"]]
+)
+def test_bad_options_end_with_status_2(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "error: argument" in capsys.readouterr().err
+
+
+def test_module_runs_as_a_program(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "sklearn_xmodal", "--dataset", "nosuch"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_glyph_run_draws_a_sheet_of_retrieved_glyphs(tmp_path):
+    assert main([*FAST, "--protocol", "extendable", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "retrieved_extendable.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", ["wikipedia", "pascal"])
+def test_real_files_are_compared(name, shared_data, tmp_path):
+    path = {
+        "wikipedia": shared_data / "wikipedia" / "wikipedia.npz",
+        "pascal": shared_data / "pascal_sentence" / "pascal_mdlcw.npz",
+    }[name]
+    argv = ["--image", str(path), *QUICK, "--methods", "cca", "kcca"]
+    assert main([*argv, "--out", str(tmp_path)]) == 0
+    for row in read_results(tmp_path):
+        assert float(row["mean"]) > float(row["chance"]) + 0.03

@@ -1,0 +1,99 @@
+"""What all tests share: fast retrievers, small paired data, quiet generators."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sklearn_xmodal import CCARetriever, KCCARetriever, MSLNRetriever
+from sklearn_xmodal.datasets import make_paired_modalities
+
+ROOT = Path(__file__).resolve().parents[1]
+SEEDS = (0, 1, 2)
+
+
+def _factory(cls, **fast):
+    def make(**params):
+        return cls(**{**fast, **params})
+
+    return make
+
+
+#: Every retriever of the package, as a function that makes a fast one.
+RETRIEVERS = {
+    "CCARetriever": _factory(CCARetriever, n_components=3),
+    "KCCARetriever": _factory(KCCARetriever, n_components=3),
+    "MSLNRetriever": _factory(
+        MSLNRetriever,
+        n_components=4,
+        hidden_layer_sizes=(8,),
+        max_epochs=3,
+        device="cpu",
+        random_state=0,
+    ),
+}
+
+
+@pytest.fixture(params=RETRIEVERS)
+def make_retriever(request):
+    """Make a fast retriever; keyword arguments are its parameters."""
+    return RETRIEVERS[request.param]
+
+
+@pytest.fixture(params=SEEDS, ids="seed{}".format)
+def paired(request):
+    """Image features, text features and labels of 60 pairs in 3 classes."""
+    return make_paired_modalities(
+        60,
+        n_classes=3,
+        n_image_features=7,
+        n_text_features=6,
+        random_state=request.param,
+    )
+
+
+@pytest.fixture
+def pair():
+    """One draw of what `paired` draws several times."""
+    return make_paired_modalities(
+        60, n_classes=3, n_image_features=7, n_text_features=6, random_state=0
+    )
+
+
+@pytest.fixture(scope="session")
+def repository_root():
+    """Folder that holds pyproject.toml, absent where only the tests were copied."""
+    if not (ROOT / "pyproject.toml").is_file():
+        pytest.skip("needs a checkout of the repository")
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of real feature files beside the checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the real feature files, ../shared/data, beside the checkout")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def global_generators_stay_as_they_are():
+    """Fail a test that moves the global random state of numpy or torch."""
+    before = _numpy_state(), _torch_state()
+    yield
+    after = _numpy_state(), _torch_state()
+    assert before[0] == after[0], "the global random state of numpy has moved"
+    if before[1] is not None:
+        assert before[1] == after[1], "the global random state of torch has moved"
+
+
+def _numpy_state():
+    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002
+    return state["pos"], state["key"].tobytes()
+
+
+def _torch_state():
+    torch = sys.modules.get("torch")
+    return None if torch is None else torch.get_rng_state().numpy().tobytes()

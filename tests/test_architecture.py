@@ -1,0 +1,217 @@
+"""Who may import whom, what an import costs, and how large things may grow."""
+
+import ast
+import configparser
+import importlib
+import statistics
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import sklearn_xmodal
+
+PACKAGE = Path(sklearn_xmodal.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SUBPACKAGES = sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
+PARTS = {*SUBPACKAGES, *(path.stem for path in PACKAGE.glob("*.py"))}
+COMPAT = PACKAGE / "utils" / "_sklearn_compat.py"
+
+# Part -> the parts it may import. Every part may import itself.
+BOTTOM = {"utils", "_version"}
+MIDDLE = {"metrics", "model_selection", "datasets", "pairs"}
+ALLOWED = {
+    "_version": set(),
+    "utils": set(),
+    **dict.fromkeys(MIDDLE, BOTTOM),
+    "base": BOTTOM | {"metrics", "pairs"},
+    "cross_decomposition": BOTTOM | {"base", "metrics", "model_selection", "pairs"},
+    # deep may use the canonical solver.
+    "deep": BOTTOM
+    | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},
+    "__init__": {"_version"},
+    "cli": BOTTOM | MIDDLE | {"base", "cross_decomposition", "deep", "__init__"},
+    "__main__": {"cli"},
+}
+LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
+         ".pairs", ".base", ".utils", ".cli"]  # fmt: skip
+
+
+def _name(path):
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def _part(module):
+    """First name below the package: ``sklearn_xmodal.deep._msln`` -> ``deep``."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def _part_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def _imported(path):
+    """All (module, name) that a file imports anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def _own_parts(path):
+    """Parts of the package that a file imports."""
+    for module, name in _imported(path):
+        if module == "sklearn_xmodal" and name in PARTS:
+            yield name
+        elif module.split(".")[0] == "sklearn_xmodal":
+            yield _part(module)
+
+
+def _run(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("part", LIGHT, ids=lambda part: part or "package")
+def test_import_loads_neither_torch_nor_matplotlib(part):
+    if not (PACKAGE / part[1:]).is_dir() and part[1:] not in ("pairs", "base"):
+        pytest.skip(f"there is no sklearn_xmodal{part}")
+    code = (
+        f"import sys, sklearn_xmodal{part}\n"
+        "print(*{'torch', 'skorch', 'matplotlib'} & set(sys.modules))"
+    )
+    done = _run(code)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
+def test_public_names_are_loaded_on_demand():
+    code = (
+        "import sys, sklearn_xmodal\n"
+        "sklearn_xmodal.CCARetriever\n"
+        "assert 'torch' not in sys.modules\n"
+        "sklearn_xmodal.MSLNRetriever\n"
+        "assert 'torch' in sys.modules"
+    )
+    done = _run(code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_imports_point_downwards(path):
+    part = _part_of(path)
+    assert part in ALLOWED, f"say in ALLOWED what {part} may import"
+    assert set(_own_parts(path)) - {part} <= ALLOWED[part]
+
+
+def test_every_file_may_import_only_what_is_below_it():
+    below = {part: set(ALLOWED[part]) for part in ALLOWED}
+    for _ in ALLOWED:
+        for part, parts in below.items():
+            below[part] = parts.union(*(below[p] for p in parts))
+    assert [part for part in below if part in below[part]] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_only_deep_imports_torch(path):
+    roots = {module.split(".")[0] for module, _ in _imported(path)}
+    assert _part_of(path) == "deep" or not roots & {"torch", "skorch"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_private_names_of_other_packages_stay_in_one_file(path):
+    private = [
+        f"{module}.{name}"
+        for module, name in _imported(path)
+        if module.split(".")[0] in ("sklearn", "scipy", "torch", "skorch", "numpy")
+        and any(part.startswith("_") for part in [*module.split("."), name or ""])
+    ]
+    assert path == COMPAT or private == []
+
+
+@pytest.mark.parametrize("name", SUBPACKAGES)
+def test_subpackages_say_what_they_hold(name):
+    module = importlib.import_module(f"sklearn_xmodal.{name}")
+    assert module.__doc__.strip().endswith(".")
+    tree = ast.parse((PACKAGE / name / "__init__.py").read_text(encoding="utf-8"))
+    kinds = {type(node) for node in tree.body}
+    assert kinds <= {ast.Expr, ast.Import, ast.ImportFrom, ast.Assign}
+    if name != "utils":
+        assert module.__all__ == sorted(module.__all__)
+        assert [n for n in module.__all__ if not hasattr(module, n)] == []
+
+
+def test_names_of_the_package_resolve_and_are_listed():
+    names = sklearn_xmodal.__all__
+    assert [n for n in names if not hasattr(sklearn_xmodal, n)] == []
+    assert set(names) <= set(dir(sklearn_xmodal))
+    assert len(names) == len(set(names))
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'sklearn_xmodal' has no attribute 'PCA'"):
+        _ = sklearn_xmodal.PCA
+
+
+def test_version_has_one_home():
+    from sklearn_xmodal import _version
+
+    assert sklearn_xmodal.__version__ == _version.__version__
+
+
+def test_modules_are_short():
+    lengths = {
+        _name(path): len(path.read_text(encoding="utf-8").splitlines())
+        for path in MODULES
+        if path.name not in ("__init__.py", "__main__.py", "_version.py")
+    }
+    assert {name: n for name, n in lengths.items() if n > 700} == {}
+    assert statistics.median(lengths.values()) <= 300
+
+
+def _code_lines(function, source):
+    """Lines of a function without blanks, comments and its docstring."""
+    body = function.body
+    if ast.get_docstring(function) is not None:
+        body = body[1:]
+    if not body:
+        return 0
+    signature = range(function.lineno, function.body[0].lineno)
+    lines = [*signature, *range(body[0].lineno, function.end_lineno + 1)]
+    texts = (source[i - 1].strip() for i in lines)
+    return sum(bool(text) and not text.startswith("#") for text in texts)
+
+
+def test_functions_are_short():
+    lengths = {}
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            # A constructor is as long as its list of parameters.
+            if isinstance(node, ast.FunctionDef) and node.name != "__init__":
+                key = f"{_name(path)}:{node.name}"
+                lengths[key] = _code_lines(node, text.splitlines())
+    long = {key: n for key, n in lengths.items() if n > 50}
+    assert len(long) <= 0.02 * len(lengths), long
+
+
+def test_setup_cfg_says_only_how_files_are_packed(repository_root):
+    config = configparser.ConfigParser()
+    config.read(repository_root / "setup.cfg")
+    packing = {"options", "options.packages.find", "options.package_data"}
+    assert set(config.sections()) <= packing
+    allowed = {"packages", "include_package_data", "package_data", "zip_safe"}
+    assert set(config["options"]) <= allowed
+
+
+def test_every_setting_has_one_home(repository_root):
+    project = tomllib.loads((repository_root / "pyproject.toml").read_text())
+    assert "packages" not in project["tool"].get("setuptools", {})
+    others = ["pytest.ini", "tox.ini", "ruff.toml", ".ruff.toml", "mypy.ini",
+              ".flake8", "setup.py", ".coveragerc", "requirements.txt"]  # fmt: skip
+    assert [name for name in others if (repository_root / name).exists()] == []

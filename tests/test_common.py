@@ -1,0 +1,116 @@
+"""What scikit-learn, and its users, expect of every estimator."""
+
+import ast
+import inspect
+import textwrap
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils import estimator_html_repr
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sklearn_xmodal
+from sklearn_xmodal import BaseRetriever, ModalityTransformer
+from tests.conftest import RETRIEVERS
+
+STACKED = [
+    *(make(n_image_features=1, n_components=1) for make in RETRIEVERS.values()),
+    ModalityTransformer(n_image_features=1),
+]
+CLASSES = [type(estimator) for estimator in STACKED]
+
+
+@pytest.fixture
+def global_generators_stay_as_they_are():
+    """Replace the fixture of the same name: some of scikit-learn's checks shuffle."""
+    state = np.random.get_state()  # noqa: NPY002
+    yield
+    np.random.set_state(state)  # noqa: NPY002
+
+
+def _expected_failures(estimator):
+    return {
+        "check_fit_score_takes_y": "the second positional argument is the other "
+        "modality, and y only where n_image_features is set"
+    }
+
+
+@parametrize_with_checks(STACKED, expected_failed_checks=_expected_failures)
+@pytest.mark.usefixtures("global_generators_stay_as_they_are")
+def test_check_of_scikit_learn_holds(estimator, check):
+    check(estimator)
+
+
+def test_every_public_estimator_is_checked():
+    public = [getattr(sklearn_xmodal, name) for name in sklearn_xmodal.__all__]
+    estimators = {
+        obj for obj in public if inspect.isclass(obj) and hasattr(obj, "get_params")
+    }
+    assert estimators - {BaseRetriever} == set(CLASSES)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+class TestConstructor:
+    def test_only_assigns_its_parameters(self, cls):
+        source = textwrap.dedent(inspect.getsource(cls.__init__))
+        function = ast.parse(source).body[0]
+        arguments = [a.arg for a in function.args.args + function.args.kwonlyargs][1:]
+        expected = [f"self.{name} = {name}" for name in arguments]
+        assert [ast.unparse(line) for line in function.body] == expected
+
+    def test_takes_no_positional_argument_but_n_components(self, cls):
+        parameters = list(inspect.signature(cls).parameters.values())
+        positional = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        assert positional in ([], ["n_components"])
+
+    def test_gives_a_default_to_every_parameter(self, cls):
+        parameters = inspect.signature(cls).parameters.values()
+        assert [p.name for p in parameters if p.default is p.empty] == []
+
+    def test_has_a_constraint_for_every_parameter(self, cls):
+        assert set(cls._parameter_constraints) == set(inspect.signature(cls).parameters)
+
+    def test_sets_nothing_that_looks_fitted(self, cls):
+        assert [name for name in vars(cls()) if name.endswith("_")] == []
+
+
+@pytest.mark.parametrize("estimator", STACKED, ids=lambda est: type(est).__name__)
+class TestParameters:
+    def test_survive_clone(self, estimator):
+        copy = clone(estimator)
+        assert copy is not estimator
+        assert copy.get_params() == estimator.get_params()
+
+    def test_can_be_set_by_name(self, estimator):
+        changed = clone(estimator).set_params(n_image_features=3)
+        assert changed.get_params()["n_image_features"] == 3
+
+    def test_that_do_not_exist_are_refused(self, estimator):
+        with pytest.raises(ValueError, match="Invalid parameter 'latent_dimensions'"):
+            clone(estimator).set_params(latent_dimensions=3)
+
+    def test_of_the_wrong_type_are_refused_in_fit(self, estimator):
+        wrong = clone(estimator).set_params(n_image_features="two")
+        message = "The 'n_image_features' parameter .* must be .* Got 'two' instead"
+        with pytest.raises(ValueError, match=message):
+            wrong.fit(np.ones((4, 3)), np.ones(4))
+
+    def test_fit_does_not_write_to_them(self, estimator):
+        fitted = clone(estimator)
+        X, y = np.random.default_rng(0).normal(size=(12, 4)), np.arange(12) % 2
+        fitted.fit(X, y)
+        assert fitted.get_params() == estimator.get_params()
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_repr_shows_what_differs_from_the_defaults(cls):
+    assert repr(cls()) == f"{cls.__name__}()"
+    assert repr(cls(n_image_features=2)) == f"{cls.__name__}(n_image_features=2)"
+
+
+@pytest.mark.parametrize("estimator", STACKED, ids=lambda est: type(est).__name__)
+def test_html_repr_names_the_estimator(estimator):
+    html = estimator_html_repr(clone(estimator))
+    assert type(estimator).__name__ in html
+    assert "n_image_features" in html

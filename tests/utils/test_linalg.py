@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import linalg
+
+from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh, stable_svd
+
+SEEDS = range(3)
+
+
+def _matrix(seed, shape=(8, 5)):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def _refuse(function, driver_name, refused):
+    """The same function, which does not converge with one of its drivers."""
+
+    def wrapped(A, **options):
+        if options[driver_name] == refused:
+            raise linalg.LinAlgError("did not converge")
+        return function(A, **options)
+
+    return wrapped
+
+
+class TestSVD:
+    @pytest.mark.parametrize("seed", SEEDS)
+    @pytest.mark.parametrize("shape", [(8, 5), (5, 8), (5, 5), (1, 4)], ids=str)
+    def test_factors_multiply_to_the_matrix(self, seed, shape):
+        A = _matrix(seed, shape)
+        U, S, Vt = stable_svd(A)
+        assert_allclose(U * S @ Vt, A, atol=1e-12)
+        assert_allclose(U.T @ U, np.eye(min(shape)), atol=1e-12)
+        assert_allclose(Vt @ Vt.T, np.eye(min(shape)), atol=1e-12)
+        assert_array_equal(S, np.sort(S)[::-1])
+
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_signs_follow_the_largest_entry(self, seed):
+        U, _, _ = stable_svd(_matrix(seed))
+        largest = np.abs(U).argmax(axis=0)
+        assert (U[largest, np.arange(U.shape[1])] > 0).all()
+
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_the_second_driver_gives_the_same(self, seed, monkeypatch):
+        A = _matrix(seed)
+        expected = stable_svd(A)
+        monkeypatch.setattr(
+            linalg, "svd", _refuse(linalg.svd, "lapack_driver", "gesdd")
+        )
+        for got, want in zip(stable_svd(A), expected, strict=True):
+            assert_allclose(got, want, atol=1e-12)
+
+
+class TestEigh:
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_eigenvalues_decrease_and_rebuild_the_matrix(self, seed):
+        A = _matrix(seed)
+        A = A.T @ A
+        w, V = stable_eigh(A)
+        assert_array_equal(w, np.sort(w)[::-1])
+        assert_allclose(V * w @ V.T, A, atol=1e-12)
+
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_the_second_driver_gives_the_same(self, seed, monkeypatch):
+        A = _matrix(seed)
+        w, _ = stable_eigh(A.T @ A)
+        monkeypatch.setattr(linalg, "eigh", _refuse(linalg.eigh, "driver", "evd"))
+        again, V = stable_eigh(A.T @ A)
+        assert_allclose(again, w, atol=1e-12)
+        assert_allclose(V * again @ V.T, A.T @ A, atol=1e-12)
+
+
+class TestInverseRoot:
+    @pytest.mark.parametrize("seed", SEEDS)
+    @pytest.mark.parametrize("rank", [1, 3, 5])
+    def test_whitens_the_range_of_the_matrix(self, seed, rank):
+        B = _matrix(seed, (rank, 5))
+        A = B.T @ B
+        W = inverse_root(A)
+        assert W.shape == (5, rank)
+        assert_allclose(W.T @ A @ W, np.eye(rank), atol=1e-8)
+
+    @pytest.mark.parametrize("scale", [1e-150, 1e-8, 1e8, 1e150])
+    def test_scale_does_not_change_the_rank(self, scale):
+        B = _matrix(0, (3, 5))
+        W = inverse_root(scale * B.T @ B)
+        assert_allclose(W * np.sqrt(scale), inverse_root(B.T @ B), rtol=1e-6)
+
+    def test_a_zero_matrix_has_no_range(self):
+        assert inverse_root(np.zeros((4, 4))).shape == (4, 0)
