@@ -352,7 +352,13 @@ def _check_two_arrays(method, X_img, X_txt):
 
 
 def _n_rows(X):
-    return X.shape[0] if hasattr(X, "shape") else len(X)
+    try:
+        return X.shape[0] if hasattr(X, "shape") else len(X)
+    except (TypeError, IndexError):
+        raise TypeError(
+            "Each modality must be a matrix with one row per pair. "
+            f"Got {type(X).__name__}."
+        ) from None
 
 
 class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):

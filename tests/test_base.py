@@ -197,6 +197,20 @@ class TestSlips:
         with pytest.raises(ValueError, match=r"both modalities. Got .* image=None"):
             make_retriever().fit(ImageTextPairs(text=X_txt), y)
 
+    @pytest.mark.parametrize("wrong", [None, 5, np.float64(5)], ids=repr)
+    def test_something_without_rows(self, make_retriever, pair, wrong):
+        message = f"matrix with one row per pair. Got {type(wrong).__name__}"
+        with pytest.raises(TypeError, match=message):
+            make_retriever().fit(wrong, pair[1], pair[2])
+        if wrong is not None:
+            with pytest.raises(TypeError, match=message):
+                make_retriever().fit(pair[0], wrong, pair[2])
+
+    def test_two_arrays_where_one_matrix_was_announced(self, make_retriever, pair):
+        message = r"a stacked matrix \(n_image_features is set\).* Got three"
+        with pytest.raises(TypeError, match=message):
+            make_retriever(n_image_features=7).fit(*pair)
+
     @pytest.mark.parametrize("form", FORMS)
     @pytest.mark.parametrize("modality", MODALITIES)
     @pytest.mark.parametrize(
@@ -389,6 +403,12 @@ class TestFrames:
         Z = one.fit_transform(stacked, y)
         assert list(Z) == image_names + text_names == list(one.get_feature_names_out())
         assert Z.index.equals(image.index)
+
+    def test_set_output_pandas_with_sparse_text(self, make_retriever, pair):
+        X_img, X_txt, y = pair
+        fitted = make_retriever().set_output(transform="pandas")
+        codes = fitted.fit_transform(X_img, sparse.csr_matrix(X_txt), y)
+        assert [type(Z) for Z in codes] == [pd.DataFrame, pd.DataFrame]
 
     def test_set_output_default_and_none(self, make_retriever, pair):
         fitted = make_retriever().set_output(transform="pandas").fit(*pair)

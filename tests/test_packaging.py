@@ -50,11 +50,13 @@ def _names(wheel):
         return archive.namelist()
 
 
-def test_every_module_is_inside_and_nothing_else(wheel, repository_root):
+def test_every_file_of_the_package_is_inside_and_nothing_else(wheel, repository_root):
     inside = [name for name in _names(wheel) if ".dist-info/" not in name]
     package = repository_root / "sklearn_xmodal"
     expected = [
-        path.relative_to(repository_root).as_posix() for path in package.rglob("*.py")
+        path.relative_to(repository_root).as_posix()
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     ]
     assert sorted(inside) == sorted(expected)
 

@@ -156,6 +156,13 @@ class TestSlicing:
         with pytest.raises(TypeError, match="not iterable"):
             list(ImageTextPairs(IMAGE, TEXT))
 
+    def test_conversion_to_one_array_is_refused(self):
+        pairs = ImageTextPairs(IMAGE, TEXT)
+        with pytest.raises(TypeError, match=r"not an array. Use pairs\.to_stacked"):
+            np.asarray(pairs)
+        with pytest.raises(TypeError, match="or an estimator of sklearn_xmodal"):
+            StandardScaler().fit(pairs)
+
     def test_a_row_that_is_not_there_is_an_index_error(self):
         with pytest.raises(IndexError, match="out of bounds"):
             ImageTextPairs(IMAGE, TEXT)[[N]]

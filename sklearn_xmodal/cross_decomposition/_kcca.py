@@ -366,16 +366,17 @@ class KCCARetriever(BaseRetriever):
                 "degree": per_modality(self.degree, "degree")[index],
                 "coef0": per_modality(self.coef0, "coef0")[index],
             }
+        # In float64 throughout: rounding to float32 costs the kernel its definiteness.
         K = pairwise_kernels(
-            X,
-            getattr(self, f"X_{modality}_fit_"),
+            X.astype(np.float64, copy=False),
+            getattr(self, f"X_{modality}_fit_").astype(np.float64, copy=False),
             metric=kernel,
             filter_params=True,
             n_jobs=self.n_jobs,
             **params,
         )
         K = K.toarray() if sparse.issparse(K) else K
-        return K.astype(np.float64, copy=False)
+        return K
 
     def _encode(self, X, modality):
         centerer = getattr(self, f"_{modality}_centerer")

@@ -138,8 +138,8 @@ class MSLNRetriever(BaseRetriever):
         return to the best epoch.
 
     validation_fraction : float, default=0.1
-        Share of pairs that is held out; share of classes where
-        ``validation="class_disjoint"``.
+        Share of pairs that is held out; share of classes, at least two of them,
+        where ``validation="class_disjoint"``.
 
     validation : {"stratified", "class_disjoint"}, default="stratified"
         Hold out pairs of all classes (at random for multi-label `y`), or all
@@ -403,6 +403,10 @@ class MSLNRetriever(BaseRetriever):
             return rows, None
         options = {"test_size": self.validation_fraction, "random_state": seed}
         if self.validation == "class_disjoint":
+            # Among the pairs of one class every ranking is perfect.
+            if y.ndim == 1:
+                n_classes = self.validation_fraction * len(np.unique(y))
+                options["test_size"] = max(2, math.ceil(n_classes))
             return next(ClassDisjointShuffleSplit(1, **options).split(rows, y))
         stratify = y if y.ndim == 1 else None
         try:
@@ -556,8 +560,10 @@ def _mean_and_scale(X, modality):
     mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
     values = X.data if sparse.issparse(X) else X
     if sparse.issparse(X):
-        squares = np.square(values, dtype=np.float64).sum()
-        variance = squares / X.shape[0] - np.square(mean).sum()
+        # Values that are not stored are zeros, each its column's mean away from it.
+        n_zeros = X.shape[0] - np.bincount(X.indices, minlength=X.shape[1])
+        squares = np.square(values - mean[X.indices]).sum() + n_zeros @ mean**2
+        variance = squares / X.shape[0]
     else:
         variance = np.square(values - mean).sum(dtype=np.float64) / X.shape[0]
     variance = variance / X.shape[1]

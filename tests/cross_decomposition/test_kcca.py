@@ -299,6 +299,11 @@ class TestKernels:
             assert Z.dtype == np.float32
             np.testing.assert_allclose(Z, expected, atol=1e-4)
 
+    def test_float32_leaves_the_kernel_definite(self, seed):
+        X, Y = (Z.astype(np.float32) for Z in draw(seed, n=100, p=3))
+        est = KCCARetriever(2, kernel="linear", alpha=1e-8).fit(X, Y)
+        assert est.canonical_correlations_[0] > 0.5
+
     @pytest.mark.parametrize("power", [0.0, 2.0])
     def test_variates_are_weighted_by_powers_of_their_correlation(self, seed, power):
         X, Y = draw(seed)

@@ -1,0 +1,125 @@
+"""Published numbers and awkward real features, where the files are at hand."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_xmodal import CCARetriever, KCCARetriever, MSLNRetriever
+from sklearn_xmodal.metrics import cross_modal_score
+
+
+def load(path, image="X_img", text="X_txt"):
+    """Return training and test part of a file as two triples."""
+    with np.load(path) as file:
+        columns = file[image], file[text], file["y"]
+        train, test = file["train_idx"], file["test_idx"]
+    return [c[train] for c in columns], [c[test] for c in columns]
+
+
+def directions(est, X_img, X_txt, y):
+    """Mean average precision image to text, and text to image."""
+    codes = est.transform(X_img, X_txt)
+    return [
+        cross_modal_score(*codes, y, direction=direction)
+        for direction in ("image_to_text", "text_to_image")
+    ]
+
+
+@pytest.fixture(scope="module")
+def wikipedia(shared_data):
+    path = shared_data / "wikipedia" / "wikipedia.npz"
+
+    def load_views(image="X_img", text="X_txt"):
+        return load(path, image, text)
+
+    return load_views
+
+
+@pytest.fixture(scope="module")
+def pascal(shared_data):
+    return load(shared_data / "pascal_sentence" / "pascal_mdlcw.npz")
+
+
+class TestWikipedia:
+    @pytest.mark.parametrize("scaled", [False, True])
+    def test_linear_cca_reaches_the_published_accuracy(self, wikipedia, scaled):
+        # Rasiwasia et al., ACM MM 2010: 0.249 and 0.196, correlation matching.
+        train, test = wikipedia("X_img_sift", "X_txt_lda")
+        assert (len(train[0]), len(test[0])) == (2173, 693)
+        for side in (0, 1) if scaled else ():
+            scaler = StandardScaler().fit(train[side])
+            train[side] = scaler.transform(train[side])
+            test[side] = scaler.transform(test[side])
+        image_to_text, text_to_image = directions(CCARetriever().fit(*train), *test)
+        assert 0.24 <= image_to_text <= 0.28
+        assert 0.19 <= text_to_image <= 0.23
+
+    @pytest.mark.slow
+    def test_labels_help_where_classes_are_shared(self, wikipedia):
+        train, test = wikipedia("X_img", "X_txt_tfidf")
+        msln = MSLNRetriever(random_state=0, device="cpu").fit(*train).score(*test)
+        # The best ridges of the whole path, so that CCA has no less than its due.
+        cca = max(
+            CCARetriever(20, alpha=alpha).fit(*train).score(*test)
+            for alpha in (0.1, 1, 10, 100)
+        )
+        assert cca > 0.3  # chance is 0.12
+        assert msln > cca + 0.03
+
+
+class TestPascal:
+    """500 pairs, 1,408 text features of rank 54, many rows alike."""
+
+    def test_texts_are_as_degenerate_as_described(self, pascal):
+        X_txt = pascal[0][1]
+        assert X_txt.shape == (500, 1408)
+        assert np.linalg.matrix_rank(X_txt - X_txt.mean(axis=0), tol=1e-2) < 60
+
+    @pytest.mark.parametrize(
+        "est",
+        [
+            CCARetriever(20),
+            CCARetriever(20, alpha=1e-10),
+            CCARetriever(20, alpha=1e12),
+            KCCARetriever(20),
+            KCCARetriever(20, kernel="linear", alpha=1e-6),
+            MSLNRetriever(random_state=0, max_steps=100, device="cpu"),
+        ],
+        ids=["cca", "hardly any ridge", "pls", "kcca", "linear kcca", "msln"],
+    )
+    def test_every_retriever_beats_chance(self, pascal, est):
+        train, test = pascal
+        codes = est.fit(*train).transform(*test[:2])
+        assert all(np.isfinite(Z).all() for Z in codes)
+        assert all(Z.dtype == np.float32 for Z in codes)
+        assert min(directions(est, *test)) > 0.15  # chance is 0.08
+
+    def test_textbook_cca_reproduces_its_perfect_correlations(self, pascal):
+        X_img, X_txt, _ = pascal[0]
+        est = CCARetriever(alpha=0, correlation_power=0).fit(X_img, X_txt)
+        Z_img, Z_txt = est.transform(X_img.astype(float), X_txt.astype(float))
+        k = est.n_components_
+        r = np.diag(np.corrcoef(Z_img.T, Z_txt.T)[:k, k:])
+        np.testing.assert_allclose(r, est.canonical_correlations_, atol=1e-4)
+
+
+class TestDigits:
+    """Left half against right half; some pixels never change."""
+
+    @pytest.mark.parametrize(
+        ("est", "least"),
+        [
+            (CCARetriever(), 0.35),
+            (KCCARetriever(10), 0.4),
+            (MSLNRetriever(random_state=0, max_steps=200, device="cpu"), 0.6),
+        ],
+        ids=["cca", "kcca", "msln"],
+    )
+    def test_halves_find_each_other(self, est, least):
+        digits = load_digits()
+        left = digits.images[:, :, :4].reshape(len(digits.images), -1)
+        right = digits.images[:, :, 4:].reshape(len(digits.images), -1)
+        est.fit(left[:1000], right[:1000], digits.target[:1000])
+        scores = directions(est, left[1000:], right[1000:], digits.target[1000:])
+        assert min(scores) > least  # chance is 0.10
