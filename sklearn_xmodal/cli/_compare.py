@@ -5,28 +5,17 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from sklearn.model_selection import (
-    GridSearchCV,
-    KFold,
-    StratifiedKFold,
-    train_test_split,
-)
 from tqdm import tqdm
 
 from sklearn_xmodal.cli._errors import CommandError
-from sklearn_xmodal.cli._methods import METHODS, tuned_pipeline
+from sklearn_xmodal.cli._methods import METHODS
+from sklearn_xmodal.cli._tuning import PROTOCOLS, split_rows, tune
 from sklearn_xmodal.metrics import (
     chance_level,
     retrieval_precision_recall_curve,
     retrieval_score,
 )
-from sklearn_xmodal.model_selection import (
-    ClassDisjointKFold,
-    ClassDisjointShuffleSplit,
-)
 
-PROTOCOLS = ("standard", "extendable")
-_TEST_SIZE = {"standard": 0.3, "extendable": 0.5}
 _MIN_CLASSES = 4
 
 
@@ -144,7 +133,7 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, quick):
     runs = []
     for protocol, split, name in bar:
         bar.set_description(f"{METHODS[name].title}, {protocol}")
-        train, test = _split_rows(data, protocol, seed + split)
+        train, test = _split(data, protocol, seed + split)
         run = _run(data, protocol, split, name, train, test, seed, n_jobs, quick)
         runs.append(run)
         if not on_terminal:
@@ -162,40 +151,27 @@ def _count_splits(data, protocol, n_splits):
     return 1 if protocol == "standard" and data.test_rows is not None else n_splits
 
 
-def _split_rows(data, protocol, seed):
-    rows = np.arange(len(data.pairs))
-    if protocol == "extendable":
-        splitter = ClassDisjointShuffleSplit(
-            1, test_size=_TEST_SIZE[protocol], random_state=seed
-        )
-        return next(splitter.split(rows, data.y))
-    if data.test_rows is not None:
-        return np.setdiff1d(rows, data.test_rows), data.test_rows
-    return train_test_split(
-        rows, test_size=_TEST_SIZE[protocol], stratify=data.y, random_state=seed
-    )
-
-
-def _folds(protocol, y, seed, quick):
-    n_folds = 2 if quick else 3
-    if y is None:
-        return KFold(n_folds, shuffle=True, random_state=seed)
-    if protocol == "extendable":
-        n_folds = min(n_folds, len(np.unique(y)))
-        return ClassDisjointKFold(n_folds, shuffle=True, random_state=seed)
-    return StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+def _split(data, protocol, seed):
+    if protocol == "standard" and data.test_rows is not None:
+        return np.setdiff1d(np.arange(len(data.pairs)), data.test_rows), data.test_rows
+    return split_rows(len(data.pairs), data.y, protocol, seed)
 
 
 def _run(data, protocol, split, name, train, test, seed, n_jobs, quick):
     method = METHODS[name]
     pairs, y = data.pairs[train], None if data.y is None else data.y[train]
-    folds = list(_folds(protocol, y, seed + split, quick).split(train, y))
-    n_fit_rows = min(len(fit) for fit, _ in folds)
-    pipeline, grid = tuned_pipeline(method, pairs, n_fit_rows, seed, quick)
-    search = GridSearchCV(pipeline, grid, cv=folds, n_jobs=n_jobs, error_score="raise")
     start = time.perf_counter()
     try:
-        search.fit(pairs, y)
+        search, parameters = tune(
+            method,
+            pairs,
+            y,
+            protocol,
+            seed=seed,
+            split_seed=seed + split,
+            n_jobs=n_jobs,
+            quick=quick,
+        )
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error
     codes = search.transform(data.pairs[test])
@@ -216,7 +192,7 @@ def _run(data, protocol, split, name, train, test, seed, n_jobs, quick):
         n_test=len(test),
         n_test_classes=None if y_test is None else len(np.unique(y_test)),
         validation_score=search.best_score_,
-        parameters=_plain(search.best_params_, grid),
+        parameters=parameters,
         test_rows=test,
         codes=(codes.image, codes.text),
         curves={
@@ -229,13 +205,3 @@ def _run(data, protocol, split, name, train, test, seed, n_jobs, quick):
 def _chance(y, n):
     y = np.arange(n) if y is None else y
     return chance_level(y, y)
-
-
-def _plain(parameters, grid):
-    """Return tuned parameters by short names, the features as scaled or unscaled."""
-    plain = {}
-    for name, value in parameters.items():
-        if name == "features":
-            value = "scaled" if value is grid["features"][0] else "unscaled"
-        plain[name.removeprefix("retriever__")] = value
-    return plain

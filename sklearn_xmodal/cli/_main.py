@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from sklearn_xmodal._version import __version__
-from sklearn_xmodal.cli._compare import PROTOCOLS, compare, plan
+from sklearn_xmodal.cli._compare import compare, plan
 from sklearn_xmodal.cli._data import DATASETS, RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._methods import METHODS
 from sklearn_xmodal.cli._report import format_tables, write_csv
+from sklearn_xmodal.cli._tuning import PROTOCOLS
 
 _EPILOG = """\
 examples:
