@@ -28,7 +28,7 @@ def _build_cca(seed, quick):
 
 
 def _build_kcca(seed, quick):
-    return KCCARetriever(20, random_state=seed)
+    return KCCARetriever(random_state=seed)
 
 
 def _build_msln(seed, quick):

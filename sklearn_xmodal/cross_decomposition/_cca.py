@@ -179,7 +179,7 @@ class CCARetriever(BaseRetriever):
         at most the number of features of the narrower modality, and fewer
         than samples.
 
-    alpha : float or tuple of two floats, default=0.1
+    alpha : float or tuple of two floats, default=1.0
         Ridge relative to the mean variance of the modality, at least 0. A
         tuple gives ``(image, text)``.
 
@@ -270,7 +270,7 @@ class CCARetriever(BaseRetriever):
         self,
         n_components=None,
         *,
-        alpha=0.1,
+        alpha=1.0,
         correlation_power=1.0,
         n_image_features=None,
     ):

@@ -140,7 +140,7 @@ class KCCARetriever(BaseRetriever):
 
     Parameters
     ----------
-    n_components : int, default=10
+    n_components : int, default=20
         Number of canonical pairs, fewer than samples.
 
     kernel : str, callable or tuple of two, default="rbf"
@@ -149,7 +149,7 @@ class KCCARetriever(BaseRetriever):
         the "features" are kernel values against the training items. A tuple
         gives ``(image, text)``.
 
-    alpha : float or tuple of two floats, default=1.0
+    alpha : float or tuple of two floats, default=10.0
         Ridge relative to the mean eigenvalue of the centred kernel matrix,
         above 0. A tuple gives ``(image, text)``.
 
@@ -273,10 +273,10 @@ class KCCARetriever(BaseRetriever):
 
     def __init__(
         self,
-        n_components=10,
+        n_components=20,
         *,
         kernel="rbf",
-        alpha=1.0,
+        alpha=10.0,
         gamma="scale",
         degree=3,
         coef0=1,
@@ -375,8 +375,7 @@ class KCCARetriever(BaseRetriever):
             n_jobs=self.n_jobs,
             **params,
         )
-        K = K.toarray() if sparse.issparse(K) else K
-        return K
+        return K.toarray() if sparse.issparse(K) else K
 
     def _encode(self, X, modality):
         centerer = getattr(self, f"_{modality}_centerer")

@@ -140,8 +140,8 @@ class MSLNModule(nn.Module):
     dropout, input_dropout : float
         Probabilities of a zero in hidden layers and in the inputs.
 
-    seed : int
-        Of the initial weights and the dropout.
+    init_seed, dropout_seed : int
+        Of the initial weights and of the dropout.
 
     device : str
         Where the network will live.
@@ -160,12 +160,13 @@ class MSLNModule(nn.Module):
         code_activation,
         dropout,
         input_dropout,
-        seed,
+        init_seed,
+        dropout_seed,
         device,
     ):
         super().__init__()
-        init = torch.Generator().manual_seed(seed)
-        chance = torch.Generator(device).manual_seed(seed)
+        init = torch.Generator().manual_seed(init_seed)
+        chance = torch.Generator(device).manual_seed(dropout_seed)
         n_classes, n_class_features = class_embeddings.shape
         hidden, mirrored = tuple(hidden_layer_sizes), tuple(hidden_layer_sizes[::-1])
 

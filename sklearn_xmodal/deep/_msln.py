@@ -6,14 +6,20 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from scipy import sparse
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils import check_random_state
 from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 
 from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.deep._inputs import (
+    check_labels,
+    check_layer_sizes,
+    class_vectors,
+    mean_and_scale,
+    resolve_device,
+    resolve_optimizer,
+)
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import ACTIVATIONS, MSLNModule, SeededDropout
 from sklearn_xmodal.deep._training import (
@@ -346,16 +352,16 @@ class MSLNRetriever(BaseRetriever):
         self.verbose = verbose
 
     def _fit(self, X_img, X_txt, y):
-        y = _check_labels(y)
-        _check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
-        _check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        self.device_ = _resolve_device(self.device)
-        train, valid = self._split_off_validation(y, seed)
+        y = check_labels(y)
+        check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
+        check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=4)
+        self.device_ = resolve_device(self.device)
+        train, valid = self._split_off_validation(y, int(seeds[0]))
         target = self._encode_labels(y[train])
-        self.class_embeddings_ = _class_vectors(self.class_embeddings, self.classes_)
+        self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         for modality, X in (("image", X_img), ("text", X_txt)):
-            mean, scale = _mean_and_scale(X[train], modality)
+            mean, scale = mean_and_scale(X[train], modality)
             setattr(self, f"{modality}_mean_", mean)
             setattr(self, f"{modality}_scale_", scale)
         self.n_components_ = self.n_components
@@ -367,7 +373,7 @@ class MSLNRetriever(BaseRetriever):
         score = None
         if valid is not None:
             score = self._validation_score(X_img[valid], X_txt[valid], y[valid])
-        self.net_ = self._build_net(data, seed, score).fit(data)
+        self.net_ = self._build_net(data, seeds[1:].tolist(), score).fit(data)
         if "train_loss" not in self.net_.history[-1]:
             # Stopped within an epoch, so not by a callback but by the user, which
             # skorch keeps to itself.
@@ -433,11 +439,11 @@ class MSLNRetriever(BaseRetriever):
 
         return score
 
-    def _build_net(self, data, seed, score):
+    def _build_net(self, data, seeds, score):
         steps_per_epoch = math.ceil(len(data) / self.batch_size)
         n_epochs = self.max_epochs or math.ceil(self.max_steps / steps_per_epoch)
         n_steps = n_epochs * steps_per_epoch
-        optimizer = _resolve_optimizer(self.optimizer)
+        optimizer = resolve_optimizer(self.optimizer)
         options = {"optimizer__weight_decay": self.weight_decay}
         if optimizer.__name__ in _FUSED:
             options["optimizer__fused"] = True
@@ -455,7 +461,8 @@ class MSLNRetriever(BaseRetriever):
             module__code_activation=self.code_activation,
             module__dropout=self.dropout,
             module__input_dropout=self.input_dropout,
-            module__seed=seed,
+            module__init_seed=seeds[0],
+            module__dropout_seed=seeds[1],
             module__device=self.device_,
             criterion=MSLNLoss,
             criterion__correlation_weight=self.correlation_weight,
@@ -467,7 +474,7 @@ class MSLNRetriever(BaseRetriever):
             max_epochs=n_epochs,
             batch_size=self.batch_size,
             iterator_train=ShuffledBatches,
-            iterator_train__generator=torch.Generator().manual_seed(seed),
+            iterator_train__generator=torch.Generator().manual_seed(seeds[2]),
             train_split=None,
             callbacks=self._build_callbacks(n_epochs, n_steps, score),
             device=self.device_,
@@ -525,125 +532,3 @@ def _encode_side(module, side, modality):
     with torch.inference_mode():
         blocks = [encoder(side.rows(slice(i, i + _ENCODE_ROWS))) for i in starts]
         return torch.cat(blocks).cpu().numpy()
-
-
-def _check_labels(y):
-    """Return labels as a 1-D array or as a dense 2-D binary indicator."""
-    if y is None:
-        raise ValueError(
-            "MSLNRetriever requires y to be passed, but the target y is None. It "
-            "learns from class labels: use CCARetriever or KCCARetriever without."
-        )
-    y = y.toarray() if sparse.issparse(y) else y
-    check_classification_targets(y)
-    y = np.asarray(y)
-    if type_of_target(y) == "multilabel-indicator":
-        return y.astype(np.int64)
-    if y.ndim == 2 and y.shape[1] > 1:
-        raise ValueError(
-            "y must be 1-D class labels, or a 2-D binary indicator with one column per "
-            f"class. Got shape {y.shape} of type {type_of_target(y)!r}."
-        )
-    return column_or_1d(y, warn=True)
-
-
-def _check_layer_sizes(sizes, name):
-    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
-        raise ValueError(
-            f"{name} must hold whole numbers of at least 1, one per hidden layer. "
-            f"Got {sizes!r}."
-        )
-
-
-def _mean_and_scale(X, modality):
-    """Return the column means and the root mean square around them."""
-    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
-    values = X.data if sparse.issparse(X) else X
-    if sparse.issparse(X):
-        # Values that are not stored are zeros, each its column's mean away from it.
-        n_zeros = X.shape[0] - np.bincount(X.indices, minlength=X.shape[1])
-        squares = np.square(values - mean[X.indices]).sum() + n_zeros @ mean**2
-        variance = squares / X.shape[0]
-    else:
-        variance = np.square(values - mean).sum(dtype=np.float64) / X.shape[0]
-    variance = variance / X.shape[1]
-    # What rounding of the means alone can leave.
-    rounding = X.shape[0] * np.finfo(float).eps * np.abs(mean).max()
-    if not variance > rounding**2:
-        raise ValueError(
-            f"The {modality} features must vary: every one of the {X.shape[1]} columns "
-            "is constant."
-        )
-    return mean, math.sqrt(variance)
-
-
-def _class_vectors(class_embeddings, classes):
-    """Return one finite vector per class, in the order of classes."""
-    if class_embeddings is None:
-        return np.eye(len(classes), dtype=np.float32)
-    if hasattr(class_embeddings, "loc"):
-        known = set(class_embeddings.index)
-        table = class_embeddings.loc
-    elif isinstance(class_embeddings, Mapping):
-        known = set(class_embeddings)
-        table = class_embeddings
-    else:
-        raise TypeError(
-            "class_embeddings must be a mapping from label to vector, a DataFrame "
-            f"indexed by label, or None. Got {type(class_embeddings).__name__}."
-        )
-    labels = classes.tolist()
-    missing = [label for label in labels if label not in known]
-    if missing:
-        raise ValueError(
-            "class_embeddings must hold a vector for every label seen in fit. Got none "
-            f"for {len(missing)} of {len(labels)} labels, such as {missing[:5]}."
-        )
-    vectors = [
-        np.atleast_1d(np.asarray(table[label], dtype=np.float32)) for label in labels
-    ]
-    shapes = sorted({vector.shape for vector in vectors})
-    if len(shapes) > 1 or len(shapes[0]) > 1 or shapes[0] == (0,):
-        raise ValueError(
-            "class_embeddings must hold one vector per label, all of one length of at "
-            f"least 1. Got shapes {shapes[:5]}."
-        )
-    matrix = np.stack(vectors)
-    if not np.isfinite(matrix).all():
-        bad = [
-            lab
-            for lab, row in zip(labels, matrix, strict=True)
-            if not np.isfinite(row).all()
-        ]
-        raise ValueError(
-            "class_embeddings must be finite. Got NaN or infinity for "
-            f"{len(bad)} labels, such as {bad[:5]}."
-        )
-    return matrix
-
-
-def _resolve_device(device):
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            "device must be 'auto' or a torch device that is there, such as 'cpu' or "
-            f"'cuda:0'. Got {device!r}: {str(error).splitlines()[0]}"
-        ) from None
-    return device
-
-
-def _resolve_optimizer(optimizer):
-    found = (
-        getattr(torch.optim, optimizer, None)
-        if isinstance(optimizer, str)
-        else (optimizer)
-    )
-    if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
-        raise ValueError(
-            "optimizer must be a class of torch.optim or the name of one, such as "
-            f"'AdamW' or 'SGD'. Got {optimizer!r}."
-        )
-    return found

@@ -37,7 +37,8 @@ def make_module(seed=0, class_embeddings=None, **params):
         "code_activation": "identity",
         "dropout": 0.0,
         "input_dropout": 0.0,
-        "seed": seed,
+        "init_seed": seed,
+        "dropout_seed": seed,
         "device": "cpu",
         **params,
     }

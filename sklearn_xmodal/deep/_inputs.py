@@ -1,0 +1,133 @@
+"""What the user hands to a network, checked and in the form that it needs."""
+
+import math
+from collections.abc import Mapping
+from inspect import signature
+from numbers import Integral
+
+import numpy as np
+import torch
+from scipy import sparse
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+
+def check_labels(y):
+    """Return labels as a 1-D array or as a dense 2-D binary indicator."""
+    if y is None:
+        raise ValueError(
+            "MSLNRetriever requires y to be passed, but the target y is None. It "
+            "learns from class labels: use CCARetriever or KCCARetriever without."
+        )
+    y = y.toarray() if sparse.issparse(y) else y
+    check_classification_targets(y)
+    y = np.asarray(y)
+    if type_of_target(y) == "multilabel-indicator":
+        return y.astype(np.int64)
+    if y.ndim == 2 and y.shape[1] > 1:
+        raise ValueError(
+            "y must be 1-D class labels, or a 2-D binary indicator with one column per "
+            f"class. Got shape {y.shape} of type {type_of_target(y)!r}."
+        )
+    return column_or_1d(y, warn=True)
+
+
+def check_layer_sizes(sizes, name):
+    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        raise ValueError(
+            f"{name} must hold whole numbers of at least 1, one per hidden layer. "
+            f"Got {sizes!r}."
+        )
+
+
+def mean_and_scale(X, modality):
+    """Return the column means and the root mean square around them."""
+    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+    values = X.data if sparse.issparse(X) else X
+    if sparse.issparse(X):
+        # Values that are not stored are zeros, each its column's mean away from it.
+        n_zeros = X.shape[0] - np.bincount(X.indices, minlength=X.shape[1])
+        squares = np.square(values - mean[X.indices]).sum() + n_zeros @ mean**2
+        variance = squares / X.shape[0]
+    else:
+        variance = np.square(values - mean).sum(dtype=np.float64) / X.shape[0]
+    variance = variance / X.shape[1]
+    # What rounding of the means alone can leave.
+    rounding = X.shape[0] * np.finfo(float).eps * np.abs(mean).max()
+    if not variance > rounding**2:
+        raise ValueError(
+            f"The {modality} features must vary: every one of the {X.shape[1]} columns "
+            "is constant."
+        )
+    return mean, math.sqrt(variance)
+
+
+def class_vectors(class_embeddings, classes):
+    """Return one finite vector per class, in the order of classes."""
+    if class_embeddings is None:
+        return np.eye(len(classes), dtype=np.float32)
+    if hasattr(class_embeddings, "loc"):
+        known = set(class_embeddings.index)
+        table = class_embeddings.loc
+    elif isinstance(class_embeddings, Mapping):
+        known = set(class_embeddings)
+        table = class_embeddings
+    else:
+        raise TypeError(
+            "class_embeddings must be a mapping from label to vector, a DataFrame "
+            f"indexed by label, or None. Got {type(class_embeddings).__name__}."
+        )
+    labels = classes.tolist()
+    missing = [label for label in labels if label not in known]
+    if missing:
+        raise ValueError(
+            "class_embeddings must hold a vector for every label seen in fit. Got none "
+            f"for {len(missing)} of {len(labels)} labels, such as {missing[:5]}."
+        )
+    vectors = [
+        np.atleast_1d(np.asarray(table[label], dtype=np.float32)) for label in labels
+    ]
+    shapes = sorted({vector.shape for vector in vectors})
+    if len(shapes) > 1 or len(shapes[0]) > 1 or shapes[0] == (0,):
+        raise ValueError(
+            "class_embeddings must hold one vector per label, all of one length of at "
+            f"least 1. Got shapes {shapes[:5]}."
+        )
+    matrix = np.stack(vectors)
+    if not np.isfinite(matrix).all():
+        bad = [
+            lab
+            for lab, row in zip(labels, matrix, strict=True)
+            if not np.isfinite(row).all()
+        ]
+        raise ValueError(
+            "class_embeddings must be finite. Got NaN or infinity for "
+            f"{len(bad)} labels, such as {bad[:5]}."
+        )
+    return matrix
+
+
+def resolve_device(device):
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            "device must be 'auto' or a torch device that is there, such as 'cpu' or "
+            f"'cuda:0'. Got {device!r}: {str(error).splitlines()[0]}"
+        ) from None
+    return device
+
+
+def resolve_optimizer(optimizer):
+    found = optimizer
+    if isinstance(optimizer, str):
+        found = getattr(torch.optim, optimizer, None)
+    is_optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
+    if not is_optimizer or "weight_decay" not in signature(found).parameters:
+        raise ValueError(
+            "optimizer must be a class of torch.optim or the name of one, such as "
+            f"'AdamW' or 'SGD', with a parameter weight_decay. Got {optimizer!r}."
+        )
+    return found
