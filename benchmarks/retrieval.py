@@ -1,0 +1,202 @@
+"""Accuracy of every method on every data set, nested and resumable.
+
+All choices are made by cross-validation inside the training part, with the same
+number of candidates for every method; the test part is scored once. A run that was
+killed continues where it stopped.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from benchmarks import _datasets
+from benchmarks._environment import write_environment
+from benchmarks._journal import Journal, write_csv
+from benchmarks._methods import METHODS
+from benchmarks._tables import draw, write_tables
+from sklearn_xmodal.cli._tuning import split_rows, tune
+from sklearn_xmodal.metrics import chance_level, retrieval_score
+
+PROTOCOLS = ("standard", "extendable", "generalized")
+COLUMNS = ["dataset", "protocol", "split", "method", "image_to_text", "text_to_image"]
+COLUMNS += ["mean", "seen", "unseen", "chance", "n_train", "n_test", "n_test_classes"]
+COLUMNS += ["validation_score", "parameters"]
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.retrieval",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--dataset",
+        nargs="+",
+        choices=_datasets.NAMES,
+        default=list(_datasets.EMBEDDED),
+        metavar="NAME",
+        help=f"any of {', '.join(_datasets.NAMES)} (default: those that need no file)",
+    )
+    parser.add_argument(
+        "--protocol",
+        nargs="+",
+        choices=PROTOCOLS,
+        default=["standard", "extendable"],
+        help="standard: test classes are seen in training; extendable: they are not; "
+        "generalized: queries of either kind against a gallery of both "
+        "(default: the first two)",
+    )
+    parser.add_argument(
+        "--methods", nargs="+", choices=list(METHODS), default=list(METHODS)
+    )
+    parser.add_argument("--splits", type=int, default=10, help="default: 10")
+    parser.add_argument("--seed", type=int, default=0, help="split i uses seed + i")
+    parser.add_argument("--n-jobs", type=int, default=1, help="splits at a time")
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller grids, two folds, short training"
+    )
+    parser.add_argument(
+        "--data-home",
+        type=Path,
+        default=os.environ.get("SKLEARN_XMODAL_DATA"),
+        help="folder of the data files (default: $SKLEARN_XMODAL_DATA)",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/results/retrieval")
+    )
+    return parser
+
+
+def draw_split(y, protocol, seed):
+    """Return training rows, test rows, and the seen classes."""
+    if protocol != "generalized":
+        train, test = split_rows(len(y), y, protocol, seed)
+        return train, test, np.unique(y[train])
+    # Half of the classes are unseen; of the others 30 % of the pairs are tested.
+    seen_rows, unseen_rows = split_rows(len(y), y, "extendable", seed)
+    train, test = split_rows(len(seen_rows), y[seen_rows], "standard", seed)
+    test = np.sort(np.concatenate([seen_rows[test], unseen_rows]))
+    return seen_rows[train], test, np.unique(y[seen_rows])
+
+
+def score_codes(image, text, y, protocol, seen_classes):
+    """Return mAP per direction; generalized: the harmonic mean of seen and unseen."""
+    directions = {"image_to_text": (image, text), "text_to_image": (text, image)}
+    if protocol != "generalized":
+        return {d: retrieval_score(*zz, y, y) for d, zz in directions.items()}
+    is_seen = np.isin(y, seen_classes)
+    parts = {"seen": is_seen, "unseen": ~is_seen}
+    by_part = {
+        part: [
+            retrieval_score(query[rows], gallery, y[rows], y)
+            for query, gallery in directions.values()
+        ]
+        for part, rows in parts.items()
+    }
+    harmonic = 2 / (1 / np.array(by_part["seen"]) + 1 / np.array(by_part["unseen"]))
+    row = {part: float(np.mean(scores)) for part, scores in by_part.items()}
+    return row | dict(zip(directions, harmonic.tolist(), strict=True))
+
+
+def run_task(key, data_home, seed, quick):
+    """Tune and score one method on one split; return its row."""
+    dataset, protocol, split, name = key
+    pairs, y = _datasets.load(dataset, data_home)
+    train, test, seen_classes = draw_split(y, protocol, seed + split)
+    start = time.perf_counter()
+    search, parameters = tune(
+        METHODS[name],
+        pairs[train],
+        y[train],
+        "standard" if protocol == "standard" else "extendable",
+        seed=seed,
+        split_seed=seed + split,
+        n_jobs=1,
+        quick=quick,
+    )
+    codes = search.transform(pairs[test])
+    seconds = time.perf_counter() - start
+    scores = score_codes(codes.image, codes.text, y[test], protocol, seen_classes)
+    return {
+        "dataset": dataset,
+        "protocol": protocol,
+        "split": split,
+        "method": METHODS[name].title,
+        **scores,
+        "mean": (scores["image_to_text"] + scores["text_to_image"]) / 2,
+        "chance": chance_level(y[test], y[test]),
+        "n_train": len(train),
+        "n_test": len(test),
+        "n_test_classes": len(np.unique(y[test])),
+        "validation_score": float(search.best_score_),
+        "parameters": " ".join(f"{k}={v}" for k, v in sorted(parameters.items())),
+        "seconds": seconds,
+    }
+
+
+def _order(key):
+    dataset, protocol, split, name = key
+    return (
+        _datasets.NAMES.index(dataset),
+        PROTOCOLS.index(protocol),
+        split,
+        list(METHODS).index(name),
+    )
+
+
+def run(arguments):
+    """Do the tasks that are not done yet, then write tables and pictures."""
+    out = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    settings = {"seed": arguments.seed, "quick": arguments.quick}
+    journal = Journal(out / "journal.jsonl", settings)
+    keys = [
+        (dataset, protocol, split, name)
+        for split in range(arguments.splits)
+        for dataset in arguments.dataset
+        for protocol in arguments.protocol
+        for name in arguments.methods
+    ]
+    missing = [key for key in keys if key not in journal.rows]
+    tasks = (
+        delayed(_keyed_task)(key, arguments.data_home, arguments.seed, arguments.quick)
+        for key in missing
+    )
+    parallel = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")
+    bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
+    with bar:
+        for key, row in parallel(tasks):
+            journal.add(key, row)
+            bar.set_postfix_str(f"{row['dataset']}, {row['protocol']}, {row['method']}")
+            bar.update()
+    rows = journal.sorted_rows(_order)
+    write_csv(rows, COLUMNS, out / "results.csv")
+    seconds = ["dataset", "protocol", "split", "method", "seconds"]
+    write_csv(rows, seconds, out / "seconds.csv")
+    write_environment(out / "environment.json")
+    write_tables(rows, out / "README.md")
+    draw(rows, out / "map.png")
+
+
+def _keyed_task(key, *options):
+    return key, run_task(key, *options)
+
+
+def main(argv=None):
+    arguments = build_parser().parse_args(argv)
+    try:
+        run(arguments)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"benchmarks.retrieval: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

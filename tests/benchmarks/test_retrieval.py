@@ -1,0 +1,158 @@
+"""The accuracy benchmark: resumable, without a look at the test part."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+
+from benchmarks import _datasets, retrieval
+from benchmarks._journal import Journal, write_csv
+from benchmarks._tables import write_tables
+from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.metrics import retrieval_score
+
+ROOT = Path(__file__).parents[2]
+ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "6"]
+
+
+def read(folder):
+    return (folder / "results.csv").read_bytes()
+
+
+def command(out):
+    return [sys.executable, "-m", "benchmarks.retrieval", *ARGUMENTS, "--out", str(out)]
+
+
+@pytest.mark.slow
+def test_killed_run_ends_with_the_results_of_an_uninterrupted_one(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert retrieval.main([*ARGUMENTS, "--out", str(whole)]) == 0
+    n_tasks = len((whole / "journal.jsonl").read_text().splitlines()) - 1
+    process = subprocess.Popen(command(killed), cwd=ROOT, stderr=subprocess.DEVNULL)
+    journal = killed / "journal.jsonl"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if journal.exists() and journal.read_bytes().count(b"\n") >= 4:
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    n_done = len(journal.read_text().splitlines()) - 1
+    assert 3 <= n_done < n_tasks
+    finished = journal.read_bytes()
+    assert retrieval.main([*ARGUMENTS, "--out", str(killed)]) == 0
+    assert journal.read_bytes().startswith(finished)  # nothing lost, nothing redone
+    assert len(journal.read_text().splitlines()) - 1 == n_tasks
+    assert read(killed) == read(whole)
+
+
+def test_unfinished_last_line_is_dropped_and_redone(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path, {"seed": 0})
+    journal.add(("a", 1), {"mean": 0.5})
+    with path.open("ab") as file:
+        file.write(b'{"key": ["b", 1], "mea')
+    assert list(Journal(path, {"seed": 0}).rows) == [("a", 1)]
+    assert path.read_bytes().endswith(b"\n")
+
+
+def test_run_with_other_settings_is_refused(tmp_path, capsys):
+    Journal(tmp_path / "journal.jsonl", {"seed": 1, "quick": True})
+    assert retrieval.main([*ARGUMENTS, "--out", str(tmp_path)]) == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_missing_data_are_told_in_one_line(tmp_path, capsys, monkeypatch):
+    argv = ["--dataset", "wiki", "--data-home", str(tmp_path), "--out", str(tmp_path)]
+    assert retrieval.main(argv) == 2
+    assert "no file wikipedia/wikipedia.npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_generalized_split_tests_all_unseen_classes_and_some_seen_pairs(seed):
+    y = np.random.default_rng(seed).integers(10, size=400)
+    train, test, seen = retrieval.draw_split(y, "generalized", seed)
+    assert not set(train) & set(test)
+    assert set(train) | set(test) == set(range(400))
+    assert set(y[train]) == set(seen)
+    assert set(y[test]) == set(y)
+    unseen_rows = np.flatnonzero(~np.isin(y, seen))
+    assert set(unseen_rows) <= set(test)
+
+
+def test_generalized_score_is_the_harmonic_mean_of_both_kinds_of_queries():
+    X_img, X_txt, y = make_paired_modalities(
+        120, n_text_features=20, n_classes=6, random_state=0
+    )
+    scores = retrieval.score_codes(X_img, X_txt, y, "generalized", [0, 1, 2])
+    seen = y < 3
+    a = retrieval_score(X_img[seen], X_txt, y[seen], y)
+    b = retrieval_score(X_img[~seen], X_txt, y[~seen], y)
+    assert scores["image_to_text"] == pytest.approx(2 * a * b / (a + b))
+
+
+def test_tuning_never_sees_the_test_part(monkeypatch):
+    fitted = []
+    original = GridSearchCV.fit
+
+    def fit(self, X, y, **params):
+        fitted.append(len(X))
+        return original(self, X, y, **params)
+
+    monkeypatch.setattr(GridSearchCV, "fit", fit)
+    row = retrieval.run_task(("digits", "extendable", 0, "cca"), None, 0, True)
+    assert fitted == [row["n_train"]]
+
+
+def test_tables_name_the_best_method_and_its_interval(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "dataset": "d",
+            "protocol": "standard",
+            "split": split,
+            "method": method,
+            "mean": score + 0.01 * rng.random(),
+            "chance": 0.1,
+            "n_train": 70,
+            "n_test": 30,
+        }
+        for split in range(5)
+        for method, score in (("CCA", 0.3), ("MSLN", 0.4))
+    ]
+    write_tables(rows, tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    assert "**0.40" in text
+    assert "| d | MSLN | CCA | +0.1" in text
+    assert "5, 0, 0" in text
+
+
+def test_csv_is_replaced_whole(tmp_path):
+    path = tmp_path / "results.csv"
+    write_csv([{"a": 1, "b": 2}], ["a"], path)
+    assert path.read_text().split() == ["a", "1"]
+    assert [file.name for file in tmp_path.iterdir()] == ["results.csv"]
+
+
+@pytest.mark.parametrize("name", _datasets.NAMES)
+def test_every_data_set_loads_as_pairs(name, request):
+    data_home = None
+    if name in _datasets.FILES:
+        data_home = request.getfixturevalue("shared_data")
+    pairs, y = _datasets.load(name, data_home)
+    assert len(pairs) == len(y)
+    assert len(np.unique(y)) >= 9
+
+
+def test_help_is_clear(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        retrieval.main(["--help"])
+    out = capsys.readouterr().out
+    assert "continues where it stopped" in out
+    assert json.dumps(list(retrieval.PROTOCOLS))[2:10] in out
