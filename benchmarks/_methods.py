@@ -1,11 +1,11 @@
 """The compared methods: those of the command, and the network as published."""
 
 from sklearn_xmodal.cli._methods import METHODS as COMMAND_METHODS
-from sklearn_xmodal.cli._methods import Method
+from sklearn_xmodal.cli._methods import Budget, Method
 from sklearn_xmodal.deep import MSLNRetriever
 
 
-def _build_four_losses(seed, quick):
+def _build_four_losses(seed, budget):
     """Build the plain reading of the paper: tanh code, no extras, constant rate."""
     return MSLNRetriever(
         code_activation="tanh",
@@ -15,12 +15,15 @@ def _build_four_losses(seed, quick):
         lr=1e-3,
         lr_scheduler=None,
         weight_decay=0.0,
-        max_steps=150 if quick else 600,
+        max_steps=budget.max_steps,
         random_state=seed,
     )
 
 
-#: Every grid has three candidates, times scaled and unscaled features.
+#: Three candidates per method, scaled features, two folds.
+BUDGET = Budget(n_values=3, both_features=False, n_folds=2, max_steps=600)
+
+#: The grid of each has three values.
 METHODS = {
     **COMMAND_METHODS,
     "msln-four": Method(

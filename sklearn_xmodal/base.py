@@ -5,6 +5,7 @@ from abc import ABCMeta, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_consistent_length
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.metrics import cross_modal_score
@@ -101,6 +102,7 @@ class BaseRetriever(
         self.n_text_features_ = sides["text"].shape[1]
         self.n_features_in_ = self.n_image_features_ + self.n_text_features_
         check_consistent_length(sides["image"], data.y)
+        self._record_classes(data.y)
         self._fit(sides["image"], sides["text"], data.y)
         return self
 
@@ -255,6 +257,12 @@ class BaseRetriever(
         if transform is not None:
             self._sklearn_output_config = {"transform": transform}
         return self
+
+    def _record_classes(self, y):
+        """Set `classes_`, which tells seen classes from unseen ones later on."""
+        vars(self).pop("classes_", None)
+        if y is not None and type_of_target(y) in ("binary", "multiclass"):
+            self.classes_ = np.unique(np.asarray(y))
 
     def _check_side(self, X, modality, ensure_min_samples=1):
         return check_modality(

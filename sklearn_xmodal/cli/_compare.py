@@ -94,7 +94,7 @@ def plan(data, methods, protocols):
     return list(dict.fromkeys(methods or METHODS)), list(dict.fromkeys(protocols))
 
 
-def compare(data, methods, protocols, *, n_splits, seed, n_jobs, quick):
+def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
     """Tune and score every method on every split.
 
     Parameters
@@ -114,8 +114,8 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, quick):
     n_jobs : int
         Processes of the searches.
 
-    quick : bool
-        Smaller grids and two folds.
+    budget : Budget
+        Tuning of each method.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, quick):
     for protocol, split, name in bar:
         bar.set_description(f"{METHODS[name].title}, {protocol}")
         train, test = _split(data, protocol, seed + split)
-        run = _run(data, protocol, split, name, train, test, seed, n_jobs, quick)
+        run = _run(data, protocol, split, name, train, test, seed, n_jobs, budget)
         runs.append(run)
         if not on_terminal:
             print(
@@ -157,7 +157,7 @@ def _split(data, protocol, seed):
     return split_rows(len(data.pairs), data.y, protocol, seed)
 
 
-def _run(data, protocol, split, name, train, test, seed, n_jobs, quick):
+def _run(data, protocol, split, name, train, test, seed, n_jobs, budget):
     method = METHODS[name]
     pairs, y = data.pairs[train], None if data.y is None else data.y[train]
     start = time.perf_counter()
@@ -170,7 +170,7 @@ def _run(data, protocol, split, name, train, test, seed, n_jobs, quick):
             seed=seed,
             split_seed=seed + split,
             n_jobs=n_jobs,
-            quick=quick,
+            budget=budget,
         )
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error

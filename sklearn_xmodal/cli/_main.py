@@ -8,7 +8,7 @@ from sklearn_xmodal._version import __version__
 from sklearn_xmodal.cli._compare import compare, plan
 from sklearn_xmodal.cli._data import DATASETS, RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
-from sklearn_xmodal.cli._methods import METHODS
+from sklearn_xmodal.cli._methods import FULL, METHODS, QUICK
 from sklearn_xmodal.cli._report import format_tables, write_csv
 from sklearn_xmodal.cli._tuning import PROTOCOLS
 
@@ -179,7 +179,7 @@ def run(arguments):
         n_splits=arguments.splits,
         seed=arguments.seed,
         n_jobs=arguments.n_jobs,
-        quick=arguments.quick,
+        budget=QUICK if arguments.quick else FULL,
     )
     print(format_tables(runs))
     print(f"Wrote {write_csv(runs, out / 'results.csv')}")

@@ -14,27 +14,40 @@ from sklearn_xmodal.pairs import ModalityTransformer
 _MAX_DIMENSIONS = 128
 
 
+class Budget(NamedTuple):
+    """How much tuning a method gets, the same for all methods."""
+
+    n_values: int  # of a method's grid, the last ones
+    both_features: bool  # scaled and unscaled features, or scaled ones alone
+    n_folds: int
+    max_steps: int  # of a network
+
+
+FULL = Budget(n_values=3, both_features=True, n_folds=3, max_steps=600)
+QUICK = Budget(n_values=2, both_features=False, n_folds=2, max_steps=150)
+
+
 class Method(NamedTuple):
     """A retriever with the grid it is tuned over."""
 
     title: str
-    build: object  # (seed, quick) -> retriever
+    build: object  # (seed, budget) -> retriever
     grid: dict  # values of the retriever's parameters
     needs_labels: bool
 
 
-def _build_cca(seed, quick):
+def _build_cca(seed, budget):
     return CCARetriever()
 
 
-def _build_kcca(seed, quick):
+def _build_kcca(seed, budget):
     return KCCARetriever(random_state=seed)
 
 
-def _build_msln(seed, quick):
+def _build_msln(seed, budget):
     from sklearn_xmodal.deep import MSLNRetriever
 
-    return MSLNRetriever(max_steps=150 if quick else 600, random_state=seed)
+    return MSLNRetriever(max_steps=budget.max_steps, random_state=seed)
 
 
 #: Compared methods by name. Each grid has three candidates.
@@ -47,7 +60,7 @@ METHODS = {
 }
 
 
-def tuned_pipeline(method, pairs, n_fit_rows, seed, quick):
+def tuned_pipeline(method, pairs, n_fit_rows, seed, budget):
     """Return a Pipeline and its grid.
 
     Parameters
@@ -64,8 +77,8 @@ def tuned_pipeline(method, pairs, n_fit_rows, seed, quick):
     seed : int
         Of the method and the preprocessing.
 
-    quick : bool
-        Two values of each parameter, one preprocessing, short training.
+    budget : Budget
+        Size of the grid, length of training.
 
     Returns
     -------
@@ -82,12 +95,13 @@ def tuned_pipeline(method, pairs, n_fit_rows, seed, quick):
         )
         for scaled in (True, False)
     ]
-    grid = {f"retriever__{name}": values for name, values in method.grid.items()}
-    if quick:
-        grid = {name: values[1:] for name, values in grid.items()}
-    else:
+    grid = {
+        f"retriever__{name}": values[-budget.n_values :]
+        for name, values in method.grid.items()
+    }
+    if budget.both_features:
         grid["features"] = features
-    steps = [("features", features[0]), ("retriever", method.build(seed, quick))]
+    steps = [("features", features[0]), ("retriever", method.build(seed, budget))]
     return Pipeline(steps), grid
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from sklearn.preprocessing import normalize
+
+from sklearn_xmodal.metrics import RetrievedItemsDisplay
 
 _COLOURS = {"CCA": "#7a8ba3", "KCCA": "#3b6ea8", "MSLN": "#d1603d"}
-_RIGHT, _WRONG = "#2a8f5b", "#c0392b"
 _N_QUERIES, _N_PICTURES, _N_TEXTS = 8, 10, 4
 
 
@@ -137,58 +137,25 @@ def _curves(runs, title):
 
 def _sheet(run, data):
     """Show some text queries with the pictures they find, and the reverse."""
-    image, text = (normalize(Z) for Z in run.codes)
-    y = data.y[run.test_rows]
-    pictures, texts = data.pictures[run.test_rows], data.texts[run.test_rows]
-    queries = _one_per_class(y, np.random.default_rng(0))
-    figure = _figure(11, 0.72 * len(queries) * 2 + 1.6)
-    upper, lower = figure.subfigures(2, 1)
-    upper.suptitle(
-        f"{run.method}, {run.protocol} protocol: texts and the pictures they find "
-        "(green: same class)",
-        x=0.01,
-        ha="left",
-        fontsize=10,
-    )
-    grid = upper.subplots(
-        len(queries), 1 + _N_PICTURES, width_ratios=[4] + [1] * _N_PICTURES
-    )
-    for row, query in zip(grid, queries, strict=True):
-        _write(row[0], [(f"{y[query]}: {texts[query]}", "black")])
-        found = np.argsort(-(image @ text[query]), kind="stable")[:_N_PICTURES]
-        for axes, item in zip(row[1:], found, strict=False):
-            _show(axes, pictures[item], _RIGHT if y[item] == y[query] else _WRONG)
-    lower.suptitle("Pictures and the texts they find", x=0.01, ha="left", fontsize=10)
-    grid = lower.subplots(len(queries), 2, width_ratios=[1, 14])
-    for row, query in zip(grid, queries, strict=True):
-        _show(row[0], pictures[query], "black")
-        found = np.argsort(-(text @ image[query]), kind="stable")[:_N_TEXTS]
-        lines = [
-            (
-                f"{y[item]}: {texts[item]}",
-                _RIGHT if y[item] == y[query] else _WRONG,
-            )
-            for item in found
-        ]
-        _write(row[1], lines)
+    Z_img, Z_txt = run.codes
+    figure = _figure(9.5, 15.5)
+    figure.suptitle(f"{run.method}, {run.protocol} protocol", x=0.01, ha="left")
+    directions = {"text_to_image": _N_PICTURES, "image_to_text": _N_TEXTS}
+    for axes, (direction, k) in zip(
+        figure.subplots(2, 1), directions.items(), strict=True
+    ):
+        RetrievedItemsDisplay.from_predictions(
+            Z_img,
+            Z_txt,
+            data.y[run.test_rows],
+            images=data.pictures[run.test_rows],
+            texts=data.texts[run.test_rows],
+            direction=direction,
+            k=k,
+            queries=_N_QUERIES,
+            random_state=0,
+            ax=axes,
+            cmap="gray_r",
+            fontsize=7,
+        )
     return figure
-
-
-def _one_per_class(y, rng):
-    classes = rng.permutation(np.unique(y))[:_N_QUERIES]
-    return [rng.choice(np.flatnonzero(y == name)) for name in classes]
-
-
-def _show(axes, picture, colour):
-    axes.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(color=colour, linewidth=1.6)
-
-
-def _write(axes, lines):
-    axes.axis("off")
-    for i, (line, colour) in enumerate(lines):
-        line = line if len(line) <= 52 else line[:49] + "..."
-        x, y = (i % 2) * 0.5, 0.5 if len(lines) == 1 else 0.78 - 0.56 * (i // 2)
-        axes.text(x, y, line, color=colour, va="center", fontsize=8)

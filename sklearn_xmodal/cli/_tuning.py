@@ -85,7 +85,7 @@ def inner_folds(n_rows, y, protocol, seed, n_folds):
     return list(splitter.split(np.arange(n_rows), y))
 
 
-def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, quick):
+def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
     """Search the grid of a method by cross-validation and refit the best.
 
     Parameters
@@ -108,8 +108,8 @@ def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, quick):
     n_jobs : int
         Processes.
 
-    quick : bool
-        Smaller grid, two folds instead of three.
+    budget : Budget
+        Size of the grid, number of folds, length of training.
 
     Returns
     -------
@@ -119,9 +119,9 @@ def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, quick):
     parameters : dict
         What won, by short names.
     """
-    folds = inner_folds(len(pairs), y, protocol, split_seed, 2 if quick else 3)
+    folds = inner_folds(len(pairs), y, protocol, split_seed, budget.n_folds)
     n_fit_rows = min(len(fit) for fit, _ in folds)
-    pipeline, grid = tuned_pipeline(method, pairs, n_fit_rows, seed, quick)
+    pipeline, grid = tuned_pipeline(method, pairs, n_fit_rows, seed, budget)
     search = GridSearchCV(pipeline, grid, cv=folds, n_jobs=n_jobs, error_score="raise")
     search.fit(pairs, y)
     return search, _plain(search.best_params_, grid)

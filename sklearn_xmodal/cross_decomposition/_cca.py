@@ -210,6 +210,10 @@ class CCARetriever(BaseRetriever):
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
 
+    classes_ : ndarray of shape (n_classes,)
+        Labels seen in `fit`; they are recorded, not learnt from. Only defined if
+        there were 1-D class labels.
+
     n_components_ : int
         Number of pairs of directions.
 

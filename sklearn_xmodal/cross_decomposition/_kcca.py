@@ -206,6 +206,10 @@ class KCCARetriever(BaseRetriever):
     text_gamma_ : float or None
         The value used.
 
+    classes_ : ndarray of shape (n_classes,)
+        Labels seen in `fit`; they are recorded, not learnt from. Only defined if
+        there were 1-D class labels.
+
     n_components_ : int
         Number of canonical pairs.
 

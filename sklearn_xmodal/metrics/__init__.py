@@ -1,22 +1,67 @@
-"""Retrieval metrics, and scorers for model selection."""
+"""Retrieval metrics, reports, and scorers for model selection."""
 
+from sklearn_xmodal.metrics._by_rank import (
+    mean_reciprocal_rank_score,
+    median_rank_error,
+    ndcg_at_k_score,
+)
+from sklearn_xmodal.metrics._cross_modal import cross_modal_score
+from sklearn_xmodal.metrics._curve import mean_precision_recall_curve
+from sklearn_xmodal.metrics._cutoff import (
+    hit_rate_at_k_score,
+    precision_at_k_score,
+    recall_at_k_score,
+)
+from sklearn_xmodal.metrics._displays_classes import RetrievalConfusionDisplay
+from sklearn_xmodal.metrics._displays_curves import RetrievalPrecisionRecallDisplay
+from sklearn_xmodal.metrics._displays_cutoff import PrecisionAtKDisplay
+from sklearn_xmodal.metrics._displays_embedding import JointEmbeddingDisplay
+from sklearn_xmodal.metrics._displays_items import RetrievedItemsDisplay
 from sklearn_xmodal.metrics._ranking import (
     chance_level,
     mean_average_precision_score,
     relevance_from_labels,
 )
+from sklearn_xmodal.metrics._report import retrieval_report
 from sklearn_xmodal.metrics._retrieval import (
     retrieval_precision_recall_curve,
     retrieval_score,
 )
-from sklearn_xmodal.metrics._scorer import cross_modal_score, make_retrieval_scorer
+from sklearn_xmodal.metrics._scorer import make_retrieval_scorer
+from sklearn_xmodal.metrics._scorer_names import (
+    get_retrieval_scorer,
+    get_retrieval_scorer_names,
+)
+from sklearn_xmodal.metrics._statistics import (
+    bootstrap_difference_interval,
+    bootstrap_score_interval,
+    paired_comparison,
+)
 
 __all__ = [
+    "JointEmbeddingDisplay",
+    "PrecisionAtKDisplay",
+    "RetrievalConfusionDisplay",
+    "RetrievalPrecisionRecallDisplay",
+    "RetrievedItemsDisplay",
+    "bootstrap_difference_interval",
+    "bootstrap_score_interval",
     "chance_level",
     "cross_modal_score",
+    "get_retrieval_scorer",
+    "get_retrieval_scorer_names",
+    "hit_rate_at_k_score",
     "make_retrieval_scorer",
     "mean_average_precision_score",
+    "mean_precision_recall_curve",
+    "mean_reciprocal_rank_score",
+    "median_rank_error",
+    "ndcg_at_k_score",
+    "paired_comparison",
+    "precision_at_k_score",
+    "recall_at_k_score",
     "relevance_from_labels",
     "retrieval_precision_recall_curve",
+    "retrieval_report",
     "retrieval_score",
 ]

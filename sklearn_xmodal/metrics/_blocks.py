@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn import get_config
+from sklearn.utils import gen_batches
+from sklearn.utils.parallel import Parallel, delayed
 
 # Larger blocks fall out of the cache: the product and the sort of 20,000 float32
 # scores per query become two to five times slower.
@@ -17,6 +20,9 @@ _CACHED_BYTES = 8 * 2**20
 
 # Place, gain and temporary values of one relevant item: seven times 8 bytes.
 _BYTES_PER_RELEVANT = 56
+
+# Relevant columns of that many queries are listed at a time to be counted.
+_ROWS_BY_CHANCE = 256
 
 
 @dataclass(frozen=True)
@@ -104,29 +110,31 @@ def rank_block(costs, columns, *, ties):
     ranked : RankedBlock
         Places of the relevant items.
     """
-    keys = costs.view(np.int32 if costs.dtype == np.float32 else np.int64)
-    n_gallery = keys.shape[1]
+    n_gallery = costs.shape[1]
     n_relevant = np.fromiter(map(len, columns), np.intp, len(columns))
+    if (n_relevant == 1).all():
+        return _rank_single_items(costs, np.concatenate(columns), ties)
+    keys = costs.view(np.int32 if costs.dtype == np.float32 else np.int64)
     indptr = np.concatenate(([0], np.cumsum(n_relevant)))
     n_above = np.empty(indptr[-1], dtype=np.intp)
-    scratch = np.empty(n_gallery, dtype=keys.dtype)
+    marks = np.empty(n_gallery, dtype=np.uint8)
     groups = [np.empty((4, 0), dtype=np.intp)]
     for row, column, start, stop in zip(
         keys, columns, indptr[:-1], indptr[1:], strict=True
     ):
-        _to_sortable(row, scratch)
+        _to_sortable(row)
         row[column] |= 1
         unsorted = row.copy() if ties == "stable" else None
         row.sort()
-        places = np.flatnonzero((row & 1).astype(bool))
+        places = _marked(row, marks)
         # Behind the irrelevant items of the same score, whose last bit is 0.
-        is_tied = row[places] - row[places - 1] == 1
+        is_tied = row.take(places) - row.take(places - 1) == 1
         if is_tied.any():
             if unsorted is None:
                 groups.append(_tied_groups(row, places, is_tied, start))
             else:
                 in_order = unsorted[np.argsort(unsorted >> 1, kind="stable")]
-                places = np.flatnonzero((in_order & 1).astype(bool))
+                places = _marked(in_order, marks)
         n_above[start:stop] = places
     n_relevant_above = np.arange(indptr[-1]) - np.repeat(indptr[:-1], n_relevant)
     tied, n_above_tied, n_tied, n_relevant_tied = np.hstack(groups)
@@ -149,16 +157,51 @@ def rank_block(costs, columns, *, ties):
     )
 
 
-def _to_sortable(row, scratch):
+def _to_sortable(row):
     """Turn float bits into even integers of the same order, in place.
 
-    The magnitude of a float is ordered like its bits. Below 2 the first of them is
-    zero, and doubling loses nothing. Both zeros become 0.
+    The magnitude m of a float is ordered like its bits, and below 2 the first of them
+    is zero, so 2 m loses nothing. As an integer a negative float reads m - 2^31 (or
+    2^63), of which twice the absolute value wraps around to -2 m. Both zeros become 0.
     """
-    sign = np.right_shift(row, 8 * row.itemsize - 1, out=scratch)  # 0 or -1
+    np.abs(row, out=row)
     row <<= 1
-    row ^= sign
-    row -= sign
+
+
+def _marked(row, marks):
+    """Places of the odd integers."""
+    # The last byte is enough, and faster to search.
+    np.copyto(marks, row, casting="unsafe")
+    marks &= 1
+    return marks.view(bool).nonzero()[0]
+
+
+def _rank_single_items(costs, columns, ties):
+    """Count what is better than the only relevant item of each row: no sort."""
+    rows = np.arange(columns.size)
+    n_above, n_tied = np.empty((2, columns.size), dtype=np.intp)
+    for i, (row, column, own) in enumerate(
+        zip(costs, columns, costs[rows, columns], strict=True)
+    ):
+        n_above[i] = np.count_nonzero(row < own)
+        is_equal = row == own
+        n_tied[i] = np.count_nonzero(is_equal)
+        if ties == "stable" and n_tied[i] > 1:
+            n_above[i] += np.count_nonzero(is_equal[:column])
+            n_tied[i] = 1
+    (tied,) = (n_tied > 1).nonzero()
+    indptr = np.arange(columns.size + 1)
+    one = np.ones_like(columns)
+    return RankedBlock(
+        n_above,
+        np.zeros_like(columns),
+        indptr,
+        one,
+        costs.shape[1],
+        tied,
+        n_tied[tied],
+        one[tied],
+    )
 
 
 def _tied_groups(row, places, is_tied, offset):
@@ -178,12 +221,23 @@ def _first_of_group(n_entries, first, size):
     return np.cumsum(depth[:-1]) == 0
 
 
-def check_ranking_options(*, k=None, ties="average", zero_division="raise"):
-    """Refuse options that no ranking metric understands."""
-    if k is not None and (not isinstance(k, Integral) or isinstance(k, bool)):
-        raise TypeError(f"k must be an int or None. Got {k!r}.")
-    if k is not None and k < 1:
-        raise ValueError(f"k must be at least 1, or None for all ranks. Got {k}.")
+def check_ranking_options(
+    *, k=None, ties="average", zero_division="raise", only_nan=False
+):
+    """Refuse options that no ranking metric understands.
+
+    Parameters
+    ----------
+    k : int, default=None
+        Cut-off rank.
+    ties : str, default="average"
+        How equal scores are ranked.
+    zero_division : str or float, default="raise"
+        Value of a query without relevant items.
+    only_nan : bool, default=False
+        Whether 0 and 1 are no possible values: of ranks and curves.
+    """
+    _check_k(k)
     if ties not in ("average", "stable"):
         raise ValueError(f"ties must be 'average' or 'stable'. Got {ties!r}.")
     is_value = isinstance(zero_division, Real) and (
@@ -193,6 +247,18 @@ def check_ranking_options(*, k=None, ties="average", zero_division="raise"):
         raise ValueError(
             f"zero_division must be 'raise', 0.0, 1.0 or np.nan. Got {zero_division!r}."
         )
+    if only_nan and zero_division in (0, 1):
+        raise ValueError(
+            "zero_division must be 'raise' or np.nan here: no rank and no curve stands "
+            f"for a query without relevant items. Got {zero_division!r}."
+        )
+
+
+def _check_k(k):
+    if k is not None and (not isinstance(k, Integral) or isinstance(k, bool)):
+        raise TypeError(f"k must be an int or None. Got {k!r}.")
+    if k is not None and k < 1:
+        raise ValueError(f"k must be at least 1, or None for all ranks. Got {k}.")
 
 
 def queries_to_rank(relevance, zero_division):
@@ -232,12 +298,7 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
     ranked : RankedBlock
         Their ranking.
     """
-    if working_memory is None:
-        working_memory = get_config()["working_memory"]
-    elif working_memory <= 0:
-        raise ValueError(
-            f"working_memory must be a positive number of MiB. Got {working_memory!r}."
-        )
+    working_memory = _memory_to_use(working_memory)
     held = costs.bytes_per_row * (1 if ties == "average" else 2)
     worst_case = held + relevance.shape[1] * _BYTES_PER_RELEVANT
     n_rows = min(
@@ -250,22 +311,87 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
         yield here, rank_block(costs(block), relevance.columns(block), ties=ties)
 
 
+def _memory_to_use(working_memory):
+    if working_memory is None:
+        return get_config()["working_memory"]
+    if working_memory <= 0:
+        raise ValueError(
+            f"working_memory must be a positive number of MiB. Got {working_memory!r}."
+        )
+    return working_memory
+
+
 def score_per_query(
-    metric, costs, relevance, *, k, ties, zero_division, working_memory=None
+    metrics,
+    costs,
+    relevance,
+    *,
+    ties,
+    zero_division,
+    working_memory=None,
+    n_jobs=None,
 ):
-    """Value of one metric for every query, of shape (n_queries,)."""
+    """Values of several metrics for every query, from one ranking.
+
+    Parameters
+    ----------
+    metrics : list of Metric
+        What to compute, options bound.
+    costs : MatrixCosts or CosineCosts
+        Gives the costs of some queries.
+    relevance : object of `_relevance.py`
+        Gives their relevant columns.
+    ties : {"average", "stable"}
+        See `rank_block`.
+    zero_division : {"raise", 0.0, 1.0, np.nan}
+        Value of a query without relevant items.
+    working_memory : float, default=None
+        See `ranked_blocks`. Threads share it.
+    n_jobs : int, default=None
+        Number of threads.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_metrics, n_queries)
+        Values.
+    """
     queries = queries_to_rank(relevance, zero_division)
-    scores = np.empty(relevance.shape[0])
-    if queries.size < scores.size:
+    scores = np.empty((len(metrics), relevance.shape[0]))
+    if queries.size < relevance.shape[0]:
         scores.fill(zero_division)
-    for here, ranked in ranked_blocks(
-        costs, relevance, queries, ties=ties, working_memory=working_memory
-    ):
-        scores[queries[here]] = metric(ranked, k=k)
+    n_threads = min(effective_n_jobs(n_jobs), max(queries.size, 1))
+    working_memory = _memory_to_use(working_memory)
+
+    def fill(queries):
+        for here, ranked in ranked_blocks(
+            costs.for_one_thread(),
+            relevance,
+            queries,
+            ties=ties,
+            working_memory=working_memory / n_threads,
+        ):
+            for row, metric in zip(scores, metrics, strict=True):
+                row[queries[here]] = metric.per_query(ranked)
+
+    if n_threads == 1:
+        fill(queries)
+    else:
+        # Products and sorts let go of the interpreter's lock.
+        parts = np.array_split(queries, n_threads)
+        Parallel(n_threads, require="sharedmem")(delayed(fill)(part) for part in parts)
     return scores
 
 
-def mean_over_queries(scores):
-    """Mean of the queries that have a value; nan if none has."""
-    scores = scores[~np.isnan(scores)]
-    return float(scores.mean()) if scores.size else float("nan")
+def chance_per_query(metrics, relevance, *, zero_division):
+    """Values of several metrics if the whole gallery ties, (n_metrics, n_queries)."""
+    queries = queries_to_rank(relevance, zero_division)
+    scores = np.empty((len(metrics), relevance.shape[0]))
+    if queries.size < relevance.shape[0]:
+        scores.fill(zero_division)
+    for batch in gen_batches(queries.size, _ROWS_BY_CHANCE):
+        block = queries[batch]
+        n_relevant = np.fromiter(map(len, relevance.columns(block)), np.intp)
+        ranked = RankedBlock.of_one_tie(n_relevant, relevance.shape[1])
+        for row, metric in zip(scores, metrics, strict=True):
+            row[block] = metric.per_query(ranked)
+    return scores

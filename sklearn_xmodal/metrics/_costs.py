@@ -4,6 +4,8 @@ Sorted ascending, the best item comes first. All absolute values are below 2, wh
 the sort of `_blocks.py` relies on.
 """
 
+from copy import copy
+
 import numpy as np
 from sklearn.utils import check_array
 
@@ -14,6 +16,10 @@ class MatrixCosts:
     def __init__(self, y_score):
         self.y_score = y_score
         self.bytes_per_row = y_score.shape[1] * np.dtype(np.float64).itemsize
+
+    def for_one_thread(self):
+        """Return the same costs; there is nothing that threads could not share."""
+        return self
 
     def __call__(self, queries):
         """Negated scores of the given queries, scaled to absolute values below 1."""
@@ -48,6 +54,12 @@ class CosineCosts:
         if self.expand is not None:
             self.bytes_per_row *= 2
         self._buffer = np.empty(0)
+
+    def for_one_thread(self):
+        """Return the same costs with a buffer of their own."""
+        other = copy(self)
+        other._buffer = np.empty(0)
+        return other
 
     def __call__(self, queries):
         """Negated similarities of the given queries, valid until the next call."""

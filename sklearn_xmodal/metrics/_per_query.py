@@ -1,17 +1,23 @@
-"""Retrieval metrics of single queries, as functions of a `RankedBlock`."""
+"""Retrieval metrics of single queries, as functions of a `RankedBlock`.
 
-from functools import lru_cache
+Each takes a cut-off rank `k` (`None` for the whole gallery) and returns an array of
+shape (n_rows,). Tied items count in expectation over their orders (`_tied.py`).
+"""
 
 import numpy as np
 
+from sklearn_xmodal.metrics._tied import (
+    chance_to_find_one,
+    discount_sums,
+    expected_inverse_of_first,
+    expected_precisions,
+    expected_ratio,
+    for_each_distinct,
+)
 
-def average_precision(ranked, *, k=None):
-    r"""Average precision of each query, in expectation over tied orders.
 
-    For a group of :math:`t` tied items behind :math:`c` better ones, with
-    :math:`r` relevant items inside and :math:`b` relevant ones before, the item at
-    place :math:`c + j` is relevant with probability :math:`r / t`, and finds
-    :math:`(j - 1)(r - 1) / (t - 1)` relevant ones of its own group before it.
+def average_precision(ranked, *, k=None, denominator="min"):
+    """Precisions at the relevant places up to k, summed and divided.
 
     Parameters
     ----------
@@ -19,19 +25,22 @@ def average_precision(ranked, *, k=None):
         Places of the relevant items.
     k : int, default=None
         Cut-off rank, by default the whole gallery.
+    denominator : {"min", "relevant", "retrieved"}, default="min"
+        Divide by min(k, R), by R, or by the relevant items among the first k.
 
     Returns
     -------
     scores : ndarray of shape (n_rows,)
-        Average precision, divided by min(k, R).
+        Average precision.
     """
-    k = ranked.n_gallery if k is None else min(k, ranked.n_gallery)
-    gains = (ranked.n_relevant_above + 1) / (ranked.n_above + 1)
+    k = _cutoff(ranked, k)
+    gains = ranked.n_relevant_above + 1.0
+    gains /= ranked.n_above + 1
     if k < ranked.n_gallery:
         gains[ranked.n_above >= k] = 0
     tied = ranked.tied
     if tied.size:
-        gains[tied] = _expected_gain(
+        gains[tied] = expected_precisions(
             ranked.n_above[tied],
             ranked.n_tied,
             ranked.n_relevant_above[tied],
@@ -39,31 +48,120 @@ def average_precision(ranked, *, k=None):
             k=k,
             n_gallery=ranked.n_gallery,
         )
-    scores = ranked.sum_per_query(gains) / np.minimum(k, ranked.n_relevant)
+    total = ranked.sum_per_query(gains)
+    if denominator == "retrieved" and k < ranked.n_gallery:
+        scores = _divide_by_found(ranked, gains, total, k)
+    elif denominator == "relevant":
+        scores = total / ranked.n_relevant
+    else:
+        scores = total / np.minimum(k, ranked.n_relevant)
     return np.minimum(scores, 1.0)
 
 
-def _expected_gain(c, t, b, r, *, k, n_gallery):
-    """Sum up, in expectation, the precisions at the relevant places of tied groups."""
-    harmonic = _harmonic_numbers(n_gallery)
-    m = np.clip(k - c, 0, t)  # places of the group before the cut-off
-    # sum over j = 1..m of 1 / (c + j), and of (j - 1) / (c + j)
-    inverse = harmonic[c + m] - harmonic[c]
-    weighted = m - (c + 1) * inverse
-    return r / t * ((b + 1) * inverse + (r - 1) / np.maximum(t - 1, 1) * weighted)
+def _divide_by_found(ranked, gains, total, k):
+    """Divide by the relevant items found, a random number where a group is cut."""
+    scores = total / np.maximum(_n_found(ranked, k), 1)
+    for group in np.flatnonzero(
+        (ranked.n_above[ranked.tied] < k)
+        & (ranked.n_above[ranked.tied] + ranked.n_tied > k)
+    ):
+        entry = ranked.tied[group]
+        row = np.searchsorted(ranked.indptr, entry, side="right") - 1
+        scores[row] = expected_ratio(
+            total[row] - gains[entry],
+            ranked.n_above[entry],
+            ranked.n_tied[group],
+            ranked.n_relevant_above[entry],
+            ranked.n_relevant_tied[group],
+            k=k,
+            n_gallery=ranked.n_gallery,
+        )
+    return scores
 
 
-@lru_cache(maxsize=1)
-def _harmonic_numbers(n):
-    """Partial sums H_0, ..., H_n of the harmonic series.
+def precision(ranked, *, k=None):
+    """Share of relevant items among k places; places beyond the gallery are misses."""
+    return _n_found(ranked, _cutoff(ranked, k)) / (k or ranked.n_gallery)
 
-    Their differences cancel leading digits, hence the extended precision (where
-    the platform has one).
+
+def recall(ranked, *, k=None):
+    """Share of all relevant items found in the first k places."""
+    found = _n_found(ranked, _cutoff(ranked, k))
+    return np.minimum(found / ranked.n_relevant, 1.0)
+
+
+def _n_found(ranked, k):
+    """Relevant items among the first k, linear in the places of a tied group."""
+    found = (ranked.n_above < k).astype(float)
+    if ranked.tied.size:
+        places = np.clip(k - ranked.n_above[ranked.tied], 0, ranked.n_tied)
+        found[ranked.tied] = places * ranked.n_relevant_tied / ranked.n_tied
+    return ranked.sum_per_query(found)
+
+
+def normalized_gain(ranked, *, k=None):
+    """Discounted cumulative gain divided by that of the best ranking."""
+    k = _cutoff(ranked, k)
+    sums = discount_sums(ranked.n_gallery)
+    gains = np.diff(sums.astype(float))[ranked.n_above]
+    gains[ranked.n_above >= k] = 0
+    if ranked.tied.size:
+        # The average discount of the places of a group, up to k.
+        above = ranked.n_above[ranked.tied]
+        held = sums[np.minimum(above + ranked.n_tied, k)] - sums[np.minimum(above, k)]
+        gains[ranked.tied] = ranked.n_relevant_tied / ranked.n_tied * held
+    best = sums[np.minimum(ranked.n_relevant, k)].astype(float)
+    return np.minimum(ranked.sum_per_query(gains) / best, 1.0)
+
+
+def hit_rate(ranked, *, k=None):
+    """Whether at least one relevant item lies among the first k."""
+    k = _cutoff(ranked, k)
+    hits = (ranked.n_above[ranked.indptr[:-1]] < k).astype(float)
+    rows, *group = _first_groups(ranked, k)
+    hits[rows] = for_each_distinct(
+        lambda c, t, r: chance_to_find_one(c, t, r, k), *group
+    )
+    return hits
+
+
+def reciprocal_rank(ranked, *, k=None):
+    """One divided by the place of the first relevant item; zero beyond k."""
+    k = _cutoff(ranked, k)
+    above = ranked.n_above[ranked.indptr[:-1]]
+    inverse = np.where(above < k, 1 / (above + 1), 0.0)
+    rows, *group = _first_groups(ranked, k)
+    inverse[rows] = for_each_distinct(
+        lambda c, t, r: expected_inverse_of_first(c, t, r, k), *group
+    )
+    return inverse
+
+
+def first_rank(ranked):
+    """Place of the first relevant item, counted from 1.
+
+    The first of r relevant items is expected at place (t + 1) / (r + 1) of a group.
     """
-    table = np.zeros(n + 1, dtype=np.longdouble)
-    np.cumsum(1 / np.arange(1, n + 1, dtype=np.longdouble), out=table[1:])
-    table.flags.writeable = False
-    return table
+    places = ranked.n_above[ranked.indptr[:-1]] + 1.0
+    rows, c, t, r = _first_groups(ranked, ranked.n_gallery)
+    places[rows] = c + (t + 1) / (r + 1)
+    return places
+
+
+def _first_groups(ranked, k):
+    """Find the groups before k that hold the first relevant item of a query.
+
+    Returns their rows, items above, sizes and relevant sizes.
+    """
+    rows = np.searchsorted(ranked.indptr, ranked.tied, side="right") - 1
+    c = ranked.n_above[ranked.tied]
+    chosen = (ranked.indptr[rows] == ranked.tied) & (c < k)
+    group = c, ranked.n_tied, ranked.n_relevant_tied
+    return rows[chosen], *(values[chosen] for values in group)
+
+
+def _cutoff(ranked, k):
+    return ranked.n_gallery if k is None else min(k, ranked.n_gallery)
 
 
 def interpolated_precision(ranked, recall_levels):
@@ -94,13 +192,3 @@ def interpolated_precision(ranked, recall_levels):
         best_beyond = np.maximum.accumulate(precision[start:stop][::-1])[::-1]
         interpolated[i] = best_beyond[found[start:stop].searchsorted(needed[i])]
     return interpolated
-
-
-METRICS = {"mean_average_precision": average_precision}
-
-
-def get_metric(name):
-    """Per-query function of a metric's name."""
-    if name not in METRICS:
-        raise ValueError(f"metric must be one of {sorted(METRICS)}. Got {name!r}.")
-    return METRICS[name]

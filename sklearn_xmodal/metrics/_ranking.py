@@ -1,18 +1,9 @@
-"""Retrieval metrics of relevance and score matrices, and of chance."""
+"""Relevance of labels, mean average precision, and what chance scores."""
 
-import numpy as np
-from sklearn.utils import check_array, gen_batches
-
-from sklearn_xmodal.metrics._blocks import (
-    RankedBlock,
-    check_ranking_options,
-    mean_over_queries,
-    queries_to_rank,
-    score_per_query,
-)
-from sklearn_xmodal.metrics._costs import MatrixCosts
-from sklearn_xmodal.metrics._per_query import average_precision
-from sklearn_xmodal.metrics._relevance import MatrixRelevance, relevance_of_labels
+from sklearn_xmodal.metrics._blocks import chance_per_query, check_ranking_options
+from sklearn_xmodal.metrics._matrices import score_matrices
+from sklearn_xmodal.metrics._metric import make_metric
+from sklearn_xmodal.metrics._relevance import relevance_of_labels
 
 
 def relevance_from_labels(y_query, y_gallery):
@@ -61,7 +52,14 @@ def relevance_from_labels(y_query, y_gallery):
 
 
 def mean_average_precision_score(
-    y_true, y_score, *, k=None, ties="average", zero_division="raise", average=True
+    y_true,
+    y_score,
+    *,
+    k=None,
+    denominator="min",
+    ties="average",
+    zero_division="raise",
+    average=True,
 ):
     r"""Mean average precision (mAP) of ranked galleries.
 
@@ -73,8 +71,8 @@ def mean_average_precision_score(
     where :math:`y_i` is the relevance of the item at rank :math:`i`, :math:`P(i)` the
     share of relevant items among the first :math:`i`, and :math:`R` the number of
     relevant items of the *whole* gallery. A perfect top :math:`k` therefore scores 1.
-    Some code bases divide by the relevant items *retrieved* in the first :math:`k`
-    instead, which is always at least as high: compare numbers with care.
+    Other tools divide differently, and AP@3 of one ranking can be 0.83, 0.56 or 0.33:
+    see `denominator`. Without a cut-off all of them agree.
 
     Parameters
     ----------
@@ -87,6 +85,13 @@ def mean_average_precision_score(
 
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery is ranked.
+
+    denominator : {"min", "relevant", "retrieved"}, default="min"
+        What AP@k divides by. "min" is :math:`\min(k, R)`. "relevant" is :math:`R`, as
+        in trec_eval: a perfect top `k` scores less than 1 if :math:`k < R`.
+        "retrieved" is the number of relevant items among the first `k` (0 if there
+        are none), as in torchmetrics and much research code: never less than the
+        others, and 1 for a single hit at rank one.
 
     ties : {"average", "stable"}, default="average"
         What equal scores mean. With "average", the expectation over all orders of
@@ -109,8 +114,11 @@ def mean_average_precision_score(
     Raises
     ------
     ValueError
-        If the shapes differ, `y_true` is not binary, `y_score` is not finite, or a
-        query has no relevant item.
+        If the shapes differ, `y_true` is not binary, `y_score` is not finite, `k` is
+        not positive, or a query has no relevant item.
+
+    TypeError
+        If `k` is not an integer.
 
     See Also
     --------
@@ -130,26 +138,41 @@ def mean_average_precision_score(
     0.833
     >>> round(mean_average_precision_score(y_true, [[0.5, 0.5, 0.5, 0.5]]), 3)
     0.681
+    >>> y_true, y_score = [[1, 0, 1, 1]], [[0.9, 0.8, 0.7, 0.1]]
+    >>> for denominator in ["min", "relevant", "retrieved"]:
+    ...     ap = mean_average_precision_score(
+    ...         y_true, y_score, k=2, denominator=denominator
+    ...     )
+    ...     print(f"{denominator:9} {ap:.2f}")
+    min       0.50
+    relevant  0.33
+    retrieved 1.00
     """
-    check_ranking_options(k=k, ties=ties, zero_division=zero_division)
-    y_true, y_score = _check_matrices(y_true, y_score)
-    scores = score_per_query(
-        average_precision,
-        MatrixCosts(y_score),
-        MatrixRelevance(y_true),
-        k=k,
+    return score_matrices(
+        make_metric("mean_average_precision", k=k, denominator=denominator),
+        y_true,
+        y_score,
         ties=ties,
         zero_division=zero_division,
+        average=average,
     )
-    return mean_over_queries(scores) if average else scores
 
 
-def chance_level(y_query, y_gallery, *, k=None, zero_division="raise", average=True):
-    r"""Mean average precision of a random ranking.
+def chance_level(
+    y_query,
+    y_gallery,
+    *,
+    metric="mean_average_precision",
+    k=None,
+    denominator="min",
+    zero_division="raise",
+    average=True,
+):
+    r"""Value of a metric for a random ranking.
 
     It is the expectation over all orders of the gallery, in closed form, and at the
     same time what :func:`retrieval_score` gives to a collapsed embedding (all codes
-    equal). It grows with the share of relevant items: scores of galleries with
+    equal). It depends on the numbers of relevant items: scores of galleries with
     different numbers of classes can only be compared beside it.
 
     Parameters
@@ -161,25 +184,36 @@ def chance_level(y_query, y_gallery, *, k=None, zero_division="raise", average=T
     y_gallery : array-like of shape (n_gallery,) or (n_gallery, n_classes)
         Labels of the gallery, of the same form.
 
+    metric : str, default="mean_average_precision"
+        What to compute, see :func:`retrieval_score`.
+
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery is ranked.
+
+    denominator : {"min", "relevant", "retrieved"}, default="min"
+        What average precision divides by, see :func:`mean_average_precision_score`.
 
     zero_division : {"raise", 0.0, 1.0, np.nan}, default="raise"
         Score of a query without relevant items. By default this is an error. With
         `np.nan` the query is left out of the mean.
 
     average : bool, default=True
-        Whether to return the mean over queries or one value per query.
+        Whether to return the mean over queries (for "median_rank_error" the median)
+        or one value per query.
 
     Returns
     -------
     score : float or ndarray of shape (n_queries,)
-        Between 0 and 1.
+        Between 0 and 1, for "median_rank_error" at least 1.
 
     Raises
     ------
     ValueError
-        If the labels do not fit together, or a query has no relevant item.
+        If the labels do not fit together, an option is not valid for the metric, or a
+        query has no relevant item.
+
+    TypeError
+        If `k` is not an integer.
 
     See Also
     --------
@@ -187,8 +221,10 @@ def chance_level(y_query, y_gallery, *, k=None, zero_division="raise", average=T
 
     Notes
     -----
-    For :math:`R` relevant among :math:`N` items and no cut-off, with the harmonic
-    number :math:`H_N`,
+    For :math:`R` relevant among :math:`N` items: precision@k is :math:`R / N` (for
+    :math:`k \le N`), recall@k :math:`k / N`, and the first relevant item is expected
+    at rank :math:`(N + 1) / (R + 1)`. Average precision without a cut-off is, with the
+    harmonic number :math:`H_N`,
 
     .. math:: \mathbb{E}[\mathrm{AP}] = \frac{1}{N} \left(
         H_N + \frac{R - 1}{N - 1} (N - H_N) \right)
@@ -200,35 +236,11 @@ def chance_level(y_query, y_gallery, *, k=None, zero_division="raise", average=T
     >>> from sklearn_xmodal.metrics import chance_level
     >>> round(chance_level([0, 1], [0, 0, 1, 1]), 3)
     0.681
+    >>> chance_level([0, 1], [0, 0, 1, 1], metric="hit_rate_at_k", k=3)
+    1.0
     """
-    check_ranking_options(k=k, zero_division=zero_division)
+    metric = make_metric(metric, k=k, denominator=denominator)
+    check_ranking_options(zero_division=zero_division, only_nan=metric.is_error)
     relevance = relevance_of_labels(y_query, y_gallery)
-    queries = queries_to_rank(relevance, zero_division)
-    scores = np.empty(relevance.shape[0])
-    if queries.size < scores.size:
-        scores.fill(zero_division)
-    for batch in gen_batches(queries.size, 256):
-        block = queries[batch]
-        n_relevant = np.fromiter(map(len, relevance.columns(block)), np.intp)
-        scores[block] = average_precision(
-            RankedBlock.of_one_tie(n_relevant, relevance.shape[1]), k=k
-        )
-    return mean_over_queries(scores) if average else scores
-
-
-def _check_matrices(y_true, y_score):
-    """Validate a relevance and a score matrix of shape (n_queries, n_gallery)."""
-    y_true = check_array(y_true, dtype=None, input_name="y_true")
-    y_score = check_array(y_score, dtype=[np.float64, np.float32], input_name="y_score")
-    if y_true.shape != y_score.shape:
-        raise ValueError(
-            "y_true and y_score must have the same shape (n_queries, n_gallery). Got "
-            f"{y_true.shape} and {y_score.shape}."
-        )
-    if y_true.dtype != bool and not np.isin(y_true, (0, 1)).all():
-        raise ValueError(
-            "y_true must be a binary relevance matrix. Got values other than 0 and 1 "
-            f"in an array of type {y_true.dtype}. Use relevance_from_labels to make "
-            "one of labels."
-        )
-    return y_true.astype(bool, copy=False), y_score
+    (scores,) = chance_per_query([metric], relevance, zero_division=zero_division)
+    return metric.summarize(scores) if average else scores

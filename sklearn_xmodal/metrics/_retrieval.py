@@ -1,17 +1,9 @@
 """Retrieval metrics of embeddings and labels, in bounded memory."""
 
-import numpy as np
-from sklearn.utils import check_array
-
-from sklearn_xmodal.metrics._blocks import (
-    check_ranking_options,
-    mean_over_queries,
-    queries_to_rank,
-    ranked_blocks,
-    score_per_query,
-)
+from sklearn_xmodal.metrics._blocks import check_ranking_options, score_per_query
 from sklearn_xmodal.metrics._costs import CosineCosts, check_same_width, unit_rows
-from sklearn_xmodal.metrics._per_query import get_metric, interpolated_precision
+from sklearn_xmodal.metrics._curve import check_levels, mean_curve
+from sklearn_xmodal.metrics._metric import make_metric
 from sklearn_xmodal.metrics._relevance import make_relevance
 
 
@@ -23,10 +15,12 @@ def retrieval_score(
     *,
     metric="mean_average_precision",
     k=None,
+    denominator="min",
     ties="average",
     zero_division="raise",
     average=True,
     working_memory=None,
+    n_jobs=None,
 ):
     """Score a retrieval by cosine similarity, from embeddings and labels.
 
@@ -52,11 +46,23 @@ def retrieval_score(
         Labels of the gallery. If both are `None`, relevance is pair-level: row i of
         the gallery is the only right answer to row i of the queries.
 
-    metric : {"mean_average_precision"}, default="mean_average_precision"
-        What to compute.
+    metric : str, default="mean_average_precision"
+        What to compute: one of
+
+        - "mean_average_precision", see :func:`mean_average_precision_score`,
+        - "mean_reciprocal_rank", see :func:`mean_reciprocal_rank_score`,
+        - "ndcg_at_k", see :func:`ndcg_at_k_score`,
+        - "precision_at_k", see :func:`precision_at_k_score`,
+        - "recall_at_k", see :func:`recall_at_k_score`,
+        - "hit_rate_at_k", see :func:`hit_rate_at_k_score`,
+        - "median_rank_error", see :func:`median_rank_error`: lower is better.
 
     k : int, default=None
-        Cut-off rank. If `None`, the whole gallery counts.
+        Cut-off rank. If `None`, the whole gallery counts. Precision, recall and hit
+        rate need one; the median rank has none.
+
+    denominator : {"min", "relevant", "retrieved"}, default="min"
+        What average precision divides by, see :func:`mean_average_precision_score`.
 
     ties : {"average", "stable"}, default="average"
         Expectation over all orders of equally similar items, or gallery order. See
@@ -67,27 +73,36 @@ def retrieval_score(
         `np.nan` the query is left out of the mean.
 
     average : bool, default=True
-        Whether to return the mean over queries or one value per query.
+        Whether to return the mean over queries (for "median_rank_error" the median)
+        or one value per query.
 
     working_memory : float, default=None
         Upper bound in MiB for the temporary arrays of one block of queries (one
         query is always held). By default `sklearn.get_config()["working_memory"]`;
         blocks are kept smaller than that where this is faster.
 
+    n_jobs : int, default=None
+        Number of threads that share the queries. `None` means 1 unless in a
+        :obj:`joblib.parallel_backend` context, -1 all processors.
+
     Returns
     -------
     score : float or ndarray of shape (n_queries,)
-        Between 0 and 1, best is 1.
+        Between 0 and 1, best is 1; the median rank is at least 1.
 
     Raises
     ------
     ValueError
         If the codes are not finite matrices of the same width, labels do not match
-        them, or a query has no relevant item.
+        them, an option is not valid for the metric, or a query has no relevant item.
+
+    TypeError
+        If `k` is not an integer.
 
     See Also
     --------
     cross_modal_score : Both directions between two modalities.
+    retrieval_report : All metrics at once.
     mean_average_precision_score : The same from relevance and scores.
     chance_level : What a collapsed embedding scores.
 
@@ -101,20 +116,22 @@ def retrieval_score(
     >>> retrieval_score(Z_img, Z_txt, ["cat", "dog"], ["dog", "cat", "cat"], k=1)
     0.0
     """
-    check_ranking_options(k=k, ties=ties, zero_division=zero_division)
-    metric = get_metric(metric)
+    metric = make_metric(metric, k=k, denominator=denominator)
+    check_ranking_options(
+        ties=ties, zero_division=zero_division, only_nan=metric.is_error
+    )
     query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
     check_same_width(query, gallery)
-    scores = score_per_query(
-        metric,
+    (scores,) = score_per_query(
+        [metric],
         CosineCosts(query, gallery),
         make_relevance(y_query, y_gallery, query.shape[0], gallery.shape[0]),
-        k=k,
         ties=ties,
         zero_division=zero_division,
         working_memory=working_memory,
+        n_jobs=n_jobs,
     )
-    return mean_over_queries(scores) if average else scores
+    return metric.summarize(scores) if average else scores
 
 
 def retrieval_precision_recall_curve(
@@ -173,6 +190,7 @@ def retrieval_precision_recall_curve(
 
     See Also
     --------
+    mean_precision_recall_curve : The same from relevance and scores.
     retrieval_score : One number instead of a curve.
 
     References
@@ -190,37 +208,14 @@ def retrieval_precision_recall_curve(
     >>> precision.round(2)
     array([1.  , 0.67])
     """
-    check_ranking_options(zero_division=zero_division)
-    if zero_division in (0, 1):
-        raise ValueError(
-            "zero_division must be 'raise' or np.nan here: no curve stands for a query "
-            f"without relevant items. Got {zero_division!r}."
-        )
-    levels = _check_levels(recall_levels)
+    check_ranking_options(zero_division=zero_division, only_nan=True)
+    levels = check_levels(recall_levels)
     query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
     check_same_width(query, gallery)
-    relevance = make_relevance(y_query, y_gallery, query.shape[0], gallery.shape[0])
-    queries = queries_to_rank(relevance, zero_division)
-    if not queries.size:
-        return np.full(levels.size, np.nan), levels
-    total = np.zeros(levels.size)
-    for _, ranked in ranked_blocks(
-        CosineCosts(query, gallery), relevance, queries, working_memory=working_memory
-    ):
-        total += interpolated_precision(ranked, levels).sum(axis=0)
-    return total / queries.size, levels
-
-
-def _check_levels(recall_levels):
-    """Validate recall levels, by default the eleven points."""
-    if recall_levels is None:
-        return np.linspace(0, 1, 11)
-    levels = check_array(
-        recall_levels, ensure_2d=False, dtype=np.float64, input_name="recall_levels"
+    return mean_curve(
+        CosineCosts(query, gallery),
+        make_relevance(y_query, y_gallery, query.shape[0], gallery.shape[0]),
+        levels,
+        zero_division,
+        working_memory,
     )
-    if levels.ndim != 1 or levels.min() < 0 or levels.max() > 1:
-        raise ValueError(
-            "recall_levels must be a 1-D array of values between 0 and 1. Got shape "
-            f"{levels.shape} with values from {levels.min()} to {levels.max()}."
-        )
-    return levels

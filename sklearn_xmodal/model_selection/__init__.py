@@ -3,11 +3,13 @@
 from sklearn_xmodal.model_selection._split import (
     ClassDisjointKFold,
     ClassDisjointShuffleSplit,
+    GeneralizedShuffleSplit,
     class_disjoint_train_test_split,
 )
 
 __all__ = [
     "ClassDisjointKFold",
     "ClassDisjointShuffleSplit",
+    "GeneralizedShuffleSplit",
     "class_disjoint_train_test_split",
 ]

@@ -1,11 +1,16 @@
-"""Splitters that keep classes apart: no class is on both sides of a split."""
+"""Splitters that keep classes out of training."""
 
 import warnings
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.model_selection import BaseCrossValidator, GroupKFold, GroupShuffleSplit
-from sklearn.utils import check_consistent_length, indexable
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    GroupKFold,
+    GroupShuffleSplit,
+    StratifiedShuffleSplit,
+)
+from sklearn.utils import check_consistent_length, check_random_state, indexable
 
 from sklearn_xmodal.utils._sklearn_compat import safe_indexing
 
@@ -223,6 +228,117 @@ class ClassDisjointShuffleSplit(BaseCrossValidator):
                 f"test_size={self.test_size} and train_size={self.train_size}. "
                 "Change the sizes."
             ) from error
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        """Return the number of splits.
+
+        Parameters
+        ----------
+        X, y, groups : object, default=None
+            Ignored, exist for compatibility.
+
+        Returns
+        -------
+        n_splits : int
+            Number of splits.
+        """
+        return self.n_splits
+
+
+class GeneralizedShuffleSplit(BaseCrossValidator):
+    """Random splits whose test set holds unseen classes and pairs of seen ones.
+
+    Some classes are kept out of training with all their samples. Of every other
+    class a share of the samples is kept out too, so that queries of both kinds meet a
+    gallery of both: the generalized protocol, see
+    :func:`~sklearn_xmodal.metrics.generalized_retrieval_score`.
+
+    Parameters
+    ----------
+    n_splits : int, default=10
+        Number of splits.
+
+    test_size : float or int, default=0.5
+        Share (float) or number (int) of the *classes* that training does not see.
+
+    seen_test_size : float, default=0.3
+        Share of the samples of every seen class for the test set.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draws. Pass an int for the same splits in every call.
+
+    See Also
+    --------
+    ClassDisjointShuffleSplit : Unseen classes alone in the test set.
+    sklearn.model_selection.StratifiedShuffleSplit : Seen classes alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_xmodal.model_selection import GeneralizedShuffleSplit
+    >>> y = np.repeat([0, 1, 2, 3], 10)
+    >>> cv = GeneralizedShuffleSplit(n_splits=1, random_state=0)
+    >>> for train, test in cv.split(np.zeros((40, 3)), y):
+    ...     print(np.bincount(y[train], minlength=4), np.bincount(y[test]))
+    [7 7 0 0] [ 3  3 10 10]
+    """
+
+    def __init__(
+        self, n_splits=10, *, test_size=0.5, seen_test_size=0.3, random_state=None
+    ):
+        self.n_splits = n_splits
+        self.test_size = test_size
+        self.seen_test_size = seen_test_size
+        self.random_state = random_state
+
+    def split(self, X, y=None, groups=None):
+        """Generate indices of training and test samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Data, only its length counts.
+
+        y : array-like of shape (n_samples,), default=None
+            Class labels of any type. Optional in name only, as in every splitter
+            that reads labels.
+
+        groups : object, default=None
+            Ignored, exists for compatibility.
+
+        Yields
+        ------
+        train : ndarray
+            Training indices of the split.
+
+        test : ndarray
+            Test indices of the split.
+
+        Raises
+        ------
+        ValueError
+            If `y` is missing, multi-label or continuous, or if its classes or their
+            samples cannot be divided as asked.
+        """
+        random_state = check_random_state(self.random_state)
+        by_class = ClassDisjointShuffleSplit(
+            self.n_splits, test_size=self.test_size, random_state=random_state
+        )
+        codes = _classes_of(X, y, groups, type(self).__name__)
+        by_sample = StratifiedShuffleSplit(
+            1, test_size=self.seen_test_size, random_state=random_state
+        )
+        for seen, unseen in by_class.split(codes, codes):
+            try:
+                train, test = next(by_sample.split(seen, codes[seen]))
+            except ValueError as error:
+                smallest = np.bincount(codes[seen])[np.unique(codes[seen])].min()
+                raise ValueError(
+                    "Every seen class needs samples on both sides of a split. Got "
+                    f"{smallest} samples in the smallest and seen_test_size="
+                    f"{self.seen_test_size}: {error}"
+                ) from error
+            yield seen[train], np.sort(np.concatenate([seen[test], unseen]))
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Return the number of splits.

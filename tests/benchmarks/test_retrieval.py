@@ -63,7 +63,7 @@ def test_unfinished_last_line_is_dropped_and_redone(tmp_path):
 
 
 def test_run_with_other_settings_is_refused(tmp_path, capsys):
-    Journal(tmp_path / "journal.jsonl", {"seed": 1, "quick": True})
+    Journal(tmp_path / "journal.jsonl", {"seed": 1})
     assert retrieval.main([*ARGUMENTS, "--out", str(tmp_path)]) == 2
     assert "other settings" in capsys.readouterr().err
 

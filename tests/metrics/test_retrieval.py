@@ -100,6 +100,42 @@ def test_block_size_does_not_change_scores(kind, dtype):
         assert_allclose(other, scores[0], rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_jobs", [2, 3, -1])
+@pytest.mark.parametrize("ties", ["average", "stable"])
+@pytest.mark.parametrize("kind", ["number", "multilabel"])
+def test_threads_do_not_change_scores(kind, ties, n_jobs):
+    Z_query, Z_gallery = _make_codes(0)
+    Z_gallery[10:20] = Z_gallery[0]
+    args = Z_query, Z_gallery, *_make_labels(kind, 0)
+    options = {"ties": ties, "average": False, "working_memory": 0.02}
+    want = retrieval_score(*args, **options)
+    got = retrieval_score(*args, n_jobs=n_jobs, **options)
+    assert_allclose(got, want, rtol=1e-12)
+    one = [array[:1] for array in args]
+    one_label = [["a"], ["a"]]
+    assert retrieval_score(*one[:2], *one_label, n_jobs=n_jobs) == 1.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_counting_places_equals_sorting(seed):
+    from sklearn_xmodal.metrics import _blocks
+
+    rng = np.random.default_rng(seed)
+    costs = rng.integers(-3, 4, size=(20, 9)) / 4
+    columns = list(rng.integers(9, size=(20, 1)))
+    two = [np.array([0, 1])]  # one row with more relevant items: all are sorted
+    for ties in ("average", "stable"):
+        counted = _blocks.rank_block(costs.copy(), columns, ties=ties)
+        both = _blocks.rank_block(
+            np.vstack([costs, costs[:1]]), columns + two, ties=ties
+        )
+        assert_array_equal(counted.n_above, both.n_above[:20])
+        n_groups = counted.tied.size
+        assert_array_equal(counted.tied, both.tied[:n_groups])
+        assert np.all(both.tied[n_groups:] >= 20)
+        assert_array_equal(counted.n_tied, both.n_tied[:n_groups])
+
+
 def test_working_memory_of_scikit_learn_is_the_default(monkeypatch):
     from sklearn_xmodal.metrics import _blocks
 
@@ -262,7 +298,7 @@ def test_bad_codes_and_labels_are_refused(args, message):
     [
         (
             {"metric": "accuracy"},
-            r"one of \['mean_average_precision'\]. Got 'accuracy'",
+            r"one of \['hit_rate_at_k', .*\]. Got 'accuracy'",
         ),
         ({"working_memory": 0}, "positive number of MiB. Got 0"),
         ({"k": -1}, "k must be at least 1"),

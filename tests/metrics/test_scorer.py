@@ -195,7 +195,7 @@ def test_repr_of_a_scorer_is_how_it_was_made(scorer, expected):
     ("options", "message"),
     [
         ({"direction": "i2t"}, r"one of \['image_to_text', .*'mean'\]. Got 'i2t'"),
-        ({"metric": "map"}, r"one of \['mean_average_precision'\]. Got 'map'"),
+        ({"metric": "map"}, r"one of \['hit_rate_at_k', .*\]. Got 'map'"),
         ({"metric": 3}, "metric must be a callable .* Got 3"),
         ({"metric": max, "k": 3}, "k must be None for a callable metric. Got 3"),
         ({"k": 0}, "k must be at least 1"),

@@ -1,0 +1,188 @@
+"""What all displays share: input forms, axes, and classes as numbers."""
+
+import inspect
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sklearn_xmodal.metrics._costs import CosineCosts, check_same_width, unit_rows
+from sklearn_xmodal.metrics._relevance import _encode
+from sklearn_xmodal.metrics._scorer import split_codes
+
+WORDS = {"image_to_text": "image to text", "text_to_image": "text to image"}
+
+# Okabe and Ito (2008) without yellow, which vanishes on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7",
+           "#000000", "#888888")  # fmt: skip
+
+
+class RetrievalDisplay:
+    """Base of the displays: from an estimator is from the codes it returns."""
+
+    from_predictions: ClassVar[Any]
+
+    @classmethod
+    def from_estimator(cls, estimator, X_img, X_txt=None, y=None, **kwargs):
+        """Encode pairs with a fitted estimator and plot.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            A fitted retriever, or a Pipeline or search that ends in one.
+
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            Image features, pairs, or a stacked matrix.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            Text features in the two-array form. Beside pairs, or where the estimator
+            has `n_image_features` set, the argument in this place is `y`.
+
+        y : array-like of shape (n_samples,), default=None
+            Labels, as in `from_predictions`.
+
+        **kwargs : dict
+            Further keyword arguments of `from_predictions`.
+
+        Returns
+        -------
+        display : object
+            The display, plotted.
+
+        Raises
+        ------
+        TypeError
+            If there is an argument too many for the form of the input.
+        """
+        check_matplotlib(f"{cls.__name__}.from_estimator")
+        Z_img, Z_txt, y = encode_pairs(estimator, X_img, X_txt, y)
+        kwargs = {**cls._estimator_options(estimator), **kwargs}
+        return cls.from_predictions(Z_img, Z_txt, y, **kwargs)
+
+    @classmethod
+    def _estimator_options(cls, estimator):
+        """Options of `from_predictions` that an estimator implies."""
+        return {}
+
+    def _axes(self, ax, **figure_options):
+        """Use the given axes, or make a figure; remember both."""
+        check_matplotlib(f"{type(self).__name__}.plot")
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(layout="constrained", **figure_options)
+        self.ax_, self.figure_ = ax, ax.figure
+        return ax
+
+
+def check_matplotlib(caller):
+    """Raise an ImportError that names the extra where matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'{caller} needs matplotlib: pip install "sklearn-xmodal[plot]".'
+        ) from error
+
+
+def settle_layout(figure):
+    """Let a figure move its axes now, so that sizes in points can be relied on."""
+    root = figure.canvas.figure  # also of a subfigure
+    if root.get_layout_engine() is not None:
+        root.draw_without_rendering()
+
+
+def encode_pairs(estimator, X_img, X_txt, y):
+    """Codes and labels of a call in any of the three forms.
+
+    The type of the first argument and `n_image_features` decide whether the second
+    one is `y`, as in the estimators.
+    """
+    is_pairs = _is_pairs(X_img)
+    if is_pairs or _expects_stacked(estimator):
+        if X_txt is not None and y is not None:
+            form = "pairs" if is_pairs else "one stacked matrix"
+            raise TypeError(
+                f"from_estimator takes {form} and y. Got a third data argument."
+            )
+        X_txt, y = None, X_txt if y is None else y
+    if X_txt is None:
+        codes = estimator.transform(X_img)
+    elif _takes_two(estimator.transform):
+        codes = estimator.transform(X_img, X_txt)
+    else:
+        raise TypeError(
+            f"transform of {type(estimator).__name__} takes one argument: pass "
+            "ImageTextPairs or one stacked matrix, and labels as y=. Got "
+            f"{type(X_txt).__name__} as the second argument."
+        )
+    return *split_codes(codes), y
+
+
+def _is_pairs(X):
+    # A column of a table may be called "image".
+    return hasattr(X, "image") and hasattr(X, "text") and not hasattr(X, "columns")
+
+
+def _expects_stacked(estimator):
+    """Whether `n_image_features` is set, in any step of a pipeline or search."""
+    if not hasattr(estimator, "get_params"):
+        return getattr(estimator, "n_image_features", None) is not None
+    return any(
+        value is not None and name.split("__")[-1] == "n_image_features"
+        for name, value in estimator.get_params().items()
+    )
+
+
+def _takes_two(function):
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    return True
+
+
+def check_codes(Z_img, Z_txt):
+    """Validate the codes of pairs and scale them to unit length, by modality."""
+    Z_img, Z_txt = unit_rows(Z_img, "Z_img"), unit_rows(Z_txt, "Z_txt")
+    check_same_width(Z_img, Z_txt, ("Z_img", "Z_txt"))
+    if Z_img.shape[0] != Z_txt.shape[0]:
+        raise ValueError(
+            "Z_img and Z_txt must hold the codes of the same pairs. Got "
+            f"{Z_img.shape[0]} and {Z_txt.shape[0]} rows."
+        )
+    return {"image": Z_img, "text": Z_txt}
+
+
+def check_one_of(name, value, options):
+    """Refuse a value that is not among the options."""
+    if value not in options:
+        raise ValueError(f"{name} must be one of {list(options)}. Got {value!r}.")
+
+
+def costs_of(codes, direction):
+    """Costs of one modality's codes as queries against the other's."""
+    query, _, gallery = direction.split("_")
+    return CosineCosts(codes[query], codes[gallery])
+
+
+def encode_classes(y, n_samples, *, purpose):
+    """Sorted class names, and the number of the class of each pair.
+
+    Names that cannot be compared with each other stay in the order of appearance.
+    """
+    y = np.asarray(y)
+    if y.shape != (n_samples,):
+        raise ValueError(
+            f"{purpose} needs one label per pair: y must be 1-D with {n_samples} "
+            f"entries. Got shape {y.shape}."
+        )
+    numbers: dict = {}
+    codes = _encode(y, numbers)
+    try:
+        names = sorted(numbers)
+    except TypeError:
+        names = list(numbers)
+    rank = np.empty(len(names), dtype=np.intp)
+    rank[[numbers[name] for name in names]] = np.arange(len(names))
+    return names, rank[codes]

@@ -1,0 +1,293 @@
+"""A flat picture of the common space."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+
+from sklearn_xmodal.metrics._displays_base import (
+    COLOURS,
+    RetrievalDisplay,
+    check_codes,
+    check_matplotlib,
+    encode_classes,
+    settle_layout,
+)
+
+_MARKERS = {"image": "o", "text": "^"}
+_MOST_NAMES = 40
+_NAME_SIZE = 8
+
+
+class JointEmbeddingDisplay(RetrievalDisplay):
+    """Scatter plot of the codes of both modalities in two dimensions.
+
+    Codes are scaled to unit length, as the cosine is the similarity, and both
+    modalities are reduced together. Colours are classes and markers modalities: a
+    good common space mixes the markers and separates the colours. More classes than
+    the eight colours have their names written into the plot.
+
+    Parameters
+    ----------
+    embedding : dict of str to ndarray of shape (n_samples, 2)
+        Points under the keys "image" and "text".
+
+    y : array-like of shape (n_samples,), default=None
+        Labels of the pairs.
+
+    axis_labels : tuple of two str, default=("First dimension", "Second dimension")
+        What the axes show.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the points.
+
+    figure_ : matplotlib Figure
+        Figure of the axes.
+
+    See Also
+    --------
+    RetrievalConfusionDisplay : Which classes are mixed, without loss of dimensions.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from sklearn_xmodal import CCARetriever
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> from sklearn_xmodal.metrics import JointEmbeddingDisplay
+    >>> X_img, X_txt, y = make_paired_modalities(100, random_state=0)
+    >>> cca = CCARetriever(4).fit(X_img, X_txt)
+    >>> display = JointEmbeddingDisplay.from_estimator(
+    ...     cca, X_img, X_txt, y, ax=Figure().subplots()
+    ... )
+    >>> display.embedding["text"].shape
+    (100, 2)
+    """
+
+    def __init__(
+        self, embedding, y=None, *, axis_labels=("First dimension", "Second dimension")
+    ):
+        self.embedding = embedding
+        self.y = y
+        self.axis_labels = axis_labels
+
+    @classmethod
+    def from_predictions(
+        cls, Z_img, Z_txt, y=None, *, transformer=None, ax=None, **kwargs
+    ):
+        """Reduce the codes to two dimensions and plot them.
+
+        Parameters
+        ----------
+        Z_img : array-like of shape (n_samples, n_components)
+            Image codes.
+
+        Z_txt : array-like of shape (n_samples, n_components)
+            Text codes of the same pairs.
+
+        y : array-like of shape (n_samples,), default=None
+            Labels of any type, one per pair. If `None`, colours are modalities.
+
+        transformer : object with `fit_transform`, default=None
+            Makes two columns of the unit codes of both modalities, images first. A
+            copy is fitted. By default a PCA.
+
+        ax : matplotlib Axes, default=None
+            Where to plot. By default a new figure.
+
+        **kwargs : dict
+            Further keyword arguments of `plot`.
+
+        Returns
+        -------
+        display : JointEmbeddingDisplay
+            The display, plotted.
+
+        Raises
+        ------
+        ValueError
+            If the transformer does not return two columns.
+        """
+        check_matplotlib(f"{cls.__name__}.from_predictions")
+        codes = check_codes(Z_img, Z_txt)
+        n_samples = codes["image"].shape[0]
+        if y is not None:
+            encode_classes(y, n_samples, purpose="A scatter plot by class")
+        points, axis_labels = _reduce(np.vstack([*codes.values()]), transformer)
+        embedding = {"image": points[:n_samples], "text": points[n_samples:]}
+        display = cls(embedding, y, axis_labels=axis_labels)
+        return display.plot(ax=ax, **kwargs)
+
+    def plot(self, ax=None, *, class_names=None, **kwargs):
+        """Plot the points.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to plot. By default a new figure.
+
+        class_names : bool, default=None
+            Whether to write the name of each class beside its median instead of into
+            the legend. By default from 9 to 40 classes; with more, neither is shown.
+
+        **kwargs : dict
+            Options of the points, as in `matplotlib.axes.Axes.scatter`.
+
+        Returns
+        -------
+        display : JointEmbeddingDisplay
+            This object, with `ax_` and `figure_`.
+        """
+        ax = self._axes(ax, figsize=(7, 5))
+        n_samples = len(self.embedding["image"])
+        options = {
+            "s": float(np.clip(6000 / n_samples, 12, 36)),
+            "alpha": 0.75,
+            "linewidths": 0.3,
+            "edgecolors": "white",
+            **kwargs,
+        }
+        classes = []
+        # (2, n_samples): a colour per point
+        number = np.repeat([[0], [1]], n_samples, axis=1)
+        if self.y is not None:
+            classes, labels = encode_classes(self.y, n_samples, purpose="Colours")
+            number = np.vstack([labels, labels])
+        self._scatter(number, options)
+        if class_names is None:
+            class_names = len(COLOURS) < len(classes) <= _MOST_NAMES
+        in_legend = [] if class_names or len(classes) > len(COLOURS) else classes
+        ax.set(xlabel=self.axis_labels[0], ylabel=self.axis_labels[1])
+        ax.spines[["top", "right"]].set_visible(False)
+        self._explain(in_legend, by_modality=not classes)
+        if class_names and classes:
+            both = np.vstack([self.embedding["image"], self.embedding["text"]])
+            labels = number.ravel()
+            centres = [
+                np.median(both[labels == i], axis=0) for i in range(len(classes))
+            ]
+            _write_names(ax, [str(name) for name in classes], np.array(centres))
+        return self
+
+    def _scatter(self, number, options):
+        """Draw both modalities in a mixed order, so that none hides the other."""
+        palette = np.array(COLOURS)
+        chunks = np.arange(number.shape[1]) * 8 // number.shape[1]
+        for chunk in np.unique(chunks):
+            here = chunks == chunk
+            for i, (modality, marker) in enumerate(_MARKERS.items()):
+                colours = palette[number[i, here] % palette.size]
+                x, y = self.embedding[modality][here].T
+                self.ax_.scatter(x, y, c=colours, marker=marker, **options)
+
+    def _explain(self, classes, *, by_modality):
+        """Add a legend of markers, and of colours if there are few classes."""
+        from matplotlib.lines import Line2D
+
+        modality_colours = COLOURS[:2] if by_modality else ("0.35", "0.35")
+        handles = [
+            Line2D([], [], color=colour, marker=marker, linestyle="", label=modality)
+            for (modality, marker), colour in zip(
+                _MARKERS.items(), modality_colours, strict=True
+            )
+        ]
+        handles += [
+            Line2D([], [], color=COLOURS[i], marker="s", linestyle="", label=str(name))
+            for i, name in enumerate(classes)
+        ]
+        self.ax_.legend(
+            handles=handles, frameon=False, loc="upper left", bbox_to_anchor=(1, 1)
+        )
+
+
+def _reduce(codes, transformer):
+    """Two columns of the codes, and what to call them."""
+    if transformer is None:
+        if codes.shape[1] < 2:
+            raise ValueError(
+                "A picture in two dimensions needs codes of at least 2 components. Got "
+                f"{codes.shape[1]}."
+            )
+        pca = PCA(2, svd_solver="full")
+        points = pca.fit_transform(codes)
+        labels = [
+            f"{order} principal component ({share:.0%})"
+            for order, share in zip(
+                ("First", "Second"), pca.explained_variance_ratio_, strict=True
+            )
+        ]
+        return points, tuple(labels)
+    if not hasattr(transformer, "fit_transform"):
+        raise TypeError(
+            "transformer must have a method fit_transform. Got "
+            f"{type(transformer).__name__}."
+        )
+    transformer = clone(transformer, safe=False)
+    points = np.asarray(transformer.fit_transform(codes))
+    if points.shape != (len(codes), 2):
+        raise ValueError(
+            "transformer must return two columns. Got shape "
+            f"{points.shape} for {len(codes)} codes from {type(transformer).__name__}."
+        )
+    name = type(transformer).__name__
+    return points, (f"First dimension of {name}", f"Second dimension of {name}")
+
+
+def _write_names(ax, names, centres):
+    """Write names beside their places, moved apart where they would overlap."""
+    settle_layout(ax.figure)
+    ax.autoscale_view()
+    to_points = 72 / ax.figure.dpi
+    places = ax.transData.transform(centres) * to_points
+    sizes = [[0.62 * _NAME_SIZE * len(name) + 6, 1.7 * _NAME_SIZE] for name in names]
+    offsets = _move_apart(places, np.array(sizes)) - places
+    for i, (name, centre, offset) in enumerate(
+        zip(names, centres, offsets, strict=True)
+    ):
+        colour = COLOURS[i % len(COLOURS)]
+        ax.annotate(
+            name,
+            centre,
+            xytext=offset,
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=_NAME_SIZE,
+            parse_math=False,
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour,
+                  "alpha": 0.85},
+            arrowprops={"arrowstyle": "-", "color": "0.3", "linewidth": 0.6,
+                        "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+
+
+def _move_apart(places, sizes, n_steps=200):
+    """Move the centres of boxes up and down until no two overlap.
+
+    Parameters
+    ----------
+    places : ndarray of shape (n, 2)
+        Centres of the boxes.
+    sizes : ndarray of shape (n, 2)
+        Widths and heights.
+    n_steps : int, default=200
+        At most so many rounds.
+
+    Returns
+    -------
+    places : ndarray of shape (n, 2)
+        New centres.
+    """
+    places = places.copy()
+    # Boxes in one place part in a fixed order.
+    places[:, 1] += 1e-3 * np.arange(len(places))
+    for _ in range(n_steps):
+        gap = places[:, None] - places[None]  # (n, n, 2)
+        overlap = (sizes[:, None] + sizes[None]) / 2 - np.abs(gap)
+        clash = (overlap > 0).all(axis=-1)
+        np.fill_diagonal(clash, False)
+        if not clash.any():
+            break
+        push = np.sign(gap[..., 1]) * np.where(clash, overlap[..., 1], 0)
+        places[:, 1] += 0.4 * push.sum(axis=1)
+    return places

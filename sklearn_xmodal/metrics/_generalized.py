@@ -1,0 +1,223 @@
+"""Queries from seen and from unseen classes against one gallery of both."""
+
+import numpy as np
+from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
+
+from sklearn_xmodal.metrics._cross_modal import directions_of
+from sklearn_xmodal.metrics._retrieval import retrieval_score
+from sklearn_xmodal.metrics._scorer import split_codes
+
+PARTS = ("seen", "unseen", "harmonic_mean")
+
+
+def generalized_retrieval_score(
+    Z_img,
+    Z_txt,
+    y,
+    seen_classes,
+    *,
+    direction="mean",
+    metric="mean_average_precision",
+    k=None,
+):
+    r"""Score seen and unseen classes in one gallery: the generalized protocol.
+
+    The gallery holds all items. Queries of classes that training has seen and
+    queries of the others are scored apart, and joined by the harmonic mean,
+
+    .. math:: H = \frac{2 \, s_\mathrm{seen} \, s_\mathrm{unseen}}
+        {s_\mathrm{seen} + s_\mathrm{unseen}},
+
+    which is high only if both are [1]_. It is the honest test for search among
+    unseen classes: in a gallery of unseen classes alone, as in the extendable
+    protocol, the seen ones cannot get in the way.
+
+    Parameters
+    ----------
+    Z_img : array-like of shape (n_samples, n_components)
+        Image codes.
+
+    Z_txt : array-like of shape (n_samples, n_components)
+        Text codes of the same pairs.
+
+    y : array-like of shape (n_samples,)
+        Class labels.
+
+    seen_classes : array-like of shape (n_seen_classes,)
+        Labels that the estimator was trained on, such as its `classes_`.
+
+    direction : {"image_to_text", "text_to_image", "mean"}, default="mean"
+        Modality of the queries and of the gallery, or the mean of both directions,
+        taken before the harmonic mean.
+
+    metric : str, default="mean_average_precision"
+        Name of a metric for which higher is better, see :func:`retrieval_score`.
+
+    k : int, default=None
+        Cut-off rank. If `None`, the whole gallery counts.
+
+    Returns
+    -------
+    scores : :class:`~sklearn.utils.Bunch`
+        Floats `seen`, `unseen` and `harmonic_mean`.
+
+    Raises
+    ------
+    ValueError
+        If all items are of seen classes or none is, or an argument is not valid.
+
+    See Also
+    --------
+    make_generalized_scorer : The same as a scorer for model selection.
+    sklearn_xmodal.model_selection.GeneralizedShuffleSplit : Splits to go with it.
+
+    References
+    ----------
+    .. [1] Y. Xian, B. Schiele, Z. Akata, "Zero-shot learning - the good, the bad and
+       the ugly", CVPR 2017.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.metrics import generalized_retrieval_score
+    >>> Z_img = [[1.0, 0.1], [0.2, 1.0], [0.4, 0.5]]
+    >>> Z_txt = [[0.9, 0.3], [0.1, 0.7], [0.8, 0.9]]
+    >>> y = ["cat", "dog", "dog"]
+    >>> generalized_retrieval_score(Z_img, Z_txt, y, ["cat"]).harmonic_mean
+    1.0
+    """
+    if metric == "median_rank_error":
+        raise ValueError(
+            "metric must be one for which higher is better, so that a harmonic mean "
+            "makes sense. Got 'median_rank_error'."
+        )
+    Z_img, Z_txt = check_array(Z_img), check_array(Z_txt)
+    y = column_or_1d(y)
+    check_consistent_length(Z_img, Z_txt, y)
+    is_seen = np.isin(y, np.asarray(seen_classes))
+    if is_seen.all() or not is_seen.any():
+        raise ValueError(
+            "Queries of seen and of unseen classes are needed. Got "
+            f"{int(is_seen.sum())} of {len(y)} samples from seen_classes, which has "
+            f"{len(np.unique(seen_classes))} labels. Use cross_modal_score for one "
+            "kind alone."
+        )
+    codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
+    sides = [codes[side] for side in directions_of(direction)]
+
+    def score(rows):
+        return float(
+            np.mean(
+                [
+                    retrieval_score(
+                        query[rows], gallery, y[rows], y, metric=metric, k=k
+                    )
+                    for query, gallery in sides
+                ]
+            )
+        )
+
+    seen, unseen = score(is_seen), score(~is_seen)
+    total = seen + unseen
+    harmonic_mean = 2 * seen * unseen / total if total > 0 else 0.0
+    return Bunch(seen=seen, unseen=unseen, harmonic_mean=harmonic_mean)
+
+
+def make_generalized_scorer(
+    part="harmonic_mean",
+    *,
+    direction="mean",
+    metric="mean_average_precision",
+    k=None,
+):
+    """Make a scorer of the generalized protocol for ``scoring=``.
+
+    Which classes were seen is read from `classes_` of the estimator, or of the last
+    step of a Pipeline: every retriever that was fitted with labels has it.
+
+    Parameters
+    ----------
+    part : {"seen", "unseen", "harmonic_mean"}, default="harmonic_mean"
+        Which of the three numbers to return.
+
+    direction : {"image_to_text", "text_to_image", "mean"}, default="mean"
+        Modality of the queries and of the gallery, or the mean of both directions.
+
+    metric : str, default="mean_average_precision"
+        Name of a metric for which higher is better, see :func:`retrieval_score`.
+
+    k : int, default=None
+        Cut-off rank. If `None`, the whole gallery counts.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y) -> float``.
+
+    Raises
+    ------
+    ValueError
+        If `part` or `direction` is not known.
+
+    See Also
+    --------
+    generalized_retrieval_score : The formula.
+    sklearn_xmodal.model_selection.GeneralizedShuffleSplit : Splits to go with it.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_validate
+    >>> from sklearn_xmodal import CCARetriever, ImageTextPairs
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> from sklearn_xmodal.metrics import make_generalized_scorer
+    >>> from sklearn_xmodal.model_selection import GeneralizedShuffleSplit
+    >>> X_img, X_txt, y = make_paired_modalities(200, random_state=0)
+    >>> scoring = {part: make_generalized_scorer(part) for part in ("seen", "unseen")}
+    >>> results = cross_validate(
+    ...     CCARetriever(4),
+    ...     ImageTextPairs(X_img, X_txt),
+    ...     y,
+    ...     scoring=scoring,
+    ...     cv=GeneralizedShuffleSplit(2, random_state=0),
+    ... )
+    >>> results["test_unseen"].shape
+    (2,)
+    """
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {list(PARTS)}. Got {part!r}.")
+    directions_of(direction)
+    return _GeneralizedScorer(part, direction, metric, k)
+
+
+class _GeneralizedScorer:
+    """Callable of `make_generalized_scorer`: picklable, with a short repr."""
+
+    def __init__(self, part, direction, metric, k):
+        self.part = part
+        self.direction = direction
+        self.metric = metric
+        self.k = k
+
+    def __call__(self, estimator, X, y):
+        Z_img, Z_txt = split_codes(estimator.transform(X))
+        classes = getattr(estimator, "classes_", None)
+        if classes is None:
+            raise ValueError(
+                "The generalized protocol needs classes_, the labels seen in fit. Got "
+                f"{type(estimator).__name__} without: fit it with 1-D labels y."
+            )
+        scores = generalized_retrieval_score(
+            Z_img,
+            Z_txt,
+            y,
+            classes,
+            direction=self.direction,
+            metric=self.metric,
+            k=self.k,
+        )
+        return scores[self.part]
+
+    def __repr__(self):
+        return (
+            f"make_generalized_scorer({self.part!r}, direction={self.direction!r}, "
+            f"metric={self.metric!r}, k={self.k})"
+        )

@@ -1,0 +1,153 @@
+"""Short names of scorers, in the manner of `sklearn.metrics.get_scorer`."""
+
+import re
+
+from sklearn_xmodal.metrics._cross_modal import CodePairs, directions_of
+from sklearn_xmodal.metrics._metric import METRICS, make_metric
+from sklearn_xmodal.metrics._scorer import make_retrieval_scorer, split_codes
+
+_LONG_NAMES = {
+    ("neg_" if metric.is_error else "") + metric.short_name: name
+    for name, metric in METRICS.items()
+}
+_PREFIXES = ("", "image_to_text_", "text_to_image_")
+_CUTOFFS = (1, 5, 10)
+_GRAMMAR = re.compile(
+    r"(?:(image_to_text|text_to_image)_)?"
+    rf"({'|'.join(sorted(_LONG_NAMES))})(?:@([1-9][0-9]*))?"
+)
+
+
+def get_retrieval_scorer(scoring):
+    r"""Scorer of a short name, for ``scoring=``.
+
+    A name is made of three parts, ``[direction_]metric[@k]``:
+
+    - the direction "image_to_text" or "text_to_image"; without it, the mean of both;
+    - "map", "mrr", "ndcg", "precision", "recall", "hit_rate" or "neg_median_rank"
+      (negative, so that higher is better);
+    - any cut-off. Precision, recall and hit rate need one, the median rank has none;
+      without one the others rank the whole gallery.
+
+    For example "map", "image_to_text_map@50", "recall@10", "text_to_image_hit_rate@1".
+
+    Parameters
+    ----------
+    scoring : str, callable, or list of str
+        Name of one scorer; a scorer, which is returned as it is; or several names, for
+        one scorer that returns a dict. That one transforms the data once and ranks
+        each gallery once for all names, while a dict of scorers repeats this for
+        each.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y=None)``, a float or, for a list, a dict of floats. See
+        :func:`make_retrieval_scorer`.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, or the list is empty.
+
+    See Also
+    --------
+    get_retrieval_scorer_names : Names to choose from.
+    make_retrieval_scorer : All options, and metrics of one's own.
+
+    Notes
+    -----
+    ``scoring="map"`` alone would look for a scorer of scikit-learn: always pass the
+    result of this function. In a search over several metrics, `refit` is one of the
+    names.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.metrics import get_retrieval_scorer
+    >>> get_retrieval_scorer("image_to_text_recall@10")
+    make_retrieval_scorer('recall_at_k', direction='image_to_text', k=10)
+    >>> scoring = {name: get_retrieval_scorer(name) for name in ["map", "hit_rate@1"]}
+    >>> get_retrieval_scorer(["map", "hit_rate@1"])  # the same, faster
+    get_retrieval_scorer(['map', 'hit_rate@1'])
+    """
+    if callable(scoring):
+        return scoring
+    if isinstance(scoring, list | tuple):
+        return MultipleRetrievalScorer(scoring)
+    direction, metric, k = _parse(scoring)
+    return make_retrieval_scorer(metric, direction=direction, k=k)
+
+
+def get_retrieval_scorer_names():
+    """List the names of scorers that `get_retrieval_scorer` knows.
+
+    Returns
+    -------
+    names : list of str
+        Sorted. Cut-offs stand for any other: only those at 1, 5 and 10 are listed.
+
+    See Also
+    --------
+    get_retrieval_scorer : What the parts of a name mean.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.metrics import get_retrieval_scorer_names
+    >>> get_retrieval_scorer_names()[:4]
+    ['hit_rate@1', 'hit_rate@10', 'hit_rate@5', 'image_to_text_hit_rate@1']
+    """
+    names = []
+    for short_name, name in _LONG_NAMES.items():
+        cutoff = METRICS[name].cutoff
+        ends = [] if cutoff == "needed" else [""]
+        ends += [] if cutoff == "none" else [f"@{k}" for k in _CUTOFFS]
+        names += [prefix + short_name + end for prefix in _PREFIXES for end in ends]
+    return sorted(names)
+
+
+class MultipleRetrievalScorer:
+    """Scorer of several names, in one pass over the data."""
+
+    def __init__(self, names):
+        if not names:
+            raise ValueError(
+                "scoring must name at least one scorer. Got an empty list."
+            )
+        self.names = list(names)
+        for name in names:
+            _parse(name)
+
+    def __call__(self, estimator, X, y=None):
+        Z_img, Z_txt = split_codes(estimator.transform(X))
+        pairs = CodePairs(Z_img, Z_txt, y)
+        asked = {name: _parse(name) for name in self.names}
+        scores: dict = {name: [] for name in self.names}
+        for side in directions_of("mean"):
+            here = [name for name in self.names if asked[name][0] in (side, "mean")]
+            if not here:
+                continue
+            metrics = [make_metric(asked[name][1], k=asked[name][2]) for name in here]
+            values = pairs.score(metrics, side, ties="average", zero_division="raise")
+            for name, metric, row in zip(here, metrics, values, strict=True):
+                sign = -1 if metric.is_error else 1
+                scores[name].append(sign * metric.summarize(row))
+        return {name: sum(both) / len(both) for name, both in scores.items()}
+
+    def __repr__(self):
+        return f"get_retrieval_scorer({self.names!r})"
+
+
+def _parse(name):
+    """Direction, metric and cut-off of a scorer's name."""
+    found = _GRAMMAR.fullmatch(name) if isinstance(name, str) else None
+    if found:
+        direction, short_name, k = found.groups()
+        metric, k = _LONG_NAMES[short_name], k and int(k)
+        make_metric(metric, k=k)
+        return direction or "mean", metric, k
+    raise ValueError(
+        "A scorer's name must be '[direction_]metric[@k]', with the direction "
+        "'image_to_text' or 'text_to_image' and the metric one of "
+        f"{sorted(_LONG_NAMES)}. Got {name!r}. get_retrieval_scorer_names() lists "
+        "the usual ones."
+    )
