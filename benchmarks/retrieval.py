@@ -23,8 +23,11 @@ from benchmarks._methods import BUDGET, METHODS
 from benchmarks._tables import draw, write_tables
 from sklearn_xmodal.cli._methods import QUICK
 from sklearn_xmodal.cli._tuning import split_rows, tune
-from sklearn_xmodal.metrics import chance_level, cross_modal_score
-from sklearn_xmodal.metrics._generalized import generalized_retrieval_score
+from sklearn_xmodal.metrics import (
+    chance_level,
+    cross_modal_score,
+    generalized_retrieval_score,
+)
 from sklearn_xmodal.model_selection import GeneralizedShuffleSplit
 
 DIRECTIONS = ("image_to_text", "text_to_image")

@@ -17,6 +17,10 @@ from sklearn_xmodal.metrics._displays_curves import RetrievalPrecisionRecallDisp
 from sklearn_xmodal.metrics._displays_cutoff import PrecisionAtKDisplay
 from sklearn_xmodal.metrics._displays_embedding import JointEmbeddingDisplay
 from sklearn_xmodal.metrics._displays_items import RetrievedItemsDisplay
+from sklearn_xmodal.metrics._generalized import (
+    generalized_retrieval_score,
+    make_generalized_scorer,
+)
 from sklearn_xmodal.metrics._ranking import (
     chance_level,
     mean_average_precision_score,
@@ -48,9 +52,11 @@ __all__ = [
     "bootstrap_score_interval",
     "chance_level",
     "cross_modal_score",
+    "generalized_retrieval_score",
     "get_retrieval_scorer",
     "get_retrieval_scorer_names",
     "hit_rate_at_k_score",
+    "make_generalized_scorer",
     "make_retrieval_scorer",
     "mean_average_precision_score",
     "mean_precision_recall_curve",

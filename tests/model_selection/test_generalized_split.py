@@ -7,10 +7,10 @@ from sklearn.model_selection import cross_validate
 
 from sklearn_xmodal import CCARetriever, ImageTextPairs
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.metrics import retrieval_score
-from sklearn_xmodal.metrics._generalized import (
+from sklearn_xmodal.metrics import (
     generalized_retrieval_score,
     make_generalized_scorer,
+    retrieval_score,
 )
 from sklearn_xmodal.model_selection import GeneralizedShuffleSplit
 
