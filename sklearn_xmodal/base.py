@@ -9,12 +9,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.metrics import cross_modal_score
-from sklearn_xmodal.pairs import (
-    DATA_ARGUMENTS,
-    MODALITIES,
-    ImageTextPairs,
-    resolve_input,
-)
+from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
+from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs
 from sklearn_xmodal.utils._sklearn_compat import (
     get_feature_names,
     in_output_container,

@@ -9,7 +9,7 @@ from sklearn.preprocessing import KernelCenterer
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.pairs import MODALITIES
+from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import inverse_root, relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples

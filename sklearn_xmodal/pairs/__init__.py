@@ -1,0 +1,6 @@
+"""Image-text pairs, and transformers that treat each side alone."""
+
+from sklearn_xmodal.pairs._pairs import ImageTextPairs
+from sklearn_xmodal.pairs._transformer import ModalityTransformer
+
+__all__ = ["ImageTextPairs", "ModalityTransformer"]

@@ -1,0 +1,125 @@
+"""The three forms of input, told apart in one place."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import validate_data
+
+from sklearn_xmodal.pairs._pairs import ImageTextPairs
+from sklearn_xmodal.utils._validation import count
+
+# The two modalities are data, which metadata routing is to leave alone.
+DATA_ARGUMENTS = {"X_img": UNUSED, "X_txt": UNUSED}
+
+
+class ResolvedInput(NamedTuple):
+    """What the arguments of a method meant."""
+
+    form: str  # "arrays", "pairs" or "stacked"
+    image: object
+    text: object
+    y: object
+
+
+def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
+    """Decide which of the three input forms a call used, and take it apart.
+
+    The type of the first argument and `n_image_features` decide, never the
+    shape of the second argument.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        With a parameter `n_image_features`.
+
+    method : str
+        Name of the calling method, for errors.
+
+    X_img, X_txt, y : object
+        The arguments as the user gave them.
+
+    reset : bool, default=False
+        Whether the call is a fit, which records `n_features_in_`.
+
+    Returns
+    -------
+    resolved : ResolvedInput
+        Form, image side, text side and labels.
+
+    Raises
+    ------
+    TypeError
+        If there is an argument too many for the form.
+
+    ValueError
+        If a side is missing, or labels stand where the text should be.
+    """
+    if reset:  # of an earlier fit, perhaps in another form
+        for name in ("n_features_in_", "feature_names_in_"):
+            vars(estimator).pop(name, None)
+    if isinstance(X_img, ImageTextPairs):
+        y = _second_is_y(method, "ImageTextPairs", X_txt, y)
+        return ResolvedInput("pairs", X_img.image, X_img.text, y)
+    if estimator.n_image_features is not None:
+        y = _second_is_y(method, "a stacked matrix (n_image_features is set)", X_txt, y)
+        X = validate_data(
+            estimator,
+            X_img,
+            accept_sparse="csr",
+            dtype=None,
+            ensure_all_finite=False,
+            reset=reset,
+            # A DataFrame keeps its columns; each side is checked by itself.
+            skip_check_array=hasattr(X_img, "iloc"),
+        )
+        pairs = ImageTextPairs.from_stacked(X, estimator.n_image_features)
+        return ResolvedInput("stacked", pairs.image, pairs.text, y)
+    _check_two_arrays(method, X_img, X_txt)
+    return ResolvedInput("arrays", X_img, X_txt, y)
+
+
+def _second_is_y(method, first, second, y):
+    if method == "transform" and second is not None:
+        raise TypeError(
+            f"transform takes one argument when the first is {first}. Got two."
+        )
+    if second is not None and y is not None:
+        raise TypeError(
+            f"{method} takes at most two arguments when the first is {first}: "
+            "the pairs and y. Got three."
+        )
+    return second if y is None else y
+
+
+def _check_two_arrays(method, X_img, X_txt):
+    if X_txt is None:
+        raise ValueError(
+            f"{method} needs both modalities: {method}(X_img, X_txt, ...), "
+            f"{method}(ImageTextPairs(X_img, X_txt), ...), or one stacked matrix and "
+            "n_image_features. Got no text side (X_txt=None)."
+        )
+    ndim = len(X_txt.shape) if hasattr(X_txt, "shape") else np.ndim(X_txt)
+    if ndim == 1:
+        raise ValueError(
+            f"The second argument of {method} must be the text features, a matrix of "
+            "shape (n_samples, n_text_features). Got a 1-D array, which looks like "
+            f"labels: call {method}(X_img, X_txt, y). Raw strings go into "
+            "ImageTextPairs."
+        )
+    n_image, n_text = _n_rows(X_img), _n_rows(X_txt)
+    if n_image != n_text:
+        raise ValueError(
+            "Image and text must have the same number of rows, one pair per row. "
+            f"Got {count(n_image, 'image row')} and {count(n_text, 'text row')}."
+        )
+
+
+def _n_rows(X):
+    try:
+        return X.shape[0] if hasattr(X, "shape") else len(X)
+    except (TypeError, IndexError):
+        raise TypeError(
+            "Each modality must be a matrix with one row per pair. "
+            f"Got {type(X).__name__}."
+        ) from None

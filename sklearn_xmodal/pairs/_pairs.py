@@ -1,0 +1,234 @@
+"""Image-text pairs as one object that can be sliced by rows."""
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_xmodal.utils._validation import count
+
+MODALITIES = ("image", "text")
+
+
+class ImageTextPairs:
+    """Image features and text features whose rows are pairs.
+
+    scikit-learn's splitters and searches need one object that can be sliced
+    by rows. This is it: row ``i`` of `image` belongs to row ``i`` of `text`,
+    and each side keeps its own type, so sparse text can stand beside dense
+    images without a copy. It carries no labels: pass `y` separately.
+
+    Parameters
+    ----------
+    image : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...), \
+            default=None
+        The image side. `None` where only text is to be projected.
+
+    text : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...), \
+            default=None
+        The text side. Raw strings, shape (n_samples,), are fine where a
+        :class:`ModalityTransformer` turns them into features.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows, and columns of both sides together.
+
+    Raises
+    ------
+    ValueError
+        If the sides differ in their number of rows, or both are missing.
+
+    See Also
+    --------
+    ModalityTransformer : One transformer per side of such pairs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_xmodal import ImageTextPairs
+    >>> pairs = ImageTextPairs(np.ones((4, 3)), np.zeros((4, 2)))
+    >>> pairs[:2]
+    ImageTextPairs(image=(2, 3) float64, text=(2, 2) float64)
+    >>> pairs.shape
+    (4, 5)
+    """
+
+    __slots__ = ("image", "text")
+
+    # Iterating would run over rows in one reader's mind, over sides in another's.
+    __iter__ = None
+
+    def __init__(self, image=None, text=None):
+        self.image = _as_side(image, "image")
+        self.text = _as_side(text, "text")
+        if self.image is None and self.text is None:
+            raise ValueError(
+                "ImageTextPairs needs at least one side. Got image=None and text=None."
+            )
+        if self.image is not None and self.text is not None:
+            n_image, n_text = self.image.shape[0], self.text.shape[0]
+            if n_image != n_text:
+                raise ValueError(
+                    "Image and text must have the same number of rows, one pair per "
+                    f"row. Got {count(n_image, 'image row')} and "
+                    f"{count(n_text, 'text row')}."
+                )
+
+    @property
+    def shape(self):
+        """Rows, and columns of both sides together."""
+        return len(self), sum(_n_columns(s) for s in self._sides() if s is not None)
+
+    def __len__(self):
+        side = self.text if self.image is None else self.image
+        return side.shape[0]
+
+    def __getitem__(self, key):
+        """Return the pairs of some rows: a slice, a mask or an array of integers."""
+        if isinstance(key, tuple):
+            # scikit-learn asks for array[rows, ...]
+            key, *rest = key
+            if any(r is not Ellipsis for r in rest):
+                raise TypeError(
+                    "ImageTextPairs can be indexed by rows only. "
+                    f"Got {1 + len(rest)} indices; index .image or .text for columns."
+                )
+        if isinstance(key, (int, np.integer)):
+            raise TypeError(
+                "ImageTextPairs are indexed by a slice, a mask or an array of rows. "
+                f"Got the single integer {key}; use pairs[[{key}]]."
+            )
+        return ImageTextPairs(*(_take_rows(side, key) for side in self._sides()))
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            "ImageTextPairs hold two matrices and are not an array. Use "
+            "pairs.to_stacked(), or an estimator of sklearn_xmodal."
+        )
+
+    def __repr__(self):
+        sides = zip(MODALITIES, self._sides(), strict=True)
+        inner = ", ".join(f"{name}={_describe(side)}" for name, side in sides)
+        return f"ImageTextPairs({inner})"
+
+    def _sides(self):
+        return self.image, self.text
+
+    @classmethod
+    def from_stacked(cls, X, n_image_features):
+        """Split one matrix whose first columns are the image features.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Image columns, then text columns.
+
+        n_image_features : int
+            Number of image columns, at least 1 and fewer than all.
+
+        Returns
+        -------
+        pairs : ImageTextPairs
+            Views into `X` where its type allows.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a matrix, or no column would be left for one side.
+        """
+        X = _as_side(X, "stacked")
+        if len(X.shape) != 2:
+            raise ValueError(
+                "X must be a matrix of shape (n_samples, n_features). Got shape "
+                f"{tuple(X.shape)}."
+            )
+        check_n_image_features(n_image_features, X.shape[1])
+        if hasattr(X, "iloc"):
+            return cls(X.iloc[:, :n_image_features], X.iloc[:, n_image_features:])
+        return cls(X[:, :n_image_features], X[:, n_image_features:])
+
+    def to_stacked(self):
+        """Return one matrix, image columns first.
+
+        Returns
+        -------
+        X : {ndarray, csr_matrix, DataFrame} of shape (n_samples, n_features)
+            Sparse if either side is, a DataFrame if both sides are.
+
+        Raises
+        ------
+        ValueError
+            If a side is missing.
+        """
+        for name, side in zip(MODALITIES, self._sides(), strict=True):
+            if side is None:
+                raise ValueError(f"to_stacked needs both sides. Got {name}=None.")
+        return stack_columns(self.image, self.text)
+
+
+def stack_columns(image, text):
+    """Put two matrices side by side in the type that holds both."""
+    if sparse.issparse(image) or sparse.issparse(text):
+        return sparse.hstack([image, text], format="csr")
+    if hasattr(image, "iloc") and hasattr(text, "iloc"):
+        import pandas as pd
+
+        # Rows are pairs by position, whatever the two indices say.
+        return pd.concat([image, text.set_axis(image.index, axis=0)], axis=1)
+    return np.hstack([image, text])
+
+
+def check_n_image_features(n_image_features, n_features):
+    """Raise a ValueError unless both modalities get at least one column."""
+    if not 1 <= n_image_features < n_features:
+        raise ValueError(
+            "n_image_features must leave at least one column for each modality: "
+            "1 <= n_image_features < number of columns. "
+            f"Got n_image_features={n_image_features} for X with "
+            f"n_features={n_features}."
+        )
+
+
+def _as_side(X, name):
+    if X is None:
+        return None
+    if isinstance(X, ImageTextPairs):
+        raise TypeError(f"{name} must be a matrix. Got ImageTextPairs; use its sides.")
+    if sparse.issparse(X):
+        return X.tocsr()
+    if hasattr(X, "shape") and hasattr(X, "__getitem__"):
+        side = X
+    else:
+        try:
+            side = np.asarray(X)
+        except ValueError as error:
+            raise ValueError(
+                f"The {name} side must have rows of equal length: {error}"
+            ) from None
+    if len(side.shape) == 0:
+        raise ValueError(
+            f"The {name} side must have rows. Got a scalar: {type(X).__name__}."
+        )
+    return side
+
+
+def _take_rows(side, key):
+    if side is None:
+        return None
+    if not isinstance(key, slice):
+        key = np.asarray(key)
+        if key.size == 0:
+            key = key.astype(np.intp)
+    return side.iloc[key] if hasattr(side, "iloc") else side[key]
+
+
+def _n_columns(side):
+    return int(np.prod(side.shape[1:], dtype=int))
+
+
+def _describe(side):
+    if side is None:
+        return "None"
+    if hasattr(side, "iloc"):
+        return f"{side.shape} {type(side).__name__}"
+    kind = " sparse" if sparse.issparse(side) else ""
+    return f"{tuple(side.shape)} {side.dtype}{kind}"

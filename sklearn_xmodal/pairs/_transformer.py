@@ -1,0 +1,249 @@
+"""One transformer per modality."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
+from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs, stack_columns
+from sklearn_xmodal.utils._sklearn_compat import (
+    HasMethods,
+    StrOptions,
+    in_output_container,
+    validate_on_fit,
+)
+
+
+class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Apply one transformer to the images and another to the texts.
+
+    The usual first step of a Pipeline: scaling or PCA for one modality,
+    TF-IDF and truncated SVD for the other, all fitted inside the fold.
+
+    Parameters
+    ----------
+    image : transformer or "passthrough", default="passthrough"
+        Applied to the image side. A Pipeline is fine.
+
+    text : transformer or "passthrough", default="passthrough"
+        Applied to the text side.
+
+    n_image_features : int, default=None
+        If set, inputs are single matrices whose first `n_image_features`
+        columns are the image features.
+
+    Attributes
+    ----------
+    image_transformer_ : transformer
+        The fitted image transformer.
+
+    text_transformer_ : transformer
+        The fitted text transformer.
+
+    n_features_in_ : int
+        Number of columns of a stacked input. Only defined if the input of
+        `fit` was one.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of a stacked input. Only defined if it had names.
+
+    See Also
+    --------
+    ImageTextPairs : The container that goes through a Pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> X_img, X_txt, y = make_paired_modalities(100, random_state=0)
+    >>> pairs = ImageTextPairs(X_img, X_txt)
+    >>> pipe = make_pipeline(
+    ...     ModalityTransformer(image=StandardScaler()), CCARetriever(2)
+    ... )
+    >>> pipe.fit(pairs, y).transform(ImageTextPairs(text=X_txt[:3]))
+    ImageTextPairs(image=None, text=(3, 2) float64)
+    """
+
+    __metadata_request__fit = DATA_ARGUMENTS
+    __metadata_request__transform = DATA_ARGUMENTS
+
+    _parameter_constraints: dict = {
+        "image": [StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
+        "text": [StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
+        "n_image_features": [int, np.integer, None],
+    }
+
+    def __init__(
+        self, *, image="passthrough", text="passthrough", n_image_features=None
+    ):
+        self.image = image
+        self.text = text
+        self.n_image_features = n_image_features
+
+    @validate_on_fit
+    def fit(self, X_img, X_txt=None, y=None):
+        """Fit each transformer on its side.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            Pairs, the image features, or a stacked matrix.
+
+        X_txt : matrix of shape (n_samples, n_text_features), default=None
+            The text features in the two-array form, otherwise `y`.
+
+        y : array-like of shape (n_samples,), default=None
+            Labels, handed to both transformers.
+
+        Returns
+        -------
+        self : ModalityTransformer
+            The fitted transformer.
+        """
+        data = resolve_input(self, "fit", X_img, X_txt, y, reset=True)
+        for modality in MODALITIES:
+            side = getattr(data, modality)
+            if side is None:
+                raise ValueError(
+                    f"fit needs both modalities. Got pairs with {modality}=None."
+                )
+            transformer = getattr(self, modality)
+            if isinstance(transformer, str):  # "passthrough"
+                transformer = FunctionTransformer(feature_names_out="one-to-one")
+            transformer = clone(transformer)
+            self._set_side_output(transformer)
+            transformer.fit(side, data.y)
+            setattr(self, f"{modality}_transformer_", transformer)
+        return self
+
+    def transform(self, X_img, X_txt=None):
+        """Transform each side.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            Pairs (a missing side stays missing), the image features, or a
+            stacked matrix.
+
+        X_txt : matrix of shape (n_samples, n_text_features), default=None
+            The text features in the two-array form.
+
+        Returns
+        -------
+        pairs : ImageTextPairs, tuple of two matrices, or one matrix
+            In the form of the input.
+        """
+        check_is_fitted(self)
+        form, image, text, _ = resolve_input(self, "transform", X_img, X_txt)
+        image = self._transform_side("image", image)
+        text = self._transform_side("text", text)
+        if form == "arrays":
+            return image, text
+        if form == "pairs":
+            return ImageTextPairs(image, text)
+        Z = stack_columns(*(_without_names(side) for side in (image, text)))
+        return in_output_container(Z, X_img, self.get_feature_names_out, self)
+
+    def fit_transform(self, X_img, X_txt=None, y=None):
+        """Fit, then transform the same pairs.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            As in `fit`.
+
+        X_txt : matrix of shape (n_samples, n_text_features), default=None
+            As in `fit`.
+
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        pairs : ImageTextPairs, tuple of two matrices, or one matrix
+            In the form of the input.
+        """
+        self.fit(X_img, X_txt, y)
+        if isinstance(X_img, ImageTextPairs) or self.n_image_features is not None:
+            return self.transform(X_img)
+        return self.transform(X_img, X_txt)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the output columns, prefixed by their modality.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of a stacked input, if it had none in `fit`.
+
+        Returns
+        -------
+        names : ndarray of str
+            ``image__*``, then ``text__*``.
+        """
+        check_is_fitted(self)
+        names = {"image": None, "text": None}
+        if input_features is not None and self.n_image_features is not None:
+            names["image"] = input_features[: self.n_image_features]
+            names["text"] = input_features[self.n_image_features :]
+        columns = []
+        for modality in MODALITIES:
+            transformer = getattr(self, f"{modality}_transformer_")
+            out = transformer.get_feature_names_out(names[modality])
+            columns += [f"{modality}__{name}" for name in out]
+        return np.asarray(columns, dtype=object)
+
+    def set_output(self, *, transform=None):
+        """Choose the container of the outputs, for both transformers.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            `None` leaves the setting as it is.
+
+        Returns
+        -------
+        self : ModalityTransformer
+            This object.
+        """
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+            for modality in MODALITIES:
+                self._set_side_output(getattr(self, f"{modality}_transformer_", None))
+        return self
+
+    def _set_side_output(self, transformer):
+        config = getattr(self, "_sklearn_output_config", {})
+        if config and hasattr(transformer, "set_output"):
+            transformer.set_output(**config)
+
+    def _transform_side(self, modality, X):
+        if X is None:
+            return None
+        return getattr(self, f"{modality}_transformer_").transform(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        sides = [_input_tags(getattr(self, modality)) for modality in MODALITIES]
+        for ability in ("allow_nan", "sparse", "string"):
+            able = all(side is None or getattr(side, ability) for side in sides)
+            setattr(tags.input_tags, ability, able)
+        # Whatever the two transformers do to the dtype.
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _input_tags(transformer):
+    """Tags of what a transformer accepts; None where that is not restricted."""
+    if not hasattr(transformer, "__sklearn_tags__"):  # "passthrough"
+        return None
+    return get_tags(transformer).input_tags
+
+
+def _without_names(side):
+    return side if sparse.issparse(side) else np.asarray(side)
