@@ -16,7 +16,7 @@ from sklearn_xmodal.utils._sklearn_compat import (
     in_output_container,
     validate_on_fit,
 )
-from sklearn_xmodal.utils._validation import check_modality, check_width
+from sklearn_xmodal.utils._validation import check_labels, check_modality, check_width
 
 
 class BaseRetriever(
@@ -97,9 +97,9 @@ class BaseRetriever(
         self.n_image_features_ = sides["image"].shape[1]
         self.n_text_features_ = sides["text"].shape[1]
         self.n_features_in_ = self.n_image_features_ + self.n_text_features_
-        check_consistent_length(sides["image"], data.y)
-        self._record_classes(data.y)
-        self._fit(sides["image"], sides["text"], data.y)
+        y = _check_y(sides["image"], data.y)
+        self._record_classes(y)
+        self._fit(sides["image"], sides["text"], y)
         return self
 
     def transform(self, X_img, X_txt=None):
@@ -216,7 +216,7 @@ class BaseRetriever(
                 raise ValueError(
                     f"score needs both modalities. Got pairs with {modality}=None."
                 )
-        check_consistent_length(image, y)
+        y = _check_y(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
         return cross_modal_score(Z_img, Z_txt, y)
 
@@ -258,7 +258,7 @@ class BaseRetriever(
         """Set `classes_`, which tells seen classes from unseen ones later on."""
         vars(self).pop("classes_", None)
         if y is not None and type_of_target(y) in ("binary", "multiclass"):
-            self.classes_ = np.unique(np.asarray(y))
+            self.classes_ = np.unique(y)
 
     def _check_side(self, X, modality, ensure_min_samples=1):
         return check_modality(
@@ -301,3 +301,12 @@ class BaseRetriever(
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = [np.dtype(d).name for d in self._dtypes]
         return tags
+
+
+def _check_y(X, y):
+    """Validate labels beside one modality; None stays None."""
+    if y is None:
+        return None
+    y = check_labels(y)
+    check_consistent_length(X, y)
+    return y

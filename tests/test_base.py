@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -249,12 +250,46 @@ class TestSlips:
         with pytest.raises(ValueError, match=message):
             retriever.fit(*arguments, y)
 
-    def test_large_finite_values_are_not_taken_for_infinite(self, make_retriever, pair):
+    @pytest.mark.parametrize("scale", [1e200, 1e-200])
+    def test_values_whose_squares_no_float_holds_are_refused(
+        self, make_retriever, pair, scale
+    ):
         X_img, X_txt, y = pair
-        fitted = make_retriever().fit(X_img, X_txt, y)
-        X = np.full((1, 7), 1e300)
-        with np.errstate(over="ignore"):
-            assert fitted.transform_image(X).shape == (1, fitted.n_components_)
+        with pytest.raises(ValueError, match="The text features must have squares"):
+            make_retriever().fit(X_img, X_txt * scale, y)
+
+    def test_labels_that_are_missing_or_no_labels_are_refused(
+        self, make_retriever, pair
+    ):
+        X_img, X_txt, y = pair
+        names = y.astype(object)
+        names[3] = None
+        with pytest.raises(ValueError, match="Got 1 missing label, the first in row 3"):
+            make_retriever().fit(X_img, X_txt, names)
+        # The slip of text where y belongs.
+        with pytest.raises(ValueError, match="second argument is y, not the text"):
+            make_retriever().fit(ImageTextPairs(X_img, X_txt), X_txt)
+
+    def test_column_of_labels_is_taken_as_labels(self, make_retriever, pair):
+        X_img, X_txt, y = pair
+        fitted = make_retriever().fit(X_img, X_txt, y[:, None])
+        expected = fitted.score(X_img, X_txt, y)
+        assert fitted.score(X_img, X_txt, y[:, None]) == expected
+
+    def test_tuple_between_pipeline_steps_is_told_what_to_be(
+        self, make_retriever, pair
+    ):
+        X_img, X_txt, y = pair
+        with pytest.raises(TypeError, match="in a Pipeline, pass ImageTextPairs"):
+            make_retriever().fit((X_img, X_txt), y)
+
+    def test_global_pandas_output_leaves_the_score_as_it_is(self, make_retriever, pair):
+        X_img, X_txt, y = pair
+        expected = make_retriever().fit(X_img, X_txt, y).score(X_img, X_txt, y)
+        with config_context(transform_output="pandas"):
+            fitted = make_retriever().fit(X_img, X_txt, y)
+            assert fitted.score(X_img, X_txt, y) == expected
+            assert hasattr(fitted.transform_image(X_img), "columns")
 
     def test_features_of_the_other_modality(self, make_retriever, pair):
         X_img, X_txt, y = pair

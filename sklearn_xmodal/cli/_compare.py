@@ -17,6 +17,8 @@ from sklearn_xmodal.metrics import (
 )
 
 _MIN_CLASSES = 4
+_MIN_CLASS_SIZE = 5
+_MIN_TRAINING_PAIRS = 12
 
 
 @dataclass
@@ -66,32 +68,77 @@ def plan(data, methods, protocols):
     CommandError
         If something was asked for that cannot be run.
     """
+    _check_size(data)
     if data.y is None:
-        wanted = methods or [m for m in METHODS if not METHODS[m].needs_labels]
-        for name in wanted:
-            if METHODS[name].needs_labels:
-                raise CommandError(f"--methods {name} needs class labels (--labels)")
-        if "extendable" in (protocols or []):
-            raise CommandError(
-                "--protocol extendable needs class labels (--labels): it keeps "
-                "classes apart"
-            )
-        return wanted, ["standard"]
-    _, sizes = np.unique(data.y, return_counts=True)
-    protocols = protocols or list(PROTOCOLS)
-    if len(sizes) < 2:
-        raise CommandError(f"the labels must hold at least 2 classes: got {len(sizes)}")
-    if "extendable" in protocols and len(sizes) < _MIN_CLASSES:
+        return _plan_pairs(methods, protocols)
+    methods = list(dict.fromkeys(methods or METHODS))
+    if protocols is not None:
+        for protocol in protocols:
+            if reason := _obstacle(data, protocol):
+                raise CommandError(f"--protocol {protocol} {reason}")
+        return methods, list(dict.fromkeys(protocols))
+    reasons = {protocol: _obstacle(data, protocol) for protocol in PROTOCOLS}
+    possible = [protocol for protocol in PROTOCOLS if not reasons[protocol]]
+    if not possible:
+        raise CommandError(f"--protocol standard {reasons['standard']}")
+    for protocol in PROTOCOLS:
+        if reasons[protocol]:
+            print(f"Left out: the {protocol} protocol {reasons[protocol]}.")
+    return methods, possible
+
+
+def _plan_pairs(methods, protocols):
+    """Plan for pairs without labels."""
+    methods = methods or [m for m in METHODS if not METHODS[m].needs_labels]
+    for name in methods:
+        if METHODS[name].needs_labels:
+            raise CommandError(f"--methods {name} needs class labels (--labels)")
+    if "extendable" in (protocols or []):
         raise CommandError(
-            f"--protocol extendable needs at least {_MIN_CLASSES} classes: got "
-            f"{len(sizes)}. Use --protocol standard"
+            "--protocol extendable needs class labels (--labels): it keeps classes "
+            "apart"
         )
-    if "standard" in protocols and data.test_rows is None and sizes.min() < 5:
+    return methods, ["standard"]
+
+
+def _obstacle(data, protocol):
+    """Return why a protocol cannot be run on the data, or None."""
+    classes, sizes = np.unique(data.y, return_counts=True)
+    if protocol == "extendable":
+        if len(classes) < _MIN_CLASSES:
+            return f"needs at least {_MIN_CLASSES} classes: got {len(classes)}"
+        return None
+    if len(classes) < 2:
+        return f"needs labels of at least 2 classes: got {len(classes)}"
+    if data.test_rows is None:
+        if sizes.min() >= _MIN_CLASS_SIZE:
+            return None
+        return (
+            f"needs at least {_MIN_CLASS_SIZE} pairs of every class: the smallest has "
+            f"{sizes.min()}. Leave such classes out with --min-class-size "
+            f"{_MIN_CLASS_SIZE}"
+        )
+    trained = np.unique(np.delete(data.y, data.test_rows))
+    tested = np.unique(data.y[data.test_rows])
+    if len(tested) < 2:
+        return f"needs a test part (--test) of at least 2 classes: got {len(tested)}"
+    if unseen := sorted(set(tested.tolist()) - set(trained.tolist())):
+        return (
+            "needs test classes that training sees: --test takes all pairs of "
+            f"{len(unseen)} classes, such as {unseen[0]!r}"
+        )
+    return None
+
+
+def _check_size(data):
+    n_train = len(data.pairs) * 0.7
+    if data.test_rows is not None:
+        n_train = len(data.pairs) - len(data.test_rows)
+    if n_train < _MIN_TRAINING_PAIRS:
         raise CommandError(
-            "--protocol standard needs at least 5 pairs of every class: the smallest "
-            f"has {sizes.min()}. Leave such classes out with --min-class-size 5"
+            f"at least {_MIN_TRAINING_PAIRS} training pairs are needed to tune and "
+            f"compare: got {int(n_train)} of {len(data.pairs)} pairs"
         )
-    return list(dict.fromkeys(methods or METHODS)), list(dict.fromkeys(protocols))
 
 
 def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
@@ -117,10 +164,10 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
     budget : Budget
         Tuning of each method.
 
-    Returns
-    -------
-    runs : list of Run
-        In the order of the work.
+    Yields
+    ------
+    run : Run
+        As soon as it is done.
     """
     steps = [
         (protocol, split, method)
@@ -130,20 +177,18 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
     ]
     on_terminal = sys.stderr.isatty()
     bar = tqdm(steps, unit="search", disable=not on_terminal, leave=False)
-    runs = []
-    for protocol, split, name in bar:
+    for i, (protocol, split, name) in enumerate(bar, start=1):
         bar.set_description(f"{METHODS[name].title}, {protocol}")
         train, test = _split(data, protocol, seed + split)
         run = _run(data, protocol, split, name, train, test, seed, n_jobs, budget)
-        runs.append(run)
         if not on_terminal:
             print(
-                f"[{len(runs)}/{len(steps)}] {METHODS[name].title}, {protocol} "
+                f"[{i}/{len(steps)}] {METHODS[name].title}, {protocol} "
                 f"protocol, split {split + 1}: mAP {run.mean:.3f} in "
                 f"{run.seconds:.0f} s",
                 flush=True,
             )
-    return runs
+        yield run
 
 
 def _count_splits(data, protocol, n_splits):

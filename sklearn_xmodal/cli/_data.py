@@ -1,7 +1,5 @@
 """Data sets by name, and the user's own files."""
 
-import csv
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,16 +7,23 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._files import (
+    Table,
+    find_key,
+    is_number,
+    locate,
+    read,
+    split_key,
+    table_to_features,
+)
 from sklearn_xmodal.datasets import load_unicode_glyphs, make_paired_modalities
 from sklearn_xmodal.pairs import ImageTextPairs
 
 RELEVANT_BY_CLASS, RELEVANT_BY_PAIR = "class", "pair"
-_KEYS = {
-    "image": ("X_img", "image", "images"),
-    "text": ("X_txt", "text", "texts"),
-    "labels": ("y", "labels", "target"),
-    "test": ("test_idx", "test"),
-}
+#: Values above these have squares whose sums overflow.
+_LARGEST = {np.dtype(np.float64): 1e150, np.dtype(np.float32): 1e15}
+_LARGEST_CLASS = 2**53  # the whole numbers that a float holds exactly
+_FLAGS = ("true", "false")
 
 
 @dataclass
@@ -110,27 +115,45 @@ def load_data(arguments):
 
 
 def _load_files(arguments):
-    image = _as_features(_read(arguments.image, "image"), "image", arguments.image)
-    text_source = arguments.text or _same_npz(arguments.image)
-    if text_source is None:
-        raise CommandError("--text is missing: the text features, one row per pair")
-    text = _as_features(_read(text_source, "text"), "text", text_source)
+    image = _as_features(read(arguments.image, "image"), "image", arguments.image)
+    text_source = _find_text(arguments)
+    text = _as_features(read(text_source, "text"), "text", text_source)
     n = image.shape[0]
     if text.shape[0] != n:
         raise CommandError(
             f"image and text must have the same number of rows, one pair per row: got "
             f"{n} in {arguments.image} and {text.shape[0]} in {text_source}"
         )
-    y = None
-    if arguments.labels is not None:
-        y = _as_labels(_read(arguments.labels, "labels"), n, arguments.labels)
-    elif (source := _same_npz(arguments.image)) and _find_key(source, "labels"):
-        y = _as_labels(_read(source, "labels"), n, source)
-    test_rows = None
+    y, test_rows = None, None
+    labels_source = arguments.labels or _find_source(arguments.image, "labels")
+    if labels_source is not None:
+        y = _as_labels(read(labels_source, "labels"), n, labels_source)
     if arguments.test is not None:
-        test_rows = _as_rows(_read(arguments.test, "test"), n, arguments.test)
-    name = Path(_split_key(arguments.image)[0]).stem
+        test_rows = _as_rows(read(arguments.test, "test"), n, arguments.test)
+    elif found := find_key(arguments.image, "test"):
+        path, key = found
+        print(f"{path} holds {key}: give --test {path}:{key} to use that split.")
+    name = Path(split_key(arguments.image)[0]).stem
     return RetrievalData(name, ImageTextPairs(image, text), y, test_rows)
+
+
+def _find_text(arguments):
+    """Return the source of the text features, another array than the image's."""
+    source = arguments.text or _find_source(arguments.image, "text")
+    image = locate(arguments.image, "image")
+    if source is None or (arguments.text is None and locate(source, "text") == image):
+        raise CommandError("--text is missing: the text features, one row per pair")
+    if locate(source, "text") == image:
+        raise CommandError(
+            f"--image and --text must be different: got {source} for both, give the "
+            "text features of the pairs"
+        )
+    return source
+
+
+def _find_source(source, role):
+    found = find_key(source, role)
+    return None if found is None else ":".join(found)
 
 
 def _drop_small_classes(data, min_class_size):
@@ -159,158 +182,147 @@ def _drop_small_classes(data, min_class_size):
     return data
 
 
-def _split_key(source):
-    """Split FILE.npz:KEY; other colons belong to the path."""
-    path, colon, key = source.rpartition(":")
-    if colon and path.endswith(".npz"):
-        return path, key
-    return source, None
-
-
-def _same_npz(source):
-    path, _ = _split_key(source)
-    return path if path.endswith(".npz") else None
-
-
-def _find_key(path, role):
-    """Return the key under which an .npz file holds this role, or None."""
-    with _open(path, np.load, allow_pickle=False) as archive:
-        return next((key for key in _KEYS[role] if key in archive.files), None)
-
-
-def _read(source, role):
-    path, key = _split_key(source)
-    suffix = Path(path).suffix.lower()
-    if suffix == ".npz":
-        return _read_npz(path, key, role)
-    if suffix == ".npy":
-        return _open(path, np.load, allow_pickle=False)
-    if suffix in (".csv", ".tsv", ".txt"):
-        return _open(path, _read_table, role=role)
-    raise CommandError(
-        f"cannot read {path} for --{role}: expected .npz, .npy, .csv, .tsv or .txt"
-    )
-
-
-def _open(path, reader, **options):
-    if not Path(path).is_file():
-        raise CommandError(f"no such file: {path}")
-    try:
-        return reader(path, **options)
-    except CommandError:
-        raise
-    except Exception as error:  # whatever a damaged file makes a reader raise
-        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CommandError(f"cannot read {path}: {detail}") from None
-
-
-def _read_npz(path, key, role):
-    with _open(path, np.load, allow_pickle=False) as archive:
-        names = archive.files
-        if key is None and {"data", "indices", "indptr", "shape"} <= set(names):
-            return _open(path, sparse.load_npz).tocsr()
-        if key is None:
-            key = next((name for name in _KEYS[role] if name in names), None)
-        if key is None and len(names) == 1:
-            key = names[0]
-        if key is None:
-            raise CommandError(
-                f"{path} holds {len(names)} arrays, say which one is the {role}: "
-                f"--{role} {path}:KEY with KEY one of {', '.join(names)}"
-            )
-        if key not in names:
-            raise CommandError(
-                f"{path} holds no array {key!r}: it has {', '.join(names)}"
-            )
-        return _open(path, lambda _: archive[key])
-
-
-def _read_table(path, role):
-    """Read a table with or without a header line."""
-    delimiter = "\t" if path.lower().endswith(".tsv") else ","
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file, delimiter=delimiter) if row]
-    if not rows:
-        raise CommandError(f"{path} is empty")
-    widths = Counter(map(len, rows))
-    if len(widths) > 1:
-        raise CommandError(
-            f"{path} must have the same number of columns in all rows: got "
-            f"{', '.join(f'{n} rows of {w}' for w, n in sorted(widths.items()))}"
-        )
-    if role == "labels":
-        return np.array(rows)
-    if _as_numbers(rows[:1]) is None:
-        rows = rows[1:]
-    table = _as_numbers(rows)
-    if table is None:
-        row = next(i for i, row in enumerate(rows) if _as_numbers([row]) is None)
-        raise CommandError(
-            f"{path} must hold numbers: got {rows[row][:3]} in row {row}"
-        )
-    return table
-
-
-def _as_numbers(rows):
-    try:
-        return np.array(rows, dtype=np.float64)
-    except ValueError:
-        return None
-
-
 def _as_features(X, role, source):
-    if not sparse.issparse(X) and (X.ndim != 2 or X.dtype.kind not in "biuf"):
+    where = f"--{role} {source}"
+    X = table_to_features(X) if isinstance(X, Table) else X
+    if X.ndim != 2 or X.dtype.kind not in "biuf":
         raise CommandError(
-            f"--{role} {source} must be a numeric matrix, one row per pair: got shape "
-            f"{X.shape} of type {X.dtype}"
+            f"{where} must be a numeric matrix, one row per pair: got shape {X.shape} "
+            f"of type {X.dtype}"
         )
-    X = X.astype(np.float64) if X.dtype.kind in "biu" else X
-    if not np.isfinite(X.data if sparse.issparse(X) else X).all():
-        raise CommandError(f"--{role} {source} holds NaN or infinity")
-    if X.shape[0] and not (X.max(axis=0) - X.min(axis=0)).sum() > 0:
-        raise CommandError(f"--{role} {source} must vary: all rows are the same")
+    if X.shape[0] < 2 or X.shape[1] < 1:
+        raise CommandError(
+            f"{where} must have at least 2 rows and 1 column: got shape {X.shape}"
+        )
+    if X.dtype not in _LARGEST:
+        with np.errstate(over="ignore"):
+            X = X.astype(np.float64)
+    values = X.data if sparse.issparse(X) else X
+    if not np.isfinite(values).all():
+        raise CommandError(
+            f"{where} holds NaN or infinity: fill in or drop those pairs"
+        )
+    largest = np.abs(values).max(initial=0)
+    if largest > _LARGEST[X.dtype]:
+        raise CommandError(
+            f"{where} must hold values whose squares do not overflow, at most "
+            f"{_LARGEST[X.dtype]:g} as {X.dtype}: got {largest:.3g}, rescale them"
+        )
+    if not (X.max(axis=0) - X.min(axis=0)).sum() > 0:
+        raise CommandError(f"{where} must vary: all rows are the same")
     return X
 
 
 def _as_labels(y, n, source):
-    y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
+    where = f"--labels {source}"
+    names = [f"row {i} (from 0)" for i in range(n)]
+    if isinstance(y, Table):
+        y = y.without_header() if len(y.rows) == n + 1 else y
+        y, names = np.array(y.rows), [f"line {line}" for line in y.lines]
+    if not sparse.issparse(y) and y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
-        if len(y) == n + 1:  # a table with a header line
-            y = y[1:]
-    if y.ndim != 1:
+    if sparse.issparse(y) or y.ndim != 1:
+        kind = "a sparse matrix of shape" if sparse.issparse(y) else "shape"
         raise CommandError(
-            f"--labels {source} must be one label per pair: got shape {y.shape}"
+            f"{where}: labels must be a 1-D array, one label per pair: got {kind} "
+            f"{y.shape}"
         )
     if len(y) != n:
         raise CommandError(
-            f"--labels {source} must have one label per pair: got {len(y)} labels for "
-            f"{n} pairs"
+            f"{where} must have one label per pair: got {len(y)} labels for {n} pairs"
         )
     if y.dtype.kind == "f":
-        if not np.array_equal(y, np.round(y)):
-            raise CommandError(f"--labels {source} must be classes: got fractions")
-        y = y.astype(np.int64)
-    if y.dtype.kind not in "biuUS":
-        raise CommandError(f"--labels {source} must be numbers or strings: {y.dtype}")
+        return _whole_labels(y, where)
+    if y.dtype.kind in "US":
+        return _named_labels(y, names, where)
+    if y.dtype.kind not in "biu":
+        raise CommandError(f"{where} must be numbers or strings: got type {y.dtype}")
     return y
 
 
-def _as_rows(rows, n, source):
-    rows = np.asarray(rows).ravel()
-    if rows.dtype.kind == "b" and len(rows) == n:
-        rows = np.flatnonzero(rows)
-    if rows.dtype.kind == "f" and np.array_equal(rows, np.round(rows)):
-        rows = rows.astype(np.int64)
-    if rows.dtype.kind not in "iu":
+def _whole_labels(y, where):
+    if np.isnan(y).any():
         raise CommandError(
-            f"--test {source} must be row numbers or a mask of {n} entries: got "
-            f"{len(rows)} values of type {rows.dtype}"
+            f"{where} holds NaN: drop those pairs, {np.isnan(y).sum()} of {len(y)}"
         )
-    rows = np.unique(rows)
-    if not len(rows) or rows[0] < 0 or rows[-1] >= n or len(rows) == n:
+    bad = y[(y != np.round(y)) | (np.abs(y) > _LARGEST_CLASS)]
+    if len(bad):
         raise CommandError(
-            f"--test {source} must name some rows from 0 to {n - 1}, not all: got "
-            f"{len(rows)} rows"
+            f"{where} must be classes, whole numbers or strings: got fractions or "
+            f"huge numbers such as {bad[0]:.6g}"
+        )
+    return y.astype(np.int64)
+
+
+def _named_labels(y, names, where):
+    y = _strip(y)
+    missing = np.flatnonzero((y == "") | (np.char.lower(y) == "nan"))
+    if len(missing):
+        i = missing[0]
+        got = "nan" if y[i] else "an empty label"
+        raise CommandError(
+            f"{where} must name the class of every pair: got {got} in {names[i]}, "
+            "drop that pair"
+        )
+    return y
+
+
+def _strip(strings):
+    if strings.dtype.kind == "S":
+        strings = np.char.decode(strings, "utf-8", "backslashreplace")
+    return np.char.strip(strings)
+
+
+def _as_rows(values, n, source):
+    where = f"--test {source}"
+    values = _cut_header(values) if isinstance(values, Table) else values
+    if sparse.issparse(values) or values.size != max(values.shape, default=1):
+        raise CommandError(f"{where} must be a 1-D array: got shape {values.shape}")
+    values = values.ravel()
+    must = f"{where} must be row numbers or a mask of {n} entries"
+    if values.dtype.kind in "US":
+        values = _parse_rows(values, must)
+    if values.dtype.kind not in "biuf":
+        raise CommandError(f"{must}: got type {values.dtype}")
+    if _is_mask(values, n):
+        if len(values) != n:
+            raise CommandError(f"{must}: got a mask of {len(values)}")
+        rows = np.flatnonzero(values)
+    else:
+        good = (values >= 0) & (values < n) & (values == np.round(values))
+        if not good.all():
+            raise CommandError(f"{must}, from 0 to {n - 1}: got {values[~good][0]}")
+        rows = np.unique(values).astype(np.int64)
+    if len(rows) in (0, n):
+        raise CommandError(
+            f"{where} must name some of the {n} rows, not all: got {len(rows)}"
         )
     return rows
+
+
+def _is_mask(values, n):
+    if values.dtype.kind == "b":
+        return True
+    # More than two zeros and ones are no row numbers: some would come twice.
+    return (len(values) == n or len(values) > 2) and bool(np.isin(values, (0, 1)).all())
+
+
+def _cut_header(table):
+    """Return the cells, below the header if there is one."""
+    cells = np.array(table.rows)
+    if cells.shape[1] == 1 and len(cells) > 1:
+        first, flags = cells[0, 0].lower(), np.isin(np.char.lower(cells[1:]), _FLAGS)
+        named = first not in _FLAGS and not is_number(first)
+        if named or (first == "0" and flags.all()):  # pandas names a column 0
+            cells = cells[1:]
+    return cells
+
+
+def _parse_rows(values, must):
+    values = np.char.lower(_strip(values))
+    if np.isin(values, _FLAGS).all():
+        return values == "true"
+    for value in values:
+        if not is_number(value):
+            raise CommandError(f"{must}: got {str(value)!r}")
+    return values.astype(np.float64)

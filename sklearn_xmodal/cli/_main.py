@@ -1,6 +1,7 @@
 """From arguments to table, file and pictures."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def build_parser():
     )
     run.add_argument(
         "--n-jobs",
-        type=int,
+        type=_n_jobs,
         default=-1,
         metavar="N",
         help="processes of the grid searches, -1 for all cores (default: -1)",
@@ -121,6 +122,13 @@ def _positive_int(text):
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _n_jobs(text):
+    value = int(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("must not be 0, use 1 or -1 for all cores")
     return value
 
 
@@ -150,6 +158,13 @@ def main(argv=None):
     except CommandError as error:
         print(f"sklearn_xmodal: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("sklearn_xmodal: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader has gone; what is left in the buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return 0
 
 
@@ -172,29 +187,61 @@ def run(arguments):
     print(data.describe())
     if data.relevance == RELEVANT_BY_PAIR:
         print("No labels: only the other half of a pair is relevant.")
-    runs = compare(
-        data,
-        methods,
-        protocols,
-        n_splits=arguments.splits,
-        seed=arguments.seed,
-        n_jobs=arguments.n_jobs,
-        budget=QUICK if arguments.quick else FULL,
-    )
+    runs: list = []
+    try:
+        for done in compare(
+            data,
+            methods,
+            protocols,
+            n_splits=arguments.splits,
+            seed=arguments.seed,
+            n_jobs=arguments.n_jobs,
+            budget=QUICK if arguments.quick else FULL,
+        ):
+            runs.append(done)  # noqa: PERF402, to keep what came before an error
+    finally:
+        # What is done is reported, whatever ended the work.
+        if runs:
+            report(runs, data, out)
+
+
+def report(runs, data, out):
+    """Print the tables, write the file and the pictures.
+
+    Parameters
+    ----------
+    runs : list of Run
+        What was done.
+
+    data : RetrievalData
+        For the pictures.
+
+    out : Path
+        A folder that exists.
+    """
     print(format_tables(runs))
-    print(f"Wrote {write_csv(runs, out / 'results.csv')}")
+    try:
+        print(f"Wrote {write_csv(runs, out / 'results.csv')}")
+        for path in _draw(runs, data, out):
+            print(f"Wrote {path}")
+    except OSError as error:
+        raise CommandError(f"cannot write to --out {out}: {error.strerror}") from None
+
+
+def _draw(runs, data, out):
     try:
         from sklearn_xmodal.cli._pictures import draw_all
     except ImportError:
         print('No pictures: they need `pip install "sklearn-xmodal[plot]"`.')
-        return
-    for path in draw_all(runs, data, out):
-        print(f"Wrote {path}")
+        return ()
+    return draw_all(runs, data, out)
 
 
 def _make_folder(path):
     try:
         path.mkdir(parents=True, exist_ok=True)
+        with (path / "results.csv").open("a", encoding="utf-8"):
+            pass  # better now than after the work
     except OSError as error:
         raise CommandError(f"cannot write to --out {path}: {error.strerror}") from None
     return path

@@ -14,6 +14,7 @@ from sklearn_xmodal.utils._linalg import inverse_root, relative_powers, stable_s
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
+_AUTO_COMPONENTS = 20
 _OVERSAMPLING = 10
 # Residuals enter the correlations squared: this leaves them exact to rounding.
 _RESIDUAL_TOLERANCE = 1e-7
@@ -140,8 +141,9 @@ class KCCARetriever(BaseRetriever):
 
     Parameters
     ----------
-    n_components : int, default=20
-        Number of canonical pairs, fewer than samples.
+    n_components : int or "auto", default="auto"
+        Number of canonical pairs, fewer than samples. ``"auto"`` takes 20, or as
+        many as there are where the data have fewer.
 
     kernel : str, callable or tuple of two, default="rbf"
         Any name of :func:`sklearn.metrics.pairwise.pairwise_kernels`, a
@@ -253,7 +255,10 @@ class KCCARetriever(BaseRetriever):
     """
 
     _parameter_constraints: dict = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "kernel": [
             StrOptions({*PAIRWISE_KERNEL_FUNCTIONS, "precomputed"}),
             callable,
@@ -277,7 +282,7 @@ class KCCARetriever(BaseRetriever):
 
     def __init__(
         self,
-        n_components=20,
+        n_components="auto",
         *,
         kernel="rbf",
         alpha=10.0,
@@ -305,30 +310,38 @@ class KCCARetriever(BaseRetriever):
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
         n = X_img.shape[0]
-        if self.n_components >= n:
-            raise ValueError(
-                "n_components must be smaller than the number of samples. Got "
-                f"n_components={self.n_components} for n_samples={n}."
-            )
+        k = self._check_n_components(n)
         self.X_image_fit_, self.X_text_fit_ = X_img, X_txt
         smooth_img = self._fit_modality(X_img, "image")
         smooth_txt = self._fit_modality(X_txt, "text")
         random_state = check_random_state(self.random_state)
         S, dual_img, dual_txt = _canonical_pairs(
-            smooth_img, smooth_txt, n, self.n_components, random_state
+            smooth_img, smooth_txt, n, k, random_state
         )
         available = int(np.count_nonzero(n * np.finfo(float).eps * S[0] < S))
-        if self.n_components > available:
+        if self.n_components == "auto":
+            k = max(1, min(k, available))
+        elif k > available:
             raise ValueError(
                 f"n_components must be at most {available}, the number of canonical "
                 "directions that these kernels have on these data. Got "
                 f"n_components={self.n_components}."
             )
-        self.canonical_correlations_ = S
+        self.canonical_correlations_ = S[:k]
         # Variates of unit variance (plus ridge), as in CCARetriever.
-        self.image_dual_coef_ = dual_img * np.sqrt(n)
-        self.text_dual_coef_ = dual_txt * np.sqrt(n)
-        self.n_components_ = len(S)
+        self.image_dual_coef_ = dual_img[:, :k] * np.sqrt(n)
+        self.text_dual_coef_ = dual_txt[:, :k] * np.sqrt(n)
+        self.n_components_ = k
+
+    def _check_n_components(self, n_samples):
+        if self.n_components == "auto":
+            return min(_AUTO_COMPONENTS, n_samples - 1)
+        if self.n_components >= n_samples:
+            raise ValueError(
+                "n_components must be smaller than the number of samples. Got "
+                f"n_components={self.n_components} for n_samples={n_samples}."
+            )
+        return self.n_components
 
     def _fit_modality(self, X, modality):
         """Centre the training kernel of one modality and factorise it."""
@@ -341,8 +354,10 @@ class KCCARetriever(BaseRetriever):
             )
         gamma = per_modality(self.gamma, "gamma")[index]
         setattr(self, f"{modality}_gamma_", _gamma(X, gamma))
+        setattr(self, f"_{modality}_origin", _origin(X, kernel))
         K = self._kernel(X, modality)
-        centerer = KernelCenterer().fit(K)
+        # Not for users: whatever container they want, this must stay an array.
+        centerer = KernelCenterer().set_output(transform="default").fit(K)
         K = centerer.transform(K, copy=False)
         setattr(self, f"_{modality}_centerer", centerer)
         scale = np.trace(K) / len(K)
@@ -371,9 +386,12 @@ class KCCARetriever(BaseRetriever):
                 "coef0": per_modality(self.coef0, "coef0")[index],
             }
         # In float64 throughout: rounding to float32 costs the kernel its definiteness.
+        origin = getattr(self, f"_{modality}_origin")
+        fitted = getattr(self, f"X_{modality}_fit_")
+        X, fitted = (A.astype(np.float64, copy=False) for A in (X, fitted))
         K = pairwise_kernels(
-            X.astype(np.float64, copy=False),
-            getattr(self, f"X_{modality}_fit_").astype(np.float64, copy=False),
+            X if origin is None else X - origin,
+            fitted if origin is None else fitted - origin,
             metric=kernel,
             filter_params=True,
             n_jobs=self.n_jobs,
@@ -387,6 +405,17 @@ class KCCARetriever(BaseRetriever):
         weights = relative_powers(self.canonical_correlations_, self.correlation_power)
         Z = K @ (getattr(self, f"{modality}_dual_coef_") * weights)
         return Z.astype(X.dtype, copy=False)
+
+
+def _origin(X, kernel):
+    """Return the means to subtract, or None where that would change the result.
+
+    These kernels, once centred, do not depend on the origin of the features; far
+    from it they would lose their digits to the length of the means.
+    """
+    if sparse.issparse(X) or kernel not in ("linear", "rbf", "laplacian"):
+        return None
+    return X.mean(axis=0, dtype=np.float64)
 
 
 def _gamma(X, gamma):

@@ -13,6 +13,7 @@ from sklearn.model_selection import (
 from sklearn.utils import check_consistent_length, check_random_state, indexable
 
 from sklearn_xmodal.utils._sklearn_compat import safe_indexing
+from sklearn_xmodal.utils._validation import check_not_missing
 
 
 class ClassDisjointKFold(BaseCrossValidator):
@@ -443,9 +444,10 @@ def _classes_of(X, y, groups, name):
             "samples link their classes, so classes cannot be kept apart; split by "
             "one main class per sample."
         )
+    check_not_missing(y)
     if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
         raise ValueError(
-            f"{name} needs class labels y. Got continuous or missing values of type "
-            f"{y.dtype}. Bin them, or drop rows without a class."
+            f"{name} needs class labels y. Got continuous values of type {y.dtype}. "
+            "Bin them."
         )
     return np.unique(y, return_inverse=True)[1]

@@ -58,6 +58,11 @@ def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
     if reset:  # of an earlier fit, perhaps in another form
         for name in ("n_features_in_", "feature_names_in_"):
             vars(estimator).pop(name, None)
+    if isinstance(X_img, tuple):
+        raise TypeError(
+            f"{method} takes two matrices, ImageTextPairs or a stacked matrix. Got a "
+            "tuple: in a Pipeline, pass ImageTextPairs(X_img, X_txt)."
+        )
     if isinstance(X_img, ImageTextPairs):
         y = _second_is_y(method, "ImageTextPairs", X_txt, y)
         return ResolvedInput("pairs", X_img.image, X_img.text, y)

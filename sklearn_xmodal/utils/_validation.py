@@ -6,6 +6,9 @@ from sklearn.utils import check_array
 
 from sklearn_xmodal.utils._sklearn_compat import validate_parameter_constraints
 
+# Squares of larger values overflow, and of their inverses underflow.
+_LARGEST = 1e150
+
 
 def count(n, noun):
     """Return "1 row" or "5 rows"."""
@@ -56,7 +59,7 @@ def check_modality(X, modality, *, dtype, estimator, ensure_min_samples=1):
 
 
 def check_finite(X, modality):
-    """Raise a ValueError that names the modality where X has NaN or infinity.
+    """Raise a ValueError that names the modality where values cannot be used.
 
     Parameters
     ----------
@@ -69,23 +72,111 @@ def check_finite(X, modality):
     Raises
     ------
     ValueError
-        If any value is NaN or infinite.
+        If any value is NaN or infinite, or if squares would over- or underflow.
     """
     values = X.data if sparse.issparse(X) else X
-    # A sum is finite only if every term is: one pass, no mask, for clean data.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum(dtype=np.float64)):
-            return
-    bad = ~np.isfinite(values)
-    if not bad.any():
+    if values.size == 0:
         return
+    # NaN and infinity show in the extremes: two passes, no mask, for clean data.
+    largest = max(float(values.max()), -float(values.min()))
+    if not np.isfinite(largest):
+        _raise_not_finite(X, values, modality)
+    if largest > _LARGEST or 0 < largest < 1 / _LARGEST:
+        raise ValueError(
+            f"The {modality} features must have squares that a float can hold: "
+            f"largest magnitude between {1 / _LARGEST:g} and {_LARGEST:g}. Got "
+            f"{largest:g}. Rescale them, with StandardScaler for example."
+        )
+
+
+def _raise_not_finite(X, values, modality):
+    bad = ~np.isfinite(values)
     what = "NaN" if np.isnan(values).any() else "infinity"
-    row = X.tocoo().row[bad][0] if sparse.issparse(X) else np.argwhere(bad)[0, 0]
+    if sparse.issparse(X):
+        row = np.searchsorted(X.indptr, np.flatnonzero(bad)[0], side="right") - 1
+    else:
+        row = np.argwhere(bad)[0][0]
     raise ValueError(
         f"The {modality} features must be finite. Input X contains {what}: "
         f"{count(int(bad.sum()), 'bad value')}, the first in row {row}. "
         "Impute or drop these rows (in both modalities, they are pairs)."
     )
+
+
+def check_labels(y):
+    """Validate labels.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
+        Class labels of any type, or a binary indicator. A column is taken as 1-D.
+
+    Returns
+    -------
+    y : {ndarray, sparse matrix}
+        The same labels.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, or `y` is a matrix that is no binary indicator.
+    """
+    if not sparse.issparse(y):
+        y = np.asarray(y)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y.ravel()
+        check_not_missing(y)
+    if y.ndim == 1:
+        return y
+    values = y.data if sparse.issparse(y) else y
+    if y.ndim != 2 or values.dtype.kind not in "biuf" or not _is_binary(values):
+        raise ValueError(
+            "y must be class labels of shape (n_samples,) or a binary indicator of "
+            f"shape (n_samples, n_classes). Got shape {y.shape} with other values "
+            "than 0 and 1. After ImageTextPairs or a stacked matrix the second "
+            "argument is y, not the text."
+        )
+    return y
+
+
+def _is_binary(values):
+    return bool(np.isin(values, (0, 1)).all())
+
+
+def check_not_missing(y):
+    """Raise a ValueError where labels are None, NaN or another missing value.
+
+    Parameters
+    ----------
+    y : ndarray
+        Labels.
+
+    Raises
+    ------
+    ValueError
+        If any label is missing.
+    """
+    if y.dtype.kind == "f":
+        missing = np.isnan(y).reshape(len(y), -1).any(axis=1)
+    elif y.dtype.kind == "O" and y.ndim == 1:
+        missing = np.fromiter(map(_is_missing, y), dtype=bool, count=len(y))
+    else:
+        return
+    if missing.any():
+        raise ValueError(
+            "Labels y must not be missing (None or NaN). Got "
+            f"{count(int(missing.sum()), 'missing label')}, the first in row "
+            f"{int(np.argmax(missing))}. Drop these pairs."
+        )
+
+
+def _is_missing(label):
+    if label is None:
+        return True
+    try:
+        return bool(label != label)  # NaN
+    except TypeError:
+        return True  # pandas.NA has no truth value
 
 
 def check_width(X, modality, n_features, n_other_features, estimator):

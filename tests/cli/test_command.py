@@ -247,3 +247,70 @@ def test_real_files_are_compared(name, shared_data, tmp_path):
     assert main([*argv, "--out", str(tmp_path)]) == 0
     for row in read_results(tmp_path):
         assert float(row["mean"]) > float(row["chance"]) + 0.03
+
+
+def test_finished_work_is_reported_before_an_error(files, monkeypatch, capsys):
+    def fail(*args, **kwargs):
+        raise ValueError("no luck")
+
+    monkeypatch.setattr("sklearn_xmodal.cross_decomposition.KCCARetriever._fit", fail)
+    argv = ["--image", "@all.npz", *QUICK, "--methods", "cca", "kcca"]
+    assert run_files(files, argv) == 2
+    captured = capsys.readouterr()
+    assert "KCCA: no luck" in captured.err
+    assert "Standard protocol" in captured.out
+    assert [row["method"] for row in read_results(files / "out")] == ["CCA"]
+
+
+def test_interrupt_reports_finished_work_and_ends_with_status_130(
+    files, monkeypatch, capsys
+):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        "sklearn_xmodal.cross_decomposition.KCCARetriever._fit", interrupt
+    )
+    argv = ["--image", "@all.npz", *QUICK, "--methods", "cca", "kcca"]
+    assert run_files(files, argv) == 130
+    assert capsys.readouterr().err == "sklearn_xmodal: interrupted\n"
+    assert len(read_results(files / "out")) == 1
+
+
+def test_protocol_that_the_labels_do_not_allow_is_left_out_with_its_reason(
+    files, capsys
+):
+    np.save(files / "two.npy", np.arange(160) % 2)
+    argv = ["--image", "@no_labels.npz", "--labels", "@two.npy", *FAST]
+    assert run_files(files, argv) == 0
+    assert "Left out: the extendable protocol needs at least 4 classes: got 2." in (
+        capsys.readouterr().out
+    )
+    assert run_files(files, [*argv, "--protocol", "extendable"]) == 2
+
+
+def test_test_part_must_hold_seen_classes(files, capsys):
+    with np.load(files / "all.npz") as archive:
+        y = archive["y"]
+    rows = np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:5]])
+    np.save(files / "unseen.npy", rows)
+    argv = ["--image", "@all.npz", "--test", "@unseen.npy", "--protocol", "standard"]
+    assert run_files(files, [*argv, *FAST]) == 2
+    assert "--test takes all pairs of 1 classes, such as 0" in capsys.readouterr().err
+
+
+def test_few_pairs_are_too_few(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "few.npz"
+    np.savez(path, X_img=rng.normal(size=(6, 3)), X_txt=rng.normal(size=(6, 3)))
+    assert main(["--image", str(path), "--out", str(tmp_path)]) == 2
+    assert "at least 12 training pairs are needed" in capsys.readouterr().err
+
+
+def test_small_data_are_compared_by_every_method(tmp_path):
+    X_img, X_txt, y = make_paired_modalities(40, n_classes=4, random_state=0)
+    path = tmp_path / "small.npz"
+    np.savez(path, X_img=X_img, X_txt=X_txt, y=y)
+    argv = ["--image", str(path), *QUICK, "--out", str(tmp_path)]
+    assert main([*argv, "--methods", "cca", "kcca"]) == 0
+    assert len(read_results(tmp_path)) == 4

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from scipy import linalg, sparse
 from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
 from sklearn.svm import SVC
 
 from sklearn_xmodal import CCARetriever, KCCARetriever
 from sklearn_xmodal.cross_decomposition import _kcca
+from sklearn_xmodal.datasets import make_paired_modalities
 from tests.conftest import SEEDS
 
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)
@@ -380,3 +382,24 @@ class TestErrors:
         constant = np.full((57, 33), value)
         with pytest.raises(ValueError, match="text features must vary"):
             KCCARetriever(2, kernel=kernel).fit(X, constant)
+
+
+@pytest.mark.parametrize("kernel", ["linear", "rbf", "laplacian"])
+def test_far_origin_costs_no_digits(kernel):
+    X_img, X_txt, _ = make_paired_modalities(80, random_state=0)
+    near = KCCARetriever(3, kernel=kernel, gamma=0.05).fit(X_img, X_txt)
+    far = KCCARetriever(3, kernel=kernel, gamma=0.05).fit(X_img + 1e6, X_txt)
+    assert_allclose(
+        far.canonical_correlations_, near.canonical_correlations_, atol=1e-8
+    )
+    assert_allclose(
+        far.transform_image(X_img[:5] + 1e6), near.transform_image(X_img[:5]), atol=1e-6
+    )
+
+
+def test_auto_takes_as_many_components_as_there_are():
+    X_img, X_txt, _ = make_paired_modalities(80, random_state=0)
+    assert KCCARetriever().fit(X_img, X_txt).n_components_ == 20
+    linear = KCCARetriever(kernel="linear").fit(X_img[:, :3], X_txt)
+    assert linear.n_components_ == 3
+    assert KCCARetriever().fit(X_img[:8], X_txt[:8]).n_components_ <= 7

@@ -207,8 +207,11 @@ def test_classes_that_cannot_be_divided_are_an_error(options, n_classes):
         (None, "needs the class labels y.* Got y=None"),
         (np.eye(6, dtype=int), r"1-D class labels y. Got shape \(6, 6\). Multi-label"),
         (csr_matrix(np.eye(6)), r"1-D class labels y. Got shape \(6, 6\). Multi-label"),
-        (np.linspace(0, 1, 6), "Got continuous or missing values of type float64"),
-        (np.array([0, 1, 2, 3, 4, np.nan]), "Got continuous or missing values"),
+        (np.linspace(0, 1, 6), "Got continuous values of type float64"),
+        (
+            np.array([0, 1, 2, 3, 4, np.nan]),
+            "must not be missing.* Got 1 missing label",
+        ),
         (np.arange(5), r"inconsistent numbers of samples: \[6, 5\]"),
     ],
     ids=["missing", "multilabel", "sparse", "continuous", "nan", "length"],
