@@ -5,7 +5,6 @@ from abc import ABCMeta, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_consistent_length
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.metrics import cross_modal_score
@@ -16,7 +15,12 @@ from sklearn_xmodal.utils._sklearn_compat import (
     in_output_container,
     validate_on_fit,
 )
-from sklearn_xmodal.utils._validation import check_labels, check_modality, check_width
+from sklearn_xmodal.utils._validation import (
+    check_labels,
+    check_modality,
+    check_width,
+    is_continuous,
+)
 
 
 class BaseRetriever(
@@ -257,8 +261,16 @@ class BaseRetriever(
     def _record_classes(self, y):
         """Set `classes_`, which tells seen classes from unseen ones later on."""
         vars(self).pop("classes_", None)
-        if y is not None and type_of_target(y) in ("binary", "multiclass"):
+        if y is None or y.ndim != 1 or is_continuous(y):
+            return
+        try:
             self.classes_ = np.unique(y)
+        except TypeError:
+            kinds = sorted({type(label).__name__ for label in y})
+            raise ValueError(
+                "Labels y must be of one kind that can be sorted. Got "
+                f"{', '.join(kinds)}. Convert them to strings."
+            ) from None
 
     def _check_side(self, X, modality, ensure_min_samples=1):
         return check_modality(

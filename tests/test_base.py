@@ -270,6 +270,18 @@ class TestSlips:
         with pytest.raises(ValueError, match="second argument is y, not the text"):
             make_retriever().fit(ImageTextPairs(X_img, X_txt), X_txt)
 
+    def test_labels_of_mixed_kinds_are_refused(self, make_retriever, pair):
+        X_img, X_txt, y = pair
+        mixed = y.astype(object)
+        mixed[0] = "cat"
+        with pytest.raises(ValueError, match=r"one kind that can be sorted. Got .*str"):
+            make_retriever().fit(X_img, X_txt, mixed)
+
+    def test_many_classes_raise_no_warning(self, make_retriever, pair):
+        X_img, X_txt, y = pair
+        fitted = make_retriever().fit(X_img, X_txt, np.arange(len(y)))
+        assert len(fitted.classes_) == len(y)
+
     def test_column_of_labels_is_taken_as_labels(self, make_retriever, pair):
         X_img, X_txt, y = pair
         fitted = make_retriever().fit(X_img, X_txt, y[:, None])

@@ -8,28 +8,25 @@ from numbers import Integral
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from sklearn_xmodal.utils._validation import is_continuous
 
 
-def check_labels(y):
-    """Return labels as a 1-D array or as a dense 2-D binary indicator."""
+def class_targets(y):
+    """Return validated labels as they are, an indicator as a dense integer matrix."""
     if y is None:
         raise ValueError(
             "MSLNRetriever requires y to be passed, but the target y is None. It "
             "learns from class labels: use CCARetriever or KCCARetriever without."
         )
-    y = y.toarray() if sparse.issparse(y) else y
-    check_classification_targets(y)
-    y = np.asarray(y)
-    if type_of_target(y) == "multilabel-indicator":
-        return y.astype(np.int64)
-    if y.ndim == 2 and y.shape[1] > 1:
+    if y.ndim == 2:
+        return np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.int64)
+    if is_continuous(y):
         raise ValueError(
-            "y must be 1-D class labels, or a 2-D binary indicator with one column per "
-            f"class. Got shape {y.shape} of type {type_of_target(y)!r}."
+            "y must be class labels. Got continuous values (unknown label type "
+            f"'continuous'), such as {y[y != np.floor(y)][0]}. Bin them."
         )
-    return column_or_1d(y, warn=True)
+    return y
 
 
 def check_layer_sizes(sizes, name):

@@ -13,8 +13,8 @@ from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 
 from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.deep._inputs import (
-    check_labels,
     check_layer_sizes,
+    class_targets,
     class_vectors,
     mean_and_scale,
     resolve_device,
@@ -352,7 +352,7 @@ class MSLNRetriever(BaseRetriever):
         self.verbose = verbose
 
     def _fit(self, X_img, X_txt, y):
-        y = check_labels(y)
+        y = class_targets(y)
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=4)

@@ -13,7 +13,7 @@ from sklearn.model_selection import (
 from sklearn.utils import check_consistent_length, check_random_state, indexable
 
 from sklearn_xmodal.utils._sklearn_compat import safe_indexing
-from sklearn_xmodal.utils._validation import check_not_missing
+from sklearn_xmodal.utils._validation import check_not_missing, is_continuous
 
 
 class ClassDisjointKFold(BaseCrossValidator):
@@ -445,7 +445,7 @@ def _classes_of(X, y, groups, name):
             "one main class per sample."
         )
     check_not_missing(y)
-    if y.dtype.kind == "f" and not np.all(y == np.floor(y)):
+    if is_continuous(y):
         raise ValueError(
             f"{name} needs class labels y. Got continuous values of type {y.dtype}. "
             "Bin them."

@@ -143,6 +143,22 @@ def _is_binary(values):
     return bool(np.isin(values, (0, 1)).all())
 
 
+def is_continuous(y):
+    """Return whether y holds numbers that are not whole, so no class labels.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels without missing values.
+
+    Returns
+    -------
+    is_continuous : bool
+        True where any value has a fraction.
+    """
+    return y.dtype.kind == "f" and bool((y != np.floor(y)).any())
+
+
 def check_not_missing(y):
     """Raise a ValueError where labels are None, NaN or another missing value.
 

@@ -701,7 +701,7 @@ class TestErrors:
 
     def test_two_columns_of_class_numbers(self):
         X, T, y = draw()
-        with pytest.raises(ValueError, match=r"1-D class labels, or .*\(120, 2\)"):
+        with pytest.raises(ValueError, match=r"binary indicator .*\(120, 2\)"):
             make().fit(X, T, np.stack([y, y], axis=1))
 
     def test_labels_of_another_length(self):
