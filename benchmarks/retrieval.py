@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy.stats import hmean
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -105,6 +106,14 @@ def score_codes(image, text, y, protocol, seen_classes):
     return row
 
 
+def chance(y, protocol, seen_classes):
+    """Return what codes without information would score."""
+    if protocol != "generalized":
+        return chance_level(y, y)
+    is_seen = np.isin(y, seen_classes)
+    return float(hmean([chance_level(y[part], y) for part in (is_seen, ~is_seen)]))
+
+
 def run_task(key, data_home, seed, quick):
     """Tune and score one method on one split; return its row."""
     dataset, protocol, split, name = key
@@ -133,7 +142,7 @@ def run_task(key, data_home, seed, quick):
         "method": METHODS[name].title,
         **scores,
         "mean": (scores["image_to_text"] + scores["text_to_image"]) / 2,
-        "chance": chance_level(y[test], y[test]),
+        "chance": chance(y[test], protocol, seen_classes),
         "n_train": len(train),
         "n_test": len(test),
         "n_test_classes": len(np.unique(y[test])),

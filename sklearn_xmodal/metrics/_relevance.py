@@ -10,6 +10,8 @@ import numpy as np
 from scipy.sparse import csr_array, issparse
 from sklearn.utils import check_array
 
+from sklearn_xmodal.utils._validation import check_not_missing
+
 
 class MatrixRelevance:
     """Relevance read from a boolean matrix of shape (n_queries, n_gallery)."""
@@ -159,15 +161,8 @@ def _encode(y, codes):
     """
     if y.size == 0:
         raise ValueError("Labels must hold at least one entry. Got an empty array.")
+    check_not_missing(y)
     labels = y.tolist()
-    # NaN differs from itself.
-    missing = [i for i, label in enumerate(labels) if label is None or label != label]
-    if missing:
-        raise ValueError(
-            "Labels must not be missing: an item of unknown class is neither relevant "
-            f"nor irrelevant. Got {len(missing)} missing labels, the first at row "
-            f"{missing[0]}. Drop these rows."
-        )
     return np.fromiter(
         (codes.setdefault(label, len(codes)) for label in labels), np.intp, len(labels)
     )

@@ -172,8 +172,8 @@ def check_not_missing(y):
     ValueError
         If any label is missing.
     """
-    if y.dtype.kind == "f":
-        missing = np.isnan(y).reshape(len(y), -1).any(axis=1)
+    if y.dtype.kind in "fcmM":
+        missing = (y != y).reshape(len(y), -1).any(axis=1)
     elif y.dtype.kind == "O" and y.ndim == 1:
         missing = np.fromiter(map(_is_missing, y), dtype=bool, count=len(y))
     else:

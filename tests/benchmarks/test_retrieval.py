@@ -97,6 +97,15 @@ def test_generalized_score_is_the_harmonic_mean_of_both_kinds_of_queries():
     assert scores["image_to_text"] == pytest.approx(2 * a * b / (a + b))
 
 
+@pytest.mark.parametrize("protocol", retrieval.PROTOCOLS)
+def test_chance_is_what_collapsed_codes_score(protocol):
+    y = np.random.default_rng(0).integers(5, size=80)
+    codes = np.ones((80, 3))
+    scores = retrieval.score_codes(codes, codes, y, protocol, [0, 1])
+    expected = retrieval.chance(y, protocol, [0, 1])
+    assert scores["image_to_text"] == pytest.approx(expected)
+
+
 def test_tuning_never_sees_the_test_part(monkeypatch):
     fitted = []
     original = GridSearchCV.fit

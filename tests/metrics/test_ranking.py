@@ -359,8 +359,8 @@ def test_sharing_many_classes_counts_once():
         ([0, 1], [[0, 1]], r"both be 1-D labels .* Got shapes \(2,\) and \(1, 2\)"),
         ([[0, 1]], [[0, 1, 1]], "same classes in both. Got 2 and 3 columns"),
         ([[0, 2]], [[0, 1]], "A 2-D y_query must be a binary indicator"),
-        ([0, np.nan], [0, 1], "1 missing labels, the first at row 1"),
-        ([0, 1], np.array([None, 1]), "1 missing labels, the first at row 0"),
+        ([0, np.nan], [0, 1], "1 missing label, the first in row 1"),
+        ([0, 1], np.array([None, 1]), "1 missing label, the first in row 0"),
         ([], [0, 1], "Labels must hold at least one entry"),
     ],
 )
