@@ -15,13 +15,13 @@ def _build_four_losses(seed, budget):
         lr=1e-3,
         lr_scheduler=None,
         weight_decay=0.0,
-        max_steps=budget.max_steps,
+        max_steps=budget.max_steps or 600,
         random_state=seed,
     )
 
 
-#: Three candidates per method, scaled features, two folds.
-BUDGET = Budget(n_values=3, both_features=False, n_folds=2, max_steps=600)
+#: Three candidates per method, two folds.
+BUDGET = Budget(n_values=3, n_folds=2, max_steps=None)
 
 #: The grid of each has three values.
 METHODS = {

@@ -1,11 +1,12 @@
 """Which pipelines are compared, and over which grids they are tuned."""
 
+import itertools
 from typing import NamedTuple
 
 from scipy import sparse
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from sklearn_xmodal.cross_decomposition import CCARetriever, KCCARetriever
@@ -18,13 +19,12 @@ class Budget(NamedTuple):
     """How much tuning a method gets, the same for all methods."""
 
     n_values: int  # of a method's grid, the last ones
-    both_features: bool  # scaled and unscaled features, or scaled ones alone
     n_folds: int
-    max_steps: int  # of a network
+    max_steps: int | None  # of a network, None for its default
 
 
-FULL = Budget(n_values=3, both_features=True, n_folds=3, max_steps=600)
-QUICK = Budget(n_values=2, both_features=False, n_folds=2, max_steps=150)
+FULL = Budget(n_values=3, n_folds=3, max_steps=None)
+QUICK = Budget(n_values=2, n_folds=2, max_steps=150)
 
 
 class Method(NamedTuple):
@@ -47,7 +47,8 @@ def _build_kcca(seed, budget):
 def _build_msln(seed, budget):
     from sklearn_xmodal.deep import MSLNRetriever
 
-    return MSLNRetriever(max_steps=budget.max_steps, random_state=seed)
+    length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
+    return MSLNRetriever(random_state=seed, **length)
 
 
 #: Compared methods by name. Each grid has three candidates.
@@ -60,14 +61,11 @@ METHODS = {
 }
 
 
-def tuned_pipeline(method, pairs, n_fit_rows, seed, budget):
-    """Return a Pipeline and its grid.
+def candidate_features(pairs, n_fit_rows, seed):
+    """Return what may stand before a retriever, by name.
 
     Parameters
     ----------
-    method : Method
-        What stands at the end.
-
     pairs : ImageTextPairs
         Tells dense from sparse sides and their widths.
 
@@ -75,34 +73,23 @@ def tuned_pipeline(method, pairs, n_fit_rows, seed, budget):
         Rows of the smallest training fold, which bound the dimensions.
 
     seed : int
-        Of the method and the preprocessing.
-
-    budget : Budget
-        Size of the grid, length of training.
+        Of the randomised decompositions.
 
     Returns
     -------
-    pipeline : Pipeline
-        Steps "features" and "retriever".
-
-    grid : dict
-        For GridSearchCV.
+    features : dict
+        name -> unfitted ModalityTransformer: each side scaled or not, then
+        reduced to its main directions.
     """
-    features = [
-        ModalityTransformer(
-            image=_reduction(pairs.image, scaled, n_fit_rows, seed),
-            text=_reduction(pairs.text, scaled, n_fit_rows, seed),
+    features = {}
+    for image_scaled, text_scaled in itertools.product((True, False), repeat=2):
+        sides = [("image", image_scaled), ("text", text_scaled)]
+        name = ",".join(side for side, scaled in sides if scaled) or "none"
+        features[name] = ModalityTransformer(
+            image=_reduction(pairs.image, image_scaled, n_fit_rows, seed),
+            text=_reduction(pairs.text, text_scaled, n_fit_rows, seed),
         )
-        for scaled in (True, False)
-    ]
-    grid = {
-        f"retriever__{name}": values[-budget.n_values :]
-        for name, values in method.grid.items()
-    }
-    if budget.both_features:
-        grid["features"] = features
-    steps = [("features", features[0]), ("retriever", method.build(seed, budget))]
-    return Pipeline(steps), grid
+    return features
 
 
 def _reduction(X, scaled, n_fit_rows, seed):

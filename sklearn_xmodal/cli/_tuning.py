@@ -7,8 +7,10 @@ from sklearn.model_selection import (
     StratifiedKFold,
     train_test_split,
 )
+from sklearn.pipeline import Pipeline
 
-from sklearn_xmodal.cli._methods import tuned_pipeline
+from sklearn_xmodal.cli._methods import candidate_features
+from sklearn_xmodal.cross_decomposition import CCARetriever
 from sklearn_xmodal.model_selection import (
     ClassDisjointKFold,
     ClassDisjointShuffleSplit,
@@ -85,8 +87,45 @@ def inner_folds(n_rows, y, protocol, seed, n_folds):
     return list(splitter.split(np.arange(n_rows), y))
 
 
+def choose_features(pairs, y, folds, seed):
+    """Choose how to scale either modality: what suits CCA on the inner folds.
+
+    The choice is made once and serves every method, so that none has more
+    candidates than another.
+
+    Parameters
+    ----------
+    pairs : ImageTextPairs
+        The training part.
+
+    y : ndarray of shape (n_samples,) or None
+        Its labels.
+
+    folds : list of tuple of ndarray
+        Row numbers of training and validation.
+
+    seed : int
+        Of the randomised decompositions.
+
+    Returns
+    -------
+    name : str
+        The modalities that are scaled.
+
+    features : ModalityTransformer
+        Unfitted.
+    """
+    n_fit_rows = min(len(fit) for fit, _ in folds)
+    candidates = candidate_features(pairs, n_fit_rows, seed)
+    pipeline = Pipeline([("features", None), ("retriever", CCARetriever())])
+    grid = {"features": list(candidates.values())}
+    search = GridSearchCV(pipeline, grid, cv=folds, refit=False, error_score="raise")
+    search.fit(pairs, y)
+    return list(candidates.items())[search.best_index_]
+
+
 def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
-    """Search the grid of a method by cross-validation and refit the best.
+    """Choose features, search the grid of a method and refit the best.
 
     Parameters
     ----------
@@ -117,20 +156,18 @@ def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
         Fitted.
 
     parameters : dict
-        What won, by short names.
+        What won: the values of the grid, and which modalities were scaled.
     """
     folds = inner_folds(len(pairs), y, protocol, split_seed, budget.n_folds)
-    n_fit_rows = min(len(fit) for fit, _ in folds)
-    pipeline, grid = tuned_pipeline(method, pairs, n_fit_rows, seed, budget)
+    scaled, features = choose_features(pairs, y, folds, seed)
+    pipeline = Pipeline(
+        [("features", features), ("retriever", method.build(seed, budget))]
+    )
+    grid = {
+        f"retriever__{name}": values[-budget.n_values :]
+        for name, values in method.grid.items()
+    }
     search = GridSearchCV(pipeline, grid, cv=folds, n_jobs=n_jobs, error_score="raise")
     search.fit(pairs, y)
-    return search, _plain(search.best_params_, grid)
-
-
-def _plain(parameters, grid):
-    plain = {}
-    for name, value in parameters.items():
-        if name == "features":
-            value = "scaled" if value is grid["features"][0] else "unscaled"
-        plain[name.removeprefix("retriever__")] = value
-    return plain
+    won = {k.removeprefix("retriever__"): v for k, v in search.best_params_.items()}
+    return search, {**won, "scaled": scaled}
