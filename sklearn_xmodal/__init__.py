@@ -16,6 +16,7 @@ _HOMES = {
     "KCCARetriever": "sklearn_xmodal.cross_decomposition",
     "MSLNRetriever": "sklearn_xmodal.deep",
     "ModalityTransformer": "sklearn_xmodal.pairs",
+    "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
 }
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "KCCARetriever",
     "MSLNRetriever",
     "ModalityTransformer",
+    "SemanticMatchingRetriever",
     "__version__",
 ]
 

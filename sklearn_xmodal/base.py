@@ -87,23 +87,9 @@ class BaseRetriever(
             If a side is missing, the rows do not pair up, or a value is NaN
             or infinite.
         """
-        data = resolve_input(self, "fit", X_img, X_txt, y, reset=True)
-        sides = {}
-        for modality in MODALITIES:
-            side = getattr(data, modality)
-            if side is None:
-                raise ValueError(
-                    f"fit needs both modalities. Got pairs with {modality}=None."
-                )
-            sides[modality] = self._check_side(side, modality, ensure_min_samples=2)
-            names = None if data.form == "stacked" else get_feature_names(side)
-            setattr(self, f"_{modality}_feature_names", names)
-        self.n_image_features_ = sides["image"].shape[1]
-        self.n_text_features_ = sides["text"].shape[1]
-        self.n_features_in_ = self.n_image_features_ + self.n_text_features_
-        y = _check_y(sides["image"], data.y)
+        X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
         self._record_classes(y)
-        self._fit(sides["image"], sides["text"], y)
+        self._fit(X_img, X_txt, y)
         return self
 
     def transform(self, X_img, X_txt=None):
@@ -258,6 +244,31 @@ class BaseRetriever(
             self._sklearn_output_config = {"transform": transform}
         return self
 
+    def _check_pairs(self, method, X_img, X_txt, y):
+        """Validate pairs to learn from, and record their widths and names."""
+        data = resolve_input(self, method, X_img, X_txt, y, reset=True)
+        sides = {}
+        for modality in MODALITIES:
+            side = getattr(data, modality)
+            if side is None:
+                raise ValueError(
+                    f"{method} needs both modalities. Got pairs with {modality}=None."
+                )
+            sides[modality] = self._check_side(side, modality, ensure_min_samples=2)
+            names = None if data.form == "stacked" else get_feature_names(side)
+            setattr(self, f"_{modality}_feature_names", names)
+        self.n_image_features_ = sides["image"].shape[1]
+        self.n_text_features_ = sides["text"].shape[1]
+        self.n_features_in_ = self.n_image_features_ + self.n_text_features_
+        return sides["image"], sides["text"], _check_y(sides["image"], data.y)
+
+    def _check_more_pairs(self, method, X_img, X_txt, y):
+        """Validate pairs with the features of those seen before."""
+        _, X_img, X_txt, y = resolve_input(self, method, X_img, X_txt, y)
+        X_img = self._check_known_side(X_img, "image")
+        X_txt = self._check_known_side(X_txt, "text")
+        return X_img, X_txt, _check_y(X_img, y)
+
     def _record_classes(self, y):
         """Set `classes_`, which tells seen classes from unseen ones later on."""
         vars(self).pop("classes_", None)
@@ -283,6 +294,14 @@ class BaseRetriever(
 
     def _codes(self, X, modality):
         """Validate and encode one modality."""
+        return self._encode(self._check_known_side(X, modality), modality)
+
+    def _check_known_side(self, X, modality):
+        """Validate features of one modality, which must be those seen in fit."""
+        if X is None:
+            raise ValueError(
+                f"Both modalities are needed. Got pairs with {modality}=None."
+            )
         fitted = getattr(self, f"_{modality}_feature_names")
         names = None if fitted is None else get_feature_names(X)
         if names is not None and not np.array_equal(fitted, names):
@@ -295,7 +314,7 @@ class BaseRetriever(
         widths = {"image": self.n_image_features_, "text": self.n_text_features_}
         width = widths.pop(modality)
         check_width(X, modality, width, *widths.values(), estimator=self)
-        return self._encode(X, modality)
+        return X
 
     def _transform_modality(self, X, modality):
         check_is_fitted(self)

@@ -6,7 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklearn_xmodal import CCARetriever, KCCARetriever, MSLNRetriever
+from sklearn_xmodal import (
+    CCARetriever,
+    KCCARetriever,
+    MSLNRetriever,
+    SemanticMatchingRetriever,
+)
 from sklearn_xmodal.datasets import make_paired_modalities
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +37,7 @@ RETRIEVERS = {
         device="cpu",
         random_state=0,
     ),
+    "SemanticMatchingRetriever": _factory(SemanticMatchingRetriever, tol=1e-9),
 }
 
 

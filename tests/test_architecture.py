@@ -28,15 +28,18 @@ ALLOWED = {
     **dict.fromkeys(MIDDLE, BOTTOM),
     "base": BOTTOM | {"metrics", "pairs"},
     "cross_decomposition": BOTTOM | {"base", "metrics", "model_selection", "pairs"},
+    "linear_model": BOTTOM | {"base", "metrics", "pairs"},
     # deep may use the canonical solver.
     "deep": BOTTOM
     | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},
     "__init__": {"_version"},
-    "cli": BOTTOM | MIDDLE | {"base", "cross_decomposition", "deep", "__init__"},
+    "cli": BOTTOM
+    | MIDDLE
+    | {"base", "cross_decomposition", "deep", "linear_model", "__init__"},
     "__main__": {"cli"},
 }
 LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
-         ".pairs", ".base", ".utils", ".cli"]  # fmt: skip
+         ".linear_model", ".pairs", ".base", ".utils", ".cli"]  # fmt: skip
 
 
 def _name(path):

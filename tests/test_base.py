@@ -115,7 +115,7 @@ class TestForms:
         assert fitted.n_image_features_ == 7
         assert fitted.n_text_features_ == 6
         assert fitted.n_features_in_ == 13
-        assert fitted.n_components_ == fitted.n_components
+        assert fitted.transform_image(pair[0]).shape == (60, fitted.n_components_)
 
     def test_one_row_of_one_modality_is_enough(self, make_retriever, pair):
         fitted = make_retriever().fit(*pair)
@@ -557,9 +557,11 @@ class TestInputs:
         else:
             arguments, _ = _call(form, X_img, make(X_txt))
         fitted = make_retriever(**params).fit(*arguments, y)
-        # The network works in float32.
-        tolerance = {"rtol": 1e-3, "atol": 1e-4} if hasattr(fitted, "net_") else {}
-        tolerance = tolerance or {"rtol": 1e-7, "atol": 1e-8}
+        tolerance = {"rtol": 1e-7, "atol": 1e-8}
+        if hasattr(fitted, "net_"):  # works in float32
+            tolerance = {"rtol": 1e-3, "atol": 1e-4}
+        elif hasattr(fitted, "n_iter_"):  # ends where its solver stops
+            tolerance = {"rtol": 0, "atol": 1e-5}
         _assert_same_codes(
             fitted.transform(*arguments), expected.transform(*dense), **tolerance
         )

@@ -37,6 +37,7 @@ GRIDS = {
     "CCARetriever": {"alpha": [1e-2, 1.0]},
     "KCCARetriever": {"alpha": [1e-2, 1.0]},
     "MSLNRetriever": {"adversarial_weight": [0.0, 0.5]},
+    "SemanticMatchingRetriever": {"C": [0.1, 1.0]},
 }
 
 

@@ -286,3 +286,40 @@ def validate_tuples(estimator):
             dict(zip(constraints, values, strict=True)),
             type(estimator).__name__,
         )
+
+
+def check_class_targets(y, estimator):
+    """Validate the labels of an estimator that cannot do without.
+
+    Parameters
+    ----------
+    y : {ndarray, sparse matrix} or None
+        As returned by :func:`check_labels`.
+
+    estimator : estimator instance
+        Named in errors.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Labels as they are, an indicator as a dense integer matrix.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, or continuous ones.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is "
+            "None. It learns from class labels: use CCARetriever or KCCARetriever "
+            "without."
+        )
+    if y.ndim == 2:
+        return np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.int64)
+    if is_continuous(y):
+        raise ValueError(
+            "y must be class labels. Got continuous values (unknown label type "
+            f"'continuous'), such as {y[y != np.floor(y)][0]}. Bin them."
+        )
+    return y

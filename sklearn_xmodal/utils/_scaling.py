@@ -1,0 +1,70 @@
+"""Means and scales of data that may be sparse, or larger than memory."""
+
+import math
+
+import numpy as np
+from scipy import sparse
+
+_BLOCK_VALUES = 2**22
+
+
+def row_blocks(n_rows, n_columns):
+    """Return slices of rows that hold a bounded number of values.
+
+    Parameters
+    ----------
+    n_rows, n_columns : int
+        Shape of the data.
+
+    Returns
+    -------
+    blocks : list of slice
+        Together all rows, in order.
+    """
+    step = max(1, _BLOCK_VALUES // n_columns)
+    return [slice(start, start + step) for start in range(0, n_rows, step)]
+
+
+def mean_and_scale(X, modality):
+    """Return the column means and the root mean square around them.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_matrix} of shape (n_samples, n_features)
+        Validated features, read block by block.
+
+    modality : {"image", "text"}
+        Named in the error.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,)
+        In float64.
+
+    scale : float
+        One number for all columns.
+
+    Raises
+    ------
+    ValueError
+        If every column is constant.
+    """
+    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+    if sparse.issparse(X):
+        # Values that are not stored are zeros, each its column's mean away from it.
+        n_zeros = X.shape[0] - np.bincount(X.indices, minlength=X.shape[1])
+        squares = np.square(X.data - mean[X.indices]).sum() + n_zeros @ mean**2
+    else:
+        squares = sum(
+            np.square(X[rows] - mean).sum(dtype=np.float64)
+            for rows in row_blocks(*X.shape)
+        )
+    variance = squares / X.shape[0] / X.shape[1]
+    # What rounding of the means alone can leave.
+    rounding = X.shape[0] * np.finfo(float).eps * np.abs(mean).max()
+    if not variance > rounding**2:
+        raise ValueError(
+            f"The {modality} features must vary: every one of the {X.shape[1]} columns "
+            "is constant."
+        )
+    return mean, math.sqrt(variance)
