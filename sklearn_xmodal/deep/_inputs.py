@@ -1,32 +1,11 @@
 """What the user hands to a network, checked and in the form that it needs."""
 
-import math
 from collections.abc import Mapping
 from inspect import signature
 from numbers import Integral
 
 import numpy as np
 import torch
-from scipy import sparse
-
-from sklearn_xmodal.utils._validation import is_continuous
-
-
-def class_targets(y):
-    """Return validated labels as they are, an indicator as a dense integer matrix."""
-    if y is None:
-        raise ValueError(
-            "MSLNRetriever requires y to be passed, but the target y is None. It "
-            "learns from class labels: use CCARetriever or KCCARetriever without."
-        )
-    if y.ndim == 2:
-        return np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.int64)
-    if is_continuous(y):
-        raise ValueError(
-            "y must be class labels. Got continuous values (unknown label type "
-            f"'continuous'), such as {y[y != np.floor(y)][0]}. Bin them."
-        )
-    return y
 
 
 def check_layer_sizes(sizes, name):
@@ -35,28 +14,6 @@ def check_layer_sizes(sizes, name):
             f"{name} must hold whole numbers of at least 1, one per hidden layer. "
             f"Got {sizes!r}."
         )
-
-
-def mean_and_scale(X, modality):
-    """Return the column means and the root mean square around them."""
-    mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
-    values = X.data if sparse.issparse(X) else X
-    if sparse.issparse(X):
-        # Values that are not stored are zeros, each its column's mean away from it.
-        n_zeros = X.shape[0] - np.bincount(X.indices, minlength=X.shape[1])
-        squares = np.square(values - mean[X.indices]).sum() + n_zeros @ mean**2
-        variance = squares / X.shape[0]
-    else:
-        variance = np.square(values - mean).sum(dtype=np.float64) / X.shape[0]
-    variance = variance / X.shape[1]
-    # What rounding of the means alone can leave.
-    rounding = X.shape[0] * np.finfo(float).eps * np.abs(mean).max()
-    if not variance > rounding**2:
-        raise ValueError(
-            f"The {modality} features must vary: every one of the {X.shape[1]} columns "
-            "is constant."
-        )
-    return mean, math.sqrt(variance)
 
 
 def class_vectors(class_embeddings, classes):
@@ -102,6 +59,24 @@ def class_vectors(class_embeddings, classes):
             f"{len(bad)} labels, such as {bad[:5]}."
         )
     return matrix
+
+
+def known_targets(y, classes):
+    """Return class indices of labels that must be known, an indicator as it is."""
+    if y.ndim == 2:
+        if y.shape[1] != len(classes):
+            raise ValueError(
+                "y must have one column per class of the first call, "
+                f"{len(classes)}. Got {y.shape[1]}."
+            )
+        return y
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            "y must hold labels of the first call only: name all of them there, in "
+            f"classes=. Got {len(unknown)} others, such as {unknown[:5].tolist()}."
+        )
+    return np.searchsorted(classes, y).astype(np.int64)
 
 
 def resolve_device(device):

@@ -1,7 +1,9 @@
 """The network of MSLN, top to bottom in the order of the paper.
 
-Every module draws its chances from a generator of its own, so that a fit
-neither reads nor moves the global random state of torch.
+Several networks of one shape, the members of an ensemble, run as one with stacked
+weights: tensors have a leading dimension s of members. Every module draws its
+chances from a generator of its own, so that a fit neither reads nor moves the
+global random state of torch.
 """
 
 import itertools
@@ -23,10 +25,11 @@ class Outputs(NamedTuple):
     """What one batch gives to the losses. b = batch size, d = code size."""
 
     inputs: tuple  # image (b, p), text (b, q)
-    codes: tuple  # image (b, d), text (b, d)
-    reconstructions: dict  # (source, target) -> (b, p) or (b, q)
-    modality_logits: tuple  # image (b,), text (b,)
-    class_logits: tuple  # image (b, c), text (b, c)
+    codes: tuple  # image (s, b, d), text (s, b, d)
+    contrastive_codes: tuple | None  # image (s, b, g), text (s, b, g)
+    reconstructions: dict  # (source, target) -> (s, b, p) or (s, b, q)
+    modality_logits: tuple  # image (s, b), text (s, b)
+    class_logits: tuple  # image (s, b, c), text (s, b, c)
 
 
 class _ReverseGradient(torch.autograd.Function):
@@ -88,20 +91,36 @@ class SeededDropout(nn.Module):
         return x * mask.mul_(2**16 / (2**16 - n_dropped))
 
 
-def seeded_linear(n_in, n_out, generator):
-    """Return a linear layer with torch's usual initial distribution.
+class StackedLinear(nn.Module):
+    """One linear layer per member, with torch's usual initial distribution.
 
     Drawn on the CPU in any case, so that all devices start alike.
+
+    Parameters
+    ----------
+    n_members, n_in, n_out : int
+        Sizes s, i and o.
+
+    generator : torch.Generator
+        Source of the initial weights.
     """
-    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
-    bound = 1 / sqrt(n_in)
-    with torch.no_grad():
-        for parameter in (layer.weight, layer.bias):
-            parameter.uniform_(-bound, bound, generator=generator)
-    return layer
+
+    def __init__(self, n_members, n_in, n_out, generator):
+        super().__init__()
+        bound = 1 / sqrt(n_in)
+        weight = torch.empty(n_members, n_in, n_out)
+        bias = torch.empty(n_members, 1, n_out)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
+        self.bias = nn.Parameter(bias.uniform_(-bound, bound, generator=generator))
+
+    def forward(self, x):
+        """Map (s, b, i) to (s, b, o)."""
+        return torch.baddbmm(self.bias, x, self.weight)
 
 
-def perceptron(sizes, activation, dropout, init_generator, dropout_generator):
+def perceptron(
+    n_members, sizes, activation, dropout, init_generator, dropout_generator
+):
     """Return linear layers with activation and dropout between them."""
     layers = []
     for n_in, n_out in itertools.pairwise(sizes):
@@ -110,7 +129,7 @@ def perceptron(sizes, activation, dropout, init_generator, dropout_generator):
                 ACTIVATIONS[activation](),
                 SeededDropout(dropout, dropout_generator),
             ]
-        layers.append(seeded_linear(n_in, n_out, init_generator))
+        layers.append(StackedLinear(n_members, n_in, n_out, init_generator))
     return nn.Sequential(*layers)
 
 
@@ -125,8 +144,17 @@ class MSLNModule(nn.Module):
     class_embeddings : ndarray of shape (n_classes, e)
         One vector per class, joined to the code before the decoders.
 
+    multi_label : bool
+        Whether an item may have several classes.
+
+    n_members : int
+        Networks in the ensemble.
+
     n_components : int
         Size d of the code.
+
+    n_contrastive_components : int
+        Size g of the contrastive code; 0 for none.
 
     hidden_layer_sizes : tuple of int
         Hidden layers of the encoders; the decoders mirror them.
@@ -135,7 +163,7 @@ class MSLNModule(nn.Module):
         Hidden layers of the discriminator.
 
     activation, code_activation : str
-        Of the hidden layers and of the code, keys of `ACTIVATIONS`.
+        Of the hidden layers and of the codes, keys of `ACTIVATIONS`.
 
     dropout, input_dropout : float
         Probabilities of a zero in hidden layers and in the inputs.
@@ -153,7 +181,10 @@ class MSLNModule(nn.Module):
         n_text_features,
         class_embeddings,
         *,
+        multi_label,
+        n_members,
         n_components,
+        n_contrastive_components,
         hidden_layer_sizes,
         discriminator_layer_sizes,
         activation,
@@ -165,18 +196,23 @@ class MSLNModule(nn.Module):
         device,
     ):
         super().__init__()
+        self.multi_label = multi_label
+        self.n_members = n_members
+        self.n_components = n_components
+        self.n_contrastive_components = n_contrastive_components
         init = torch.Generator().manual_seed(init_seed)
         chance = torch.Generator(device).manual_seed(dropout_seed)
         n_classes, n_class_features = class_embeddings.shape
         hidden, mirrored = tuple(hidden_layer_sizes), tuple(hidden_layer_sizes[::-1])
+        n_codes = n_components + n_contrastive_components
 
         def network(sizes, rate=0.0):
-            return perceptron(sizes, activation, rate, init, chance)
+            return perceptron(n_members, sizes, activation, rate, init, chance)
 
         def encoder(n_features):
             return nn.Sequential(
                 SeededDropout(input_dropout, chance),
-                network((n_features, *hidden, n_components), dropout),
+                network((n_features, *hidden, n_codes), dropout),
                 ACTIVATIONS[code_activation](),
             )
 
@@ -192,28 +228,55 @@ class MSLNModule(nn.Module):
         )
         self.reversal = GradientReversal()
         self.discriminator = network((n_components, *discriminator_layer_sizes, 1))
-        self.classifier = seeded_linear(n_components, n_classes, init)
+        self.classifier = StackedLinear(n_members, n_components, n_classes, init)
         embeddings = torch.as_tensor(class_embeddings, dtype=torch.float32)
         self.register_buffer("class_embeddings", embeddings)
+
+    def encode(self, x, modality):
+        """Return the code and the contrastive code of one modality.
+
+        Parameters
+        ----------
+        x : Tensor of shape (b, p) or (b, q)
+            Features.
+
+        modality : {"image", "text"}
+            Which encoder.
+
+        Returns
+        -------
+        z : Tensor of shape (s, b, d)
+            The code, which classifier, decoders and discriminator read.
+
+        g : Tensor of shape (s, b, g)
+            The contrastive code; g may be 0.
+        """
+        codes = self.encoders[modality](x.expand(self.n_members, -1, -1))
+        return codes[..., : self.n_components], codes[..., self.n_components :]
 
     def embed_classes(self, target):
         """Return the vector of each item's class, or the mean over its classes.
 
         Parameters
         ----------
-        target : Tensor of shape (b,) or (b, n_classes)
-            Class indices or a binary indicator.
+        target : Tensor of shape (b,) or (..., b, n_classes)
+            Class indices, a binary indicator, or probabilities.
 
         Returns
         -------
-        e : Tensor of shape (b, e)
+        e : Tensor of shape (..., b, e)
             Zero where an item has no class.
         """
         if target.ndim == 1:
             return self.class_embeddings[target]
         target = target.to(self.class_embeddings.dtype)
-        n_labels = target.sum(dim=1, keepdim=True).clamp(min=1)
+        n_labels = target.sum(dim=-1, keepdim=True).clamp(min=1)
         return target @ self.class_embeddings / n_labels
+
+    def posterior(self, z, temperature=1.0):
+        """Return the probability of every class, shape (s, b, c), given codes."""
+        logits = self.classifier(z) / temperature
+        return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
 
     def forward(self, image, text, target):
         """Return everything that the losses need.
@@ -234,20 +297,23 @@ class MSLNModule(nn.Module):
         outputs : Outputs
             Codes, reconstructions and logits.
         """
-        # (b, p) -> (b, d) and (b, q) -> (b, d), joined: what follows is shared by
-        # both codes and runs once.
-        z = torch.cat([self.encoders["image"](image), self.encoders["text"](text)])
+        z_img, g_img = self.encode(image, "image")  # (s, b, d), (s, b, g)
+        z_txt, g_txt = self.encode(text, "text")
+        # What follows is shared by both codes and runs once.
+        z = torch.cat([z_img, z_txt], dim=1)  # (s, 2b, d)
         e = self.embed_classes(target).repeat(2, 1)  # (2b, e)
-        joined = torch.cat([z, e], dim=1)  # (2b, d + e)
+        joined = torch.cat([z, e.expand(self.n_members, -1, -1)], dim=2)
         reconstructions = {}
         for goal, decoder in self.decoders.items():
-            from_image, from_text = decoder(joined).chunk(2)
+            from_image, from_text = decoder(joined).chunk(2, dim=1)
             reconstructions["image", goal] = from_image
             reconstructions["text", goal] = from_text
+        modality_logits = self.discriminator(self.reversal(z)).squeeze(2)  # (s, 2b)
         return Outputs(
             inputs=(image, text),
-            codes=z.chunk(2),
+            codes=(z_img, z_txt),
+            contrastive_codes=(g_img, g_txt) if g_img.shape[2] else None,
             reconstructions=reconstructions,
-            modality_logits=self.discriminator(self.reversal(z)).squeeze(1).chunk(2),
-            class_logits=self.classifier(z).chunk(2),
+            modality_logits=modality_logits.chunk(2, dim=1),
+            class_logits=self.classifier(z).chunk(2, dim=1),
         )

@@ -9,42 +9,36 @@ import torch
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state
-from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 
 from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.deep._inputs import (
     check_layer_sizes,
-    class_targets,
     class_vectors,
-    mean_and_scale,
+    known_targets,
     resolve_device,
-    resolve_optimizer,
 )
-from sklearn_xmodal.deep._losses import MSLNLoss
-from sklearn_xmodal.deep._modules import ACTIVATIONS, MSLNModule, SeededDropout
-from sklearn_xmodal.deep._training import (
-    EpochProgress,
-    MSLNNet,
-    PairDataset,
-    ReversalSchedule,
-    ShuffledBatches,
-    Side,
-    ValidationScore,
+from sklearn_xmodal.deep._modules import ACTIVATIONS
+from sklearn_xmodal.deep._net import build_net, build_partial_net
+from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
+from sklearn_xmodal.deep._representation import (
+    DEFAULT_WEIGHTS,
+    Representation,
+    block_weights,
+    canonical_weights,
+    joint_moments,
 )
+from sklearn_xmodal.deep._training import PairDataset, Side
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
-from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
-
-LOSS_TERMS = (
-    "correlation_loss",
-    "reconstruction_loss",
-    "adversarial_loss",
-    "classification_loss",
+from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
+from sklearn_xmodal.utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    validate_on_fit,
 )
-_ENCODE_ROWS = 4096
-# Optimisers of torch with a one-kernel step, on the CPU and on CUDA.
-_FUSED = ("Adam", "AdamW", "SGD")
+from sklearn_xmodal.utils._validation import check_class_targets
 
+_ENCODE_ROWS = 4096
 _weight = Interval(Real, 0, None, closed="left")
 _positive = Interval(Real, 0, None, closed="neither")
 _probability = Interval(Real, 0, 1, closed="left")
@@ -56,30 +50,82 @@ class MSLNRetriever(BaseRetriever):
 
     Two encoders :math:`f_v, f_t` map image features v and text features t of a
     pair with class y to codes :math:`z_v, z_t` of the same size [1]_. They are
-    trained with the weighted sum of four terms, each a mean over the batch:
+    trained with a weighted sum of terms, each a mean over the batch:
 
-    - correlation: :math:`\lVert z_v - z_t \rVert_2^2`;
+    .. math:: \lambda_{cor} L_{cor} + \lambda_{rec} L_{rec} + \lambda_{adv} L_{adv}
+        + \lambda_{cls} L_{cls} + \lambda_{con} L_{con}
+
+    - correlation: :math:`L_{cor} = \lVert z_v - z_t \rVert_2^2`;
     - reconstruction: both decoders rebuild their modality from both codes,
       each joined with the embedding :math:`e_y` of the class, four squared
       errors;
     - adversarial: a discriminator tells image codes from text codes; a
       gradient reversal layer between them makes the encoders work against it,
       with a strength that grows from 0 to 1 [2]_;
-    - classification: one linear layer predicts the class from either code.
+    - classification: one linear layer predicts the class from either code;
+    - contrastive, not in [1]_: a second output of the encoders, the contrastive
+      code, must find the other half of its pair among the batch [3]_. It does
+      not look at classes and therefore serves those that training has not seen.
 
-    Class embeddings reach the decoders only: retrieval needs neither labels
-    nor embeddings, also for classes that training has not seen. Features are
-    centred and divided by one global scale per modality inside; put anything
-    else, such as :class:`~sklearn.preprocessing.StandardScaler` or PCA, in front
-    with :class:`~sklearn_xmodal.ModalityTransformer`.
+    An item is represented by several vectors, its blocks, and the similarity of
+    two items is the weighted sum of the blocks' cosines, which is one cosine
+    of the blocks side by side:
+
+    ==================  =========================================================
+    block               what it is
+    ==================  =========================================================
+    code                codes of all networks
+    contrastive         contrastive codes of all networks
+    posterior           class probabilities at temperature 0.7, mean over networks
+    soft_posterior      the same with its own length, which is short for items
+                        that resemble no class
+    canonical           canonical variates (:class:`CCARetriever`) of the inputs,
+                        for three ridges
+    reconstruction      the item beside what the decoders predict of its other
+                        half
+    ==================  =========================================================
+
+    All but the last two are centred by their means over the training pairs.
+    Class embeddings reach the decoders only: retrieval needs neither labels nor
+    embeddings, also for classes that training has not seen. Features are
+    centred, reduced to their principal components and divided by one global
+    scale per modality inside; put anything else, such as
+    :class:`~sklearn.preprocessing.StandardScaler`, in front with
+    :class:`~sklearn_xmodal.ModalityTransformer`.
 
     Parameters
     ----------
     n_components : int, default=64
         Size of the code.
 
+    target_classes : {"seen", "unseen", "both"}, default="both"
+        Which classes will be searched for: those of the training pairs, others,
+        or both. Chooses the blocks and their weights, where `block_weights` is
+        `None`; the training is the same. For ``"seen"`` code 1, posterior 2;
+        for ``"unseen"`` contrastive 1, canonical 1, reconstruction 0.5; for
+        ``"both"`` the latter with code 0.5 and soft_posterior 4, a compromise
+        that is a little behind the special choice in either case.
+
+    block_weights : mapping from str to float, default=None
+        Weights of the blocks, instead of those of `target_classes`.
+        ``{"code": 1}`` is the code alone.
+
+    n_estimators : int, default=3
+        Networks that are trained side by side, as one program with stacked
+        weights, and whose blocks are joined. Three are more accurate than one,
+        for about twice its time; more add little.
+
+    n_input_components : int or None, default=96
+        Principal components of either modality that the networks see, at most.
+        `None` keeps all features. The parameter most worth tuning: 64 suits
+        noisy features, 128 and more suit fine distinctions between many classes.
+
+    n_contrastive_components : int, default=64
+        Size of the contrastive code.
+
     hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders. The decoders mirror them.
+        Hidden layers of both encoders. The decoders mirror them. Wider ones help
+        a little on seen classes where there are thousands of pairs.
 
     discriminator_layer_sizes : tuple of int, default=(64,)
         Hidden layers of the discriminator.
@@ -88,26 +134,34 @@ class MSLNRetriever(BaseRetriever):
         Of the hidden layers.
 
     code_activation : {"identity", "logistic", "relu", "tanh"}, default="identity"
-        Of the code.
+        Of the codes.
 
     dropout : float, default=0.5
-        Probability of dropping a hidden unit of encoders and decoders.
+        Probability of dropping a hidden unit of encoders and decoders. Strong by
+        default, since labelled pairs are mostly few.
 
     input_dropout : float, default=0.2
         Probability of dropping an input of the encoders.
 
     correlation_weight : float, default=0.1
-        Weight of the correlation term. A weight near 1 pulls all codes
-        together and costs accuracy.
+        :math:`\lambda_{cor}`, for the code and for the contrastive code. A
+        weight near 1 pulls all codes together and costs accuracy.
 
     reconstruction_weight : float, default=0.1
-        Weight of the reconstruction term.
+        :math:`\lambda_{rec}`. Trains the decoders that the block
+        "reconstruction" needs.
 
     adversarial_weight : float, default=0.1
-        Weight of the adversarial term.
+        :math:`\lambda_{adv}`.
 
     classification_weight : float, default=1.0
-        Weight of the classification term.
+        :math:`\lambda_{cls}`.
+
+    contrastive_weight : float, default=1.0
+        :math:`\lambda_{con}`; 0 leaves the contrastive code out.
+
+    temperature : float, default=0.1
+        :math:`\tau` of the contrastive term, which divides its cosines.
 
     class_embeddings : mapping, DataFrame or None, default=None
         Vector :math:`e_y` per label: a mapping from label to vector, or a
@@ -119,9 +173,10 @@ class MSLNRetriever(BaseRetriever):
         Passes over the training pairs. `None` takes as many as `max_steps`
         needs.
 
-    max_steps : int, default=600
+    max_steps : int or "auto", default="auto"
         Optimiser steps, rounded up to whole epochs, where `max_epochs` is not
         given. Counting steps gives small data the same training as large.
+        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
 
     batch_size : int, default=128
         Pairs per step.
@@ -129,7 +184,7 @@ class MSLNRetriever(BaseRetriever):
     optimizer : str or class, default="AdamW"
         Name of a class of `torch.optim`, or such a class.
 
-    lr : float, default=0.002
+    lr : float, default=0.003
         Learning rate at the start.
 
     lr_scheduler : {"cosine"} or None, default="cosine"
@@ -137,6 +192,10 @@ class MSLNRetriever(BaseRetriever):
 
     weight_decay : float, default=0.001
         Handed to the optimiser.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last one, which must have
+        had the same features and classes.
 
     early_stopping : bool, default=False
         Whether to hold out a part of the training pairs, score them after
@@ -183,9 +242,10 @@ class MSLNRetriever(BaseRetriever):
         The fitted net; ``net_.module_`` is the torch module.
 
     history_ : skorch.history.History
-        One record per epoch: ``train_loss``, the four unweighted terms
-        ``correlation_loss``, ``reconstruction_loss``, ``adversarial_loss`` and
-        ``classification_loss``, and ``valid_score`` with early stopping.
+        One record per epoch: ``train_loss``, the unweighted terms
+        ``correlation_loss``, ``reconstruction_loss``, ``adversarial_loss``,
+        ``classification_loss`` and ``contrastive_loss`` (means over networks),
+        and ``valid_score`` with early stopping.
 
     n_iter_ : int
         Number of epochs that were run.
@@ -202,17 +262,30 @@ class MSLNRetriever(BaseRetriever):
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the training texts.
 
+    image_components_ : ndarray or None
+        Principal directions of the images in rows, `None` where all features
+        are kept.
+
+    text_components_ : ndarray or None
+        Principal directions of the texts.
+
     image_scale_ : float
-        Root mean square of the centred image features.
+        Root mean square of the centred and reduced image features.
 
     text_scale_ : float
-        Root mean square of the centred text features.
+        Root mean square of the centred and reduced text features.
+
+    block_weights_ : dict
+        Weights of the blocks in use.
+
+    representation_ : Representation
+        Means of the blocks over the training pairs, and canonical weights.
 
     device_ : str
         The device used.
 
     n_components_ : int
-        Size of the code.
+        Length of the vectors that `transform` returns, all blocks together.
 
     n_image_features_ : int
         Number of image features.
@@ -234,7 +307,17 @@ class MSLNRetriever(BaseRetriever):
     Notes
     -----
     The sizes, weights and optimiser of the original are not known to us; the
-    defaults here are our own choice. Codes are float32.
+    defaults here are our own choice. A plain reading of [1]_ is one network with
+    the four losses and the code alone::
+
+        MSLNRetriever(n_estimators=1, n_input_components=None,
+                      block_weights={"code": 1}, contrastive_weight=0,
+                      code_activation="tanh", dropout=0.2, input_dropout=0,
+                      optimizer="Adam", lr=1e-3, lr_scheduler=None, weight_decay=0)
+
+    Codes are computed in float32. Memory-mapped and sparse features are read batch
+    by batch, unless `early_stopping` sets a part of them aside, which copies the
+    rest. Principal components are learnt from 16,384 rows at most.
 
     References
     ----------
@@ -243,21 +326,30 @@ class MSLNRetriever(BaseRetriever):
        2018, doi:10.1145/3206025.3206033.
     .. [2] Y. Ganin, V. Lempitsky, "Unsupervised domain adaptation by
        backpropagation", ICML 2015.
+    .. [3] A. van den Oord, Y. Li, O. Vinyals, "Representation learning with
+       contrastive predictive coding", 2018, arXiv:1807.03748.
 
     Examples
     --------
     >>> from sklearn_xmodal import MSLNRetriever
     >>> from sklearn_xmodal.datasets import make_paired_modalities
     >>> X_img, X_txt, y = make_paired_modalities(200, random_state=0)
-    >>> msln = MSLNRetriever(8, max_steps=50, random_state=0)
-    >>> msln.fit(X_img, X_txt, y).transform_image(X_img[:3]).shape
-    (3, 8)
+    >>> msln = MSLNRetriever(8, target_classes="seen", max_steps=50, random_state=0)
+    >>> msln.fit(X_img, X_txt, y).score(X_img, X_txt, y) > 0.5
+    True
     """
+
+    __metadata_request__partial_fit = DATA_ARGUMENTS
 
     _dtypes = (np.float64, np.float32)
 
     _parameter_constraints: dict = {
         "n_components": [_at_least_one],
+        "target_classes": [StrOptions(set(DEFAULT_WEIGHTS))],
+        "block_weights": [Mapping, None],
+        "n_estimators": [_at_least_one],
+        "n_input_components": [_at_least_one, None],
+        "n_contrastive_components": [_at_least_one],
         "hidden_layer_sizes": [tuple, list],
         "discriminator_layer_sizes": [tuple, list],
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -268,14 +360,17 @@ class MSLNRetriever(BaseRetriever):
         "reconstruction_weight": [_weight],
         "adversarial_weight": [_weight],
         "classification_weight": [_weight],
+        "contrastive_weight": [_weight],
+        "temperature": [_positive],
         "class_embeddings": [Mapping, "array-like", None],
         "max_epochs": [_at_least_one, None],
-        "max_steps": [_at_least_one],
+        "max_steps": [_at_least_one, StrOptions({"auto"})],
         "batch_size": [_at_least_one],
         "optimizer": [str, type],
         "lr": [_positive],
         "lr_scheduler": [StrOptions({"cosine"}), None],
         "weight_decay": [_weight],
+        "warm_start": ["boolean"],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "validation": [StrOptions({"stratified", "class_disjoint"})],
@@ -292,6 +387,11 @@ class MSLNRetriever(BaseRetriever):
         self,
         n_components=64,
         *,
+        target_classes="both",
+        block_weights=None,
+        n_estimators=3,
+        n_input_components=96,
+        n_contrastive_components=64,
         hidden_layer_sizes=(256,),
         discriminator_layer_sizes=(64,),
         activation="relu",
@@ -302,14 +402,17 @@ class MSLNRetriever(BaseRetriever):
         reconstruction_weight=0.1,
         adversarial_weight=0.1,
         classification_weight=1.0,
+        contrastive_weight=1.0,
+        temperature=0.1,
         class_embeddings=None,
         max_epochs=None,
-        max_steps=600,
+        max_steps="auto",
         batch_size=128,
         optimizer="AdamW",
-        lr=2e-3,
+        lr=3e-3,
         lr_scheduler="cosine",
         weight_decay=1e-3,
+        warm_start=False,
         early_stopping=False,
         validation_fraction=0.1,
         validation="stratified",
@@ -322,6 +425,11 @@ class MSLNRetriever(BaseRetriever):
         verbose=0,
     ):
         self.n_components = n_components
+        self.target_classes = target_classes
+        self.block_weights = block_weights
+        self.n_estimators = n_estimators
+        self.n_input_components = n_input_components
+        self.n_contrastive_components = n_contrastive_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.discriminator_layer_sizes = discriminator_layer_sizes
         self.activation = activation
@@ -332,6 +440,8 @@ class MSLNRetriever(BaseRetriever):
         self.reconstruction_weight = reconstruction_weight
         self.adversarial_weight = adversarial_weight
         self.classification_weight = classification_weight
+        self.contrastive_weight = contrastive_weight
+        self.temperature = temperature
         self.class_embeddings = class_embeddings
         self.max_epochs = max_epochs
         self.max_steps = max_steps
@@ -340,6 +450,7 @@ class MSLNRetriever(BaseRetriever):
         self.lr = lr
         self.lr_scheduler = lr_scheduler
         self.weight_decay = weight_decay
+        self.warm_start = warm_start
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.validation = validation
@@ -351,46 +462,181 @@ class MSLNRetriever(BaseRetriever):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit(self, X_img, X_txt, y):
-        y = class_targets(y)
+    @validate_on_fit
+    def partial_fit(self, X_img, X_txt=None, y=None, classes=None):
+        """Train for one pass over some of the pairs, or for `max_epochs` passes.
+
+        For pairs that come bit by bit. The first call fixes classes, principal
+        components and scales, so it should see a fair sample; the learning rate
+        stays constant, and reversal reaches its strength after 400 steps. Means
+        of the blocks are those of the pairs of the last call. After `fit` it goes
+        on from there.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            As in `fit`.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            As in `fit`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            As in `fit`.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come; needed in the first call where its `y`
+            does not hold them all. Not used for multi-label `y`.
+
+        Returns
+        -------
+        self : MSLNRetriever
+            The retriever, fitted a little more.
+
+        Raises
+        ------
+        ValueError
+            If a label or a feature was not there in the first call.
+        """
+        first = not hasattr(self, "net_")
+        check = self._check_pairs if first else self._check_more_pairs
+        X_img, X_txt, y = check("partial_fit", X_img, X_txt, y)
+        y = check_class_targets(y, self)
+        if first:
+            self._prepare()
+            self._encode_labels(
+                y if y.ndim == 2 or classes is None else np.asarray(classes)
+            )
+            self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
+            self._fit_input_maps({"image": X_img, "text": X_txt}, self._seeds(0)[0])
+            self._moments = 0.0
+        data = self._dataset(X_img, X_txt, known_targets(y, self.classes_))
+        self._moments = self._moments + joint_moments(data.blocks(_ENCODE_ROWS))
+        self._train_a_little(data)
+        canonical = canonical_weights(self._moments, data.image.width)
+        self._set_representation(data, canonical)
+        return self
+
+    def _prepare(self):
+        """Check what does not depend on the data."""
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=4)
         self.device_ = resolve_device(self.device)
-        train, valid = self._split_off_validation(y, int(seeds[0]))
+        self.block_weights_ = block_weights(
+            self.target_classes, self.block_weights, self.contrastive_weight > 0
+        )
+
+    def _seeds(self, call):
+        """Draw the seeds of validation, weights, dropout and batches."""
+        rng = check_random_state(self.random_state)
+        return rng.randint(2**31 - 1, size=(call + 1, 4))[-1].tolist()
+
+    def _fit(self, X_img, X_txt, y):
+        y = check_class_targets(y, self)
+        self._prepare()
+        seeds = self._seeds(0)
+        train, valid = self._split_off_validation(y, seeds[0])
+        start = self._weights_to_start_from(y[train])
         target = self._encode_labels(y[train])
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
-        for modality, X in (("image", X_img), ("text", X_txt)):
-            mean, scale = mean_and_scale(X[train], modality)
-            setattr(self, f"{modality}_mean_", mean)
-            setattr(self, f"{modality}_scale_", scale)
-        self.n_components_ = self.n_components
-        data = PairDataset(
-            self._side(X_img[train], "image", self.device_),
-            self._side(X_txt[train], "text", self.device_),
-            target,
-        )
+        sides = {"image": X_img[train], "text": X_txt[train]}
+        if start is None:
+            self._fit_input_maps(sides, seeds[0])
+        data = self._dataset(sides["image"], sides["text"], target)
+        self._moments = joint_moments(data.blocks(_ENCODE_ROWS))
+        canonical = canonical_weights(self._moments, data.image.width)
         score = None
         if valid is not None:
-            score = self._validation_score(X_img[valid], X_txt[valid], y[valid])
-        self.net_ = self._build_net(data, seeds[1:].tolist(), score).fit(data)
-        if "train_loss" not in self.net_.history[-1]:
+            score = self._validation_score(
+                data, canonical, X_img[valid], X_txt[valid], y[valid]
+            )
+        net = build_net(self, data, seeds[1:], score).start_from(start)
+        self._train(net, data, is_partial=False)
+        self._set_representation(data, canonical)
+
+    def _train(self, net, data, is_partial):
+        self.net_ = net.partial_fit(data)
+        self._is_partial, self._net_classes = is_partial, self.classes_
+        if "train_loss" not in net.history[-1]:
             # Stopped within an epoch, so not by a callback but by the user, which
             # skorch keeps to itself.
             raise KeyboardInterrupt
-        self._release_training_state()
-        self.history_ = self.net_.history
+        net.pause()
+        self.history_ = net.history
         self.n_iter_ = len(self.history_)
+
+    def _train_a_little(self, data):
+        """Train the net of the last call, or a new one from the weights there are."""
+        weights = self.net_.module_.state_dict() if hasattr(self, "net_") else None
+        if weights is not None and self._is_partial:
+            net = self.net_
+            net.resume(*self._seeds(len(net.history))[2:])
+        else:
+            net = build_partial_net(self, data, self._seeds(0)[1:]).start_from(weights)
+        self._train(net, data, is_partial=True)
+
+    def _weights_to_start_from(self, y):
+        """Return the weights of the last fit where this one continues it."""
+        if not self.warm_start or not hasattr(self, "net_"):
+            return None
+        classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
+        widths = [self.n_image_features_, self.n_text_features_]
+        before = [len(self.image_mean_), len(self.text_mean_)]
+        is_same_kind = self.net_.module_.multi_label == (y.ndim == 2)
+        if (
+            widths != before
+            or not is_same_kind
+            or not np.array_equal(classes, self._net_classes)
+        ):
+            raise ValueError(
+                "warm_start=True needs the features and classes of the fit before. Got "
+                f"{widths} features and classes {classes[:5]}..., where it had "
+                f"{before} and {self._net_classes[:5]}... Fit a clone instead."
+            )
+        return self.net_.module_.state_dict()
+
+    def _fit_input_maps(self, sides, seed):
+        rng = np.random.RandomState(seed)
+        for name, X in sides.items():
+            found = fit_input_map(X, name, self.n_input_components, rng)
+            setattr(self, f"{name}_mean_", found.mean)
+            setattr(self, f"{name}_components_", found.components)
+            setattr(self, f"{name}_scale_", found.scale)
+
+    def _side(self, X, modality, device=None):
+        values = (getattr(self, f"{modality}_{k}_") for k in InputMap._fields)
+        return Side(X, InputMap(*values), device or self.device_)
+
+    def _dataset(self, X_img, X_txt, target):
+        return PairDataset(
+            self._side(X_img, "image"), self._side(X_txt, "text"), target
+        )
+
+    def _set_representation(self, data, canonical):
+        self.representation_ = self._represent(self.net_.module_, data, canonical)
+        nothing = torch.zeros((1, data.image.width), device=self.device_)
+        self.n_components_ = self._vectors(nothing, "image").shape[1]
+
+    def _represent(self, module, data, canonical):
+        """Learn from a trained module's outputs what transform needs beside it."""
+        found = Representation(canonical)
+        with torch.inference_mode():
+            for name, side in (("image", data.image), ("text", data.text)):
+                found.fit_centres(module, side.blocks(_ENCODE_ROWS), name)
+        return found
 
     def _encode(self, X, modality):
         # Not device_: a net from a CUDA machine may have been loaded without one.
         device = self.net_.module_.class_embeddings.device
-        Z = _encode_side(self.net_.module_, self._side(X, modality, device), modality)
-        return Z.astype(X.dtype, copy=False)
+        side = self._side(X, modality, device)
+        blocks = [self._vectors(x, modality) for x in side.blocks(_ENCODE_ROWS)]
+        return torch.cat(blocks).numpy().astype(X.dtype, copy=False)
 
-    def _side(self, X, modality, device):
-        mean = getattr(self, f"{modality}_mean_")
-        return Side(X, mean, getattr(self, f"{modality}_scale_"), device)
+    def _vectors(self, x, modality):
+        with torch.inference_mode():
+            return self.representation_.blocks(
+                self.net_.module_, x, modality, self.block_weights_
+            ).cpu()
 
     def _encode_labels(self, y):
         """Set `classes_`; return class indices, or the indicator as it is."""
@@ -403,10 +649,10 @@ class MSLNRetriever(BaseRetriever):
         return target.astype(np.int64)
 
     def _split_off_validation(self, y, seed):
-        """Return row indices of the training and of the validation part."""
-        rows = np.arange(len(y))
+        """Return rows of the training and of the validation part."""
         if not self.early_stopping:
-            return rows, None
+            return slice(None), None
+        rows = np.arange(len(y))
         options = {"test_size": self.validation_fraction, "random_state": seed}
         if self.validation == "class_disjoint":
             # Among the pairs of one class every ranking is perfect.
@@ -425,110 +671,27 @@ class MSLNRetriever(BaseRetriever):
                 "validation='class_disjoint'."
             ) from None
 
-    def _validation_score(self, X_img, X_txt, y):
+    def _validation_score(self, data, canonical, X_img, X_txt, y):
         """Return a function from module to mAP on held-out pairs."""
-        sides = {
-            name: self._side(X, name, self.device_)
+        held_out = {
+            name: self._side(X, name).rows(slice(None))
             for name, X in (("image", X_img), ("text", X_txt))
         }
 
         def score(module):
-            codes = [_encode_side(module, side, name) for name, side in sides.items()]
+            found = self._represent(module, data, canonical)
+            with torch.inference_mode():
+                codes = [
+                    found.blocks(module, x, name, self.block_weights_).cpu().numpy()
+                    for name, x in held_out.items()
+                ]
             # Pairs without a class, which multi-label y may have, do not count.
             return cross_modal_score(*codes, y, zero_division=np.nan)
 
         return score
-
-    def _build_net(self, data, seeds, score):
-        steps_per_epoch = math.ceil(len(data) / self.batch_size)
-        n_epochs = self.max_epochs or math.ceil(self.max_steps / steps_per_epoch)
-        n_steps = n_epochs * steps_per_epoch
-        optimizer = resolve_optimizer(self.optimizer)
-        options = {"optimizer__weight_decay": self.weight_decay}
-        if optimizer.__name__ in _FUSED:
-            options["optimizer__fused"] = True
-        if self.verbose < 2:
-            options["callbacks__print_log"] = None
-        return MSLNNet(
-            MSLNModule,
-            module__n_image_features=self.n_image_features_,
-            module__n_text_features=self.n_text_features_,
-            module__class_embeddings=self.class_embeddings_,
-            module__n_components=self.n_components,
-            module__hidden_layer_sizes=self.hidden_layer_sizes,
-            module__discriminator_layer_sizes=self.discriminator_layer_sizes,
-            module__activation=self.activation,
-            module__code_activation=self.code_activation,
-            module__dropout=self.dropout,
-            module__input_dropout=self.input_dropout,
-            module__init_seed=seeds[0],
-            module__dropout_seed=seeds[1],
-            module__device=self.device_,
-            criterion=MSLNLoss,
-            criterion__correlation_weight=self.correlation_weight,
-            criterion__reconstruction_weight=self.reconstruction_weight,
-            criterion__adversarial_weight=self.adversarial_weight,
-            criterion__classification_weight=self.classification_weight,
-            optimizer=optimizer,
-            lr=self.lr,
-            max_epochs=n_epochs,
-            batch_size=self.batch_size,
-            iterator_train=ShuffledBatches,
-            iterator_train__generator=torch.Generator().manual_seed(seeds[2]),
-            train_split=None,
-            callbacks=self._build_callbacks(n_epochs, n_steps, score),
-            device=self.device_,
-            verbose=self.verbose,
-            **options,
-        )
-
-    def _build_callbacks(self, n_epochs, n_steps, score):
-        callbacks = [ReversalSchedule(n_steps)]
-        callbacks += [
-            (name, PassthroughScoring(name, on_train=True)) for name in LOSS_TERMS
-        ]
-        if self.lr_scheduler == "cosine":
-            policy = torch.optim.lr_scheduler.CosineAnnealingLR
-            callbacks.append(LRScheduler(policy, T_max=n_steps, step_every="batch"))
-        if score is not None:
-            callbacks.append(ValidationScore(score))
-            stop = EarlyStopping(
-                monitor="valid_score",
-                lower_is_better=False,
-                patience=self.n_iter_no_change,
-                threshold=self.tol,
-                threshold_mode="abs",
-                load_best=True,
-                sink=print if self.verbose > 1 else _silent,
-            )
-            callbacks.append(stop)
-        if self.verbose == 1:
-            callbacks.append(EpochProgress(n_epochs))
-        return callbacks + list(self.callbacks or [])
-
-    def _release_training_state(self):
-        """Leave what prediction needs: no generators, evaluation mode."""
-        module = self.net_.module_.eval()
-        for layer in module.modules():
-            if isinstance(layer, SeededDropout):
-                layer.generator = None
-        self.net_.iterator_train__generator = None
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.target_tags.multi_output = True
         return tags
-
-
-def _silent(*args, **kwargs):
-    """Print nothing."""
-
-
-def _encode_side(module, side, modality):
-    """Return the codes of one modality as a float32 array of shape (n, d)."""
-    encoder = module.encoders[modality]
-    starts = range(0, side.length, _ENCODE_ROWS)
-    with torch.inference_mode():
-        blocks = [encoder(side.rows(slice(i, i + _ENCODE_ROWS))) for i in starts]
-        return torch.cat(blocks).cpu().numpy()

@@ -1,55 +1,73 @@
-"""Training through skorch: data, loop hooks, schedules and progress."""
+"""What feeds and watches the training: batches, schedules, scores and progress."""
 
 import math
+import mmap
 
 import numpy as np
 import torch
 from scipy import sparse
-from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from sklearn_xmodal.utils._scaling import row_blocks
+
 
 class Side:
-    """One modality as centred and scaled float32 batches.
+    """One modality as batches of what the network sees.
 
-    Dense data become one tensor on the device; sparse rows are made dense
-    batch by batch.
+    Dense data in memory become one float32 tensor on the device. Sparse and
+    memory-mapped rows are prepared batch by batch.
 
     Parameters
     ----------
     X : {ndarray, csr_matrix} of shape (n, n_features)
         Validated features.
 
-    mean : ndarray of shape (n_features,)
-        Subtracted.
-
-    scale : float
-        Divided by.
+    input_map : InputMap
+        Centring, main directions and scale.
 
     device : str
         Where batches are wanted.
     """
 
-    def __init__(self, X, mean, scale, device):
-        self.sparse = X if sparse.issparse(X) else None
+    def __init__(self, X, input_map, device):
         self.device = device
-        self.mean = torch.as_tensor(mean, dtype=torch.float32, device=device)
-        self.scale = float(scale)
         self.length = X.shape[0]
-        if self.sparse is None:
-            X = np.ascontiguousarray((X - mean) / scale, dtype=np.float32)
-            self.tensor = torch.from_numpy(X).to(device)
+        self.input_map = input_map
+        self.source = X if sparse.issparse(X) or is_memory_mapped(X) else None
+        if self.source is None:
+            prepared = np.empty((self.length, input_map.width), dtype=np.float32)
+            for rows in row_blocks(*X.shape):
+                prepared[rows] = input_map.apply(X[rows])
+            self.tensor = torch.from_numpy(prepared).to(device)
+
+    @property
+    def width(self):
+        """Number of values per row."""
+        return self.input_map.width
 
     def rows(self, index):
         """Return some rows, index is a slice or an int64 tensor on the CPU."""
-        if self.sparse is None:
+        if self.source is None:
             return self.tensor[index]
         if not isinstance(index, slice):
             index = index.numpy()
-        X = torch.from_numpy(self.sparse[index].toarray().astype(np.float32))
-        return (X.to(self.device) - self.mean) / self.scale
+        return torch.from_numpy(self.input_map.apply(self.source[index])).to(
+            self.device
+        )
+
+    def blocks(self, n_rows):
+        """Iterate over all rows in order, so many at a time."""
+        starts = range(0, self.length, n_rows)
+        return (self.rows(slice(start, start + n_rows)) for start in starts)
+
+
+def is_memory_mapped(X):
+    """Tell whether an array is a view of a file."""
+    while isinstance(X, np.ndarray):
+        X = X.base
+    return isinstance(X, mmap.mmap)
 
 
 class PairDataset(Dataset):
@@ -71,6 +89,10 @@ class PairDataset(Dataset):
 
     def __len__(self):
         return self.image.length
+
+    def blocks(self, n_rows):
+        """Iterate over the two modalities in order, so many rows at a time."""
+        return zip(self.image.blocks(n_rows), self.text.blocks(n_rows), strict=True)
 
     def batch(self, index):
         """Return inputs and target of some rows, as skorch wants them."""
@@ -112,24 +134,6 @@ class ShuffledBatches:
             yield self.dataset.batch(order[start : start + self.batch_size])
 
 
-class MSLNNet(NeuralNet):
-    """A skorch net that keeps the loss terms of every batch in its history."""
-
-    def get_loss(self, y_pred, y_true, X=None, training=False):
-        """Return the total loss."""
-        total, terms = self.criterion_(y_pred, y_true)
-        values = torch.stack(list(terms.values())).tolist()  # waits for CUDA once
-        if not np.isfinite(values).all():
-            raise ValueError(
-                "Training must keep the losses finite. Got "
-                f"{dict(zip(terms, values, strict=True))} in epoch {len(self.history)} "
-                f"with lr={self.lr}. Lower the learning rate."
-            )
-        for name, value in zip(terms, values, strict=True):
-            self.history.record_batch(name, value)
-        return total
-
-
 class ReversalSchedule(Callback):
     r"""Raise the strength of gradient reversal from 0 to 1 over the training.
 
@@ -140,18 +144,22 @@ class ReversalSchedule(Callback):
     ----------
     n_steps : int
         Steps of the whole training.
+
+    first_step : int, default=0
+        Steps that were done before.
     """
 
-    def __init__(self, n_steps):
+    def __init__(self, n_steps, first_step=0):
         self.n_steps = n_steps
+        self.first_step = first_step
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        """Start from no reversal."""
-        self.step_ = 0
+        """Start from no reversal, or where the last training ended."""
+        self.step_ = self.first_step
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         """Set the strength of this step."""
-        progress = self.step_ / self.n_steps
+        progress = min(self.step_ / self.n_steps, 1.0)
         net.module_.reversal.strength = reversal_strength(progress)
         self.step_ += 1
 

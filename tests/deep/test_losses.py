@@ -9,13 +9,14 @@ from sklearn_xmodal.deep._losses import (
     MSLNLoss,
     adversarial_loss,
     classification_loss,
+    contrastive_loss,
     correlation_loss,
     reconstruction_loss,
 )
 from sklearn_xmodal.deep._modules import Outputs
 from tests.conftest import SEEDS
 
-N, D, P, Q, C = 6, 4, 5, 3, 4
+S, N, D, G, P, Q, C = 3, 6, 4, 5, 5, 3, 4
 DTYPES = [torch.float64, torch.float32]
 
 
@@ -100,20 +101,57 @@ def naive_correlation(z_img, z_txt):
     return mean_squared_error(z_img, z_txt) * z_img.shape[1]
 
 
-@pytest.fixture
-def outputs(normal):
+def cosine(a, b):
+    norms = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(x * x for x in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / norms
+
+
+def naive_contrastive(z_img, z_txt, temperature):
+    """Both directions, a pair at a time."""
+    images, texts = z_img.tolist(), z_txt.tolist()
+    n, total = len(images), 0.0
+    for i in range(n):
+        own = math.exp(cosine(images[i], texts[i]) / temperature)
+        all_texts, all_images = 0.0, 0.0
+        for j in range(n):
+            all_texts += math.exp(cosine(images[i], texts[j]) / temperature)
+            all_images += math.exp(cosine(images[j], texts[i]) / temperature)
+        total -= math.log(own / all_texts) + math.log(own / all_images)
+    return total / (2 * n)
+
+
+def draw_outputs(normal, *members):
+    """Draw what a network returns, one of an ensemble where members is its size."""
     return Outputs(
         inputs=(normal(N, P), normal(N, Q)),
-        codes=(normal(N, D), normal(N, D)),
+        codes=(normal(*members, N, D), normal(*members, N, D)),
+        contrastive_codes=(normal(*members, N, G), normal(*members, N, G)),
         reconstructions={
-            ("image", "image"): normal(N, P),
-            ("image", "text"): normal(N, Q),
-            ("text", "image"): normal(N, P),
-            ("text", "text"): normal(N, Q),
+            ("image", "image"): normal(*members, N, P),
+            ("image", "text"): normal(*members, N, Q),
+            ("text", "image"): normal(*members, N, P),
+            ("text", "text"): normal(*members, N, Q),
         },
-        modality_logits=(normal(N), normal(N)),
-        class_logits=(normal(N, C), normal(N, C)),
+        modality_logits=(normal(*members, N), normal(*members, N)),
+        class_logits=(normal(*members, N, C), normal(*members, N, C)),
     )
+
+
+def member_of(outputs, member):
+    """Return the outputs of one member alone."""
+    return Outputs(
+        inputs=outputs.inputs,
+        codes=tuple(z[member] for z in outputs.codes),
+        contrastive_codes=tuple(g[member] for g in outputs.contrastive_codes),
+        reconstructions={k: x[member] for k, x in outputs.reconstructions.items()},
+        modality_logits=tuple(x[member] for x in outputs.modality_logits),
+        class_logits=tuple(x[member] for x in outputs.class_logits),
+    )
+
+
+@pytest.fixture
+def outputs(normal):
+    return draw_outputs(normal)
 
 
 def naive_reconstruction(outputs):
@@ -168,38 +206,118 @@ def test_classification_of_several_labels_is_sigmoid(outputs, indicator, dtype):
     assert_close(loss, naive_classification(outputs, indicator), dtype)
 
 
+@pytest.mark.parametrize("temperature", [0.1, 0.5, 2.0])
+def test_contrastive_is_the_cross_entropy_of_finding_the_pair(
+    outputs, temperature, dtype
+):
+    loss = contrastive_loss(*outputs.contrastive_codes, temperature)
+    expected = naive_contrastive(*outputs.contrastive_codes, temperature)
+    assert_close(loss, expected, dtype)
+
+
+def test_contrastive_of_collapsed_codes_is_that_of_a_guess(normal, dtype):
+    image, text = normal(1, D).expand(N, D), normal(1, D).expand(N, D)
+    assert_close(contrastive_loss(image, text, 0.1), math.log(N), dtype)
+
+
+def test_contrastive_of_pairs_at_right_angles_to_all_others(dtype):
+    codes = torch.eye(N, dtype=dtype)
+    expected = math.log(1 + (N - 1) * math.exp(-1 / 0.2))
+    loss = contrastive_loss(codes, 3 * codes, 0.2)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_contrastive_of_one_pair_is_zero(normal):
+    loss = contrastive_loss(normal(1, D), normal(1, D), 0.1)
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_contrastive_sees_neither_lengths_nor_which_modality_is_which(normal, dtype):
+    image, text = normal(N, D), normal(N, D)
+    lengths = 1 + normal(N, 1).abs()
+    expected = contrastive_loss(image, text, 0.3).item()
+    assert_close(contrastive_loss(text, image, 0.3), expected, dtype)
+    assert_close(contrastive_loss(lengths * image, text / 3, 0.3), expected, dtype)
+
+
+def test_contrastive_survives_low_temperatures(dtype):
+    codes = torch.eye(N, dtype=dtype)
+    assert contrastive_loss(codes, codes, 1e-4).item() == 0
+    wrong = contrastive_loss(codes, codes.roll(1, dims=0), 1e-4).item()
+    assert wrong == pytest.approx(1e4)
+
+
+@pytest.mark.parametrize("contrastive", [True, False])
 @pytest.mark.parametrize("target", ["labels", "indicator"])
-def test_total_is_the_weighted_sum(outputs, target, dtype, request):
+def test_total_is_the_weighted_sum(outputs, target, contrastive, dtype, request):
     target = request.getfixturevalue(target)
     weights = {
         "correlation_weight": 0.5,
         "reconstruction_weight": 0.25,
         "adversarial_weight": 2.0,
         "classification_weight": 3.0,
+        "contrastive_weight": 1.5,
     }
-    total, terms = MSLNLoss(**weights)(outputs, target)
     expected = {
         "correlation_loss": naive_correlation(*outputs.codes),
         "reconstruction_loss": naive_reconstruction(outputs),
         "adversarial_loss": naive_adversarial(*outputs.modality_logits),
         "classification_loss": naive_classification(outputs, target),
     }
+    if contrastive:
+        pair = outputs.contrastive_codes
+        expected["correlation_loss"] += naive_correlation(*pair)
+        expected["contrastive_loss"] = naive_contrastive(*pair, 0.4)
+    else:
+        outputs = outputs._replace(contrastive_codes=None)
+    total, terms = MSLNLoss(**weights, temperature=0.4)(outputs, target)
     assert terms.keys() == expected.keys()
     for name, value in terms.items():
         assert_close(value, expected[name], dtype)
-    weighted = zip(weights.values(), expected.values(), strict=True)
-    assert_close(total, sum(w * value for w, value in weighted), dtype)
+    weighted = [
+        weights[name.replace("loss", "weight")] * value
+        for name, value in expected.items()
+    ]
+    assert_close(total, sum(weighted), dtype)
 
 
+@pytest.mark.parametrize("target", ["labels", "indicator"])
+def test_losses_of_an_ensemble_are_those_of_its_members(normal, target, dtype, request):
+    target = request.getfixturevalue(target)
+    criterion = MSLNLoss(
+        correlation_weight=0.5,
+        reconstruction_weight=0.25,
+        adversarial_weight=2.0,
+        classification_weight=3.0,
+        contrastive_weight=1.5,
+        temperature=0.4,
+    )
+    ensemble = draw_outputs(normal, S)
+    total, terms = criterion(ensemble, target)
+    assert total.shape == (S,)
+    for member in range(S):
+        expected, own_terms = criterion(member_of(ensemble, member), target)
+        assert_close(total[member], expected.item(), dtype)
+        assert terms.keys() == own_terms.keys()
+        for name, value in own_terms.items():
+            assert terms[name].shape == (S,)
+            assert_close(terms[name][member], value.item(), dtype)
+
+
+@pytest.mark.parametrize("members", [(), (S,)], ids=["alone", "ensemble"])
 @pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
-def test_gradients_are_those_of_finite_differences(normal, labels, dtype):
-    codes = normal(N, D), normal(N, D)
-    logits = normal(N, C), normal(N, C)
-    modality = normal(N), normal(N)
+def test_gradients_are_those_of_finite_differences(
+    normal, labels, indicator, members, dtype
+):
+    codes = normal(*members, N, D), normal(*members, N, D)
+    logits = normal(*members, N, C), normal(*members, N, C)
+    modality = normal(*members, N), normal(*members, N)
     for tensor in (*codes, *logits, *modality):
         tensor.requires_grad_()
     assert torch.autograd.gradcheck(correlation_loss, codes)
     assert torch.autograd.gradcheck(adversarial_loss, modality)
-    assert torch.autograd.gradcheck(
-        lambda a, b: classification_loss(a, b, labels), logits
-    )
+    assert torch.autograd.gradcheck(lambda a, b: contrastive_loss(a, b, 0.3), codes)
+    for target in (labels, indicator):
+        assert torch.autograd.gradcheck(
+            lambda a, b, target=target: classification_loss(a, b, target), logits
+        )

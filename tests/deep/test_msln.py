@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import tracemalloc
 from collections import OrderedDict
 from contextlib import contextmanager
 
@@ -14,14 +15,20 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import Callback
 
-from sklearn_xmodal import MSLNRetriever
+from sklearn_xmodal import CCARetriever, MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep import _msln
+from sklearn_xmodal.deep import _msln, _net, _preprocessing
+from sklearn_xmodal.deep._losses import MSLNLoss
+from sklearn_xmodal.deep._modules import MSLNModule
+from sklearn_xmodal.deep._preprocessing import InputMap
+from sklearn_xmodal.deep._representation import BLOCKS, CANONICAL, DEFAULT_WEIGHTS
 from sklearn_xmodal.deep._training import reversal_strength
 from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.utils import _scaling
 from tests.conftest import SEEDS
 
 TERMS = {
@@ -29,6 +36,7 @@ TERMS = {
     "reconstruction_loss",
     "adversarial_loss",
     "classification_loss",
+    "contrastive_loss",
 }
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)
 
@@ -37,6 +45,8 @@ def make(**params):
     """Make a small retriever that trains in milliseconds."""
     fast = {
         "n_components": 4,
+        "n_contrastive_components": 3,
+        "n_estimators": 2,
         "hidden_layer_sizes": (8,),
         "discriminator_layer_sizes": (8,),
         "max_epochs": 4,
@@ -60,6 +70,35 @@ def multi_label(y, seed=0):
 
 def state_of(est):
     return {k: v.numpy().copy() for k, v in est.net_.module_.state_dict().items()}
+
+
+def inputs_of(est, X, modality):
+    """Return what the network of a fitted retriever sees."""
+    return est._side(X, modality).rows(slice(None))
+
+
+def codes_of(est, X, modality):
+    """Return the codes and the contrastive codes of a fitted retriever's network."""
+    with torch.inference_mode():
+        codes = est.net_.module_.encode(inputs_of(est, X, modality), modality)
+    return tuple(z.double().numpy() for z in codes)
+
+
+def posterior_of(est, X, modality, temperature=0.7):
+    """Return the probability of every class, the mean over the members."""
+    z, _ = codes_of(est, X, modality)
+    layer = est.net_.module_.classifier
+    weight, bias = (w.detach().double().numpy() for w in (layer.weight, layer.bias))
+    powers = np.exp((z @ weight + bias) / temperature)
+    return (powers / powers.sum(axis=2, keepdims=True)).mean(axis=0)
+
+
+def unit(Z):
+    return Z / np.linalg.norm(Z, axis=-1, keepdims=True)
+
+
+def cosines(A, B):
+    return unit(A) @ unit(B).T
 
 
 def same_bytes(one, other):
@@ -91,6 +130,8 @@ class Recorder(Callback):
 
     def on_train_begin(self, net, **kwargs):
         self.states, self.strengths = [], []
+        weights = net.module_.state_dict().items()
+        self.start = {name: value.clone() for name, value in weights}
 
     def on_batch_end(self, net, **kwargs):
         self.strengths.append(net.module_.reversal.strength)
@@ -119,17 +160,23 @@ class StopAt(Callback):
 class TestLearning:
     def test_separable_classes_are_found_in_both_directions(self, seed):
         X, T, y = draw(seed, 300, class_sep=3.0)
-        est = MSLNRetriever(16, max_steps=200, random_state=seed)
+        est = MSLNRetriever(
+            16, hidden_layer_sizes=(64,), max_steps=150, random_state=seed
+        )
         est.fit(X[:200], T[:200], y[:200])
-        codes = est.transform(X[200:], T[200:])
-        for direction in ("image_to_text", "text_to_image"):
-            score = cross_modal_score(*codes, y[200:], direction=direction)
-            assert score > 0.7, (direction, score)  # chance is 0.27
+        for target_classes, weights in DEFAULT_WEIGHTS.items():
+            est.block_weights_ = weights
+            codes = est.transform(X[200:], T[200:])
+            for direction in ("image_to_text", "text_to_image"):
+                score = cross_modal_score(*codes, y[200:], direction=direction)
+                assert score > 0.7, (target_classes, direction, score)  # chance: 0.27
 
     def test_several_labels_per_pair_are_learnt(self, seed):
         X, T, y = draw(seed, 300, class_sep=3.0)
         Y = multi_label(y, seed)
-        est = MSLNRetriever(16, max_steps=200, random_state=seed)
+        est = MSLNRetriever(
+            16, hidden_layer_sizes=(64,), max_steps=150, random_state=seed
+        )
         est.fit(X[:200], T[:200], Y[:200])
         rng = np.random.default_rng(seed)
         noise = rng.standard_normal((2, 100, 16))
@@ -142,21 +189,26 @@ class TestLearning:
         est = make(max_epochs=60, adversarial_weight=0, random_state=seed).fit(X, T, y)
         for row in est.history_:
             assert row.keys() >= TERMS | {"train_loss", "dur", "epoch"}
-        for name in ("classification_loss", "reconstruction_loss"):
+        for name in ("classification_loss", "reconstruction_loss", "contrastive_loss"):
             assert est.history_[-1, name] < est.history_[0, name]
 
-    def test_recorded_total_is_the_weighted_sum_of_the_terms(self, seed):
+    @pytest.mark.parametrize("contrastive_weight", [0, 1.5])
+    def test_recorded_total_is_the_weighted_sum_of_the_terms(
+        self, seed, contrastive_weight
+    ):
         X, T, y = draw(seed, 64)
         weights = {
             "correlation_weight": 0.5,
             "reconstruction_weight": 0.0,
             "adversarial_weight": 2.0,
             "classification_weight": 0.25,
+            "contrastive_weight": contrastive_weight,
         }
         est = make(random_state=seed, batch_size=64, **weights).fit(X, T, y)
         for row in est.history_:
+            assert ("contrastive_loss" in row) is (contrastive_weight > 0)
             total = sum(
-                w * row[k.replace("weight", "loss")] for k, w in weights.items()
+                w * row[k.replace("weight", "loss")] for k, w in weights.items() if w
             )
             assert row["train_loss"] == pytest.approx(total, rel=1e-5)
 
@@ -166,6 +218,8 @@ class TestLearning:
         first = est.history_[0]
         assert first["adversarial_loss"] == pytest.approx(math.log(2), abs=0.15)
         assert first["classification_loss"] == pytest.approx(2 * math.log(4), abs=0.8)
+        # No better than codes that are all the same.
+        assert first["contrastive_loss"] > 0.9 * math.log(64)
 
     def test_discriminator_learns_where_the_encoders_do_not_resist(
         self, seed, monkeypatch
@@ -191,9 +245,33 @@ class TestLearning:
         distances = []
         for weight in (0.0, 1.0):
             est = make(max_epochs=40, correlation_weight=weight, random_state=seed)
-            Z_img, Z_txt = est.fit_transform(X, T, y)
-            distances.append(np.square(Z_img - Z_txt).sum())
-        assert distances[1] < distances[0]
+            est.fit(X, T, y)
+            images, texts = codes_of(est, X, "image"), codes_of(est, T, "text")
+            distances.append(
+                [np.square(a - b).sum() for a, b in zip(images, texts, strict=True)]
+            )
+        (code, contrastive), (pulled_code, pulled_contrastive) = distances
+        assert pulled_code < code
+        assert pulled_contrastive < contrastive
+
+    def test_contrastive_code_tells_pairs_of_one_class_apart(self, seed):
+        X, T, y = draw(seed)
+        est = make(
+            n_contrastive_components=8,
+            max_epochs=60,
+            lr=0.01,
+            dropout=0,
+            input_dropout=0,
+            random_state=seed,
+        ).fit(X, T, y)
+        wrong = {}
+        for block in ("contrastive", "code"):
+            est.block_weights_ = {block: 1.0}
+            Z_img, Z_txt = est.transform(X, T)
+            similarity = Z_img @ Z_txt.T
+            wrong[block] = (similarity > np.diag(similarity)[:, None]).mean()
+        assert wrong["contrastive"] < 0.02
+        assert wrong["contrastive"] < wrong["code"] / 2
 
     def test_strength_of_reversal_follows_the_share_of_steps_done(self, seed):
         X, T, y = draw(seed, 100)
@@ -211,6 +289,273 @@ class TestLearning:
             np.testing.assert_allclose(Z, expected, atol=1e-3)
 
 
+@EVERY_SEED
+class TestEnsemble:
+    def test_every_member_descends_its_own_loss(self, seed):
+        # One step of plain gradient descent, by hand for every member alone.
+        X, T, y = draw(seed, 64)
+        recorder = Recorder()
+        est = make(
+            n_estimators=3,
+            optimizer="SGD",
+            weight_decay=0,
+            lr=0.1,
+            lr_scheduler=None,
+            max_epochs=1,
+            batch_size=64,
+            dropout=0,
+            input_dropout=0,
+            callbacks=[recorder],
+            random_state=seed,
+        ).fit(X, T, y)
+        after = est.net_.module_.state_dict()
+        criterion = MSLNLoss(
+            correlation_weight=0.1,
+            reconstruction_weight=0.1,
+            adversarial_weight=0.1,
+            classification_weight=1.0,
+            contrastive_weight=1.0,
+            temperature=0.1,
+        )
+        batch = inputs_of(est, X, "image"), inputs_of(est, T, "text")
+        target = torch.from_numpy(y.astype(np.int64))
+        totals = []
+        for member in range(3):
+            alone = MSLNModule(
+                X.shape[1],
+                T.shape[1],
+                np.eye(4, dtype=np.float32),
+                multi_label=False,
+                n_members=1,
+                n_components=4,
+                n_contrastive_components=3,
+                hidden_layer_sizes=(8,),
+                discriminator_layer_sizes=(8,),
+                activation="relu",
+                code_activation="identity",
+                dropout=0,
+                input_dropout=0,
+                init_seed=0,
+                dropout_seed=0,
+                device="cpu",
+            )
+            with torch.no_grad():
+                for name, parameter in alone.named_parameters():
+                    parameter.copy_(recorder.start[name][member : member + 1])
+            total, _ = criterion(alone(*batch, target), target)
+            total.sum().backward()
+            for name, parameter in alone.named_parameters():
+                gradient = 0 if parameter.grad is None else parameter.grad
+                expected = parameter.detach() - 0.1 * gradient
+                torch.testing.assert_close(
+                    after[name][member], expected[0], atol=1e-5, rtol=1e-4
+                )
+            totals.append(total.item())
+        assert est.history_[0, "train_loss"] == pytest.approx(np.mean(totals), rel=1e-4)
+
+    def test_members_are_networks_of_their_own(self, seed):
+        X, T, y = draw(seed)
+        est = make(n_estimators=3, random_state=seed).fit(X, T, y)
+        z, g = codes_of(est, X, "image")
+        assert (z.shape, g.shape) == ((3, 120, 4), (3, 120, 3))
+        for codes in (z, g):
+            assert not np.allclose(codes[0], codes[1])
+            assert not np.allclose(codes[1], codes[2])
+
+    def test_similarity_is_the_mean_over_the_members(self, seed):
+        X, T, y = draw(seed)
+        est = make(n_estimators=3, block_weights={"code": 1}, random_state=seed)
+        Z_img, Z_txt = est.fit_transform(X, T, y)
+        assert Z_img.shape == (120, 3 * 4)
+        image, text = (
+            z - z.mean(axis=1, keepdims=True)
+            for z in (codes_of(est, X, "image")[0], codes_of(est, T, "text")[0])
+        )
+        expected = np.mean(
+            [cosines(a, b) for a, b in zip(image, text, strict=True)], axis=0
+        )
+        np.testing.assert_allclose(Z_img @ Z_txt.T, expected, atol=1e-5)
+
+
+@EVERY_SEED
+class TestBlocks:
+    def fit(self, seed, **params):
+        X, T, y = draw(seed)
+        est = make(random_state=seed, max_epochs=20, n_input_components=10, **params)
+        est.fit(X, T, y)
+        new = draw(seed + 100, 30)
+        return est, X, T, new[0], new[1]
+
+    def oracle(self, est, X, T, X_new, T_new):
+        """Return the inner products of every block by hand."""
+        blocks = {}
+        for name, which in (("code", 0), ("contrastive", 1)):
+            image, text = (
+                codes_of(est, new, side)[which]
+                - codes_of(est, old, side)[which].mean(axis=1, keepdims=True)
+                for new, old, side in ((X_new, X, "image"), (T_new, T, "text"))
+            )
+            members = [cosines(a, b) for a, b in zip(image, text, strict=True)]
+            blocks[name] = np.mean(members, axis=0)
+        image, text = (
+            posterior_of(est, new, side) - posterior_of(est, old, side).mean(axis=0)
+            for new, old, side in ((X_new, X, "image"), (T_new, T, "text"))
+        )
+        blocks["posterior"] = cosines(image, text)
+        blocks["soft_posterior"] = image @ text.T
+        images, texts = (
+            [inputs_of(est, A, side).double().numpy() for A in pair]
+            for side, pair in (("image", (X, X_new)), ("text", (T, T_new)))
+        )
+        blocks["canonical"] = np.mean(
+            [
+                cosines(
+                    *CCARetriever(alpha=alpha, correlation_power=power)
+                    .fit(images[0], texts[0])
+                    .transform(images[1], texts[1])
+                )
+                for alpha, power in CANONICAL
+            ],
+            axis=0,
+        )
+        predicted_text, predicted_image = (
+            self.predict(est, *sides)
+            for sides in ((X_new, "image", "text"), (T_new, "text", "image"))
+        )
+        blocks["reconstruction"] = (
+            cosines(images[1], predicted_image) + cosines(predicted_text, texts[1])
+        ) / 2
+        return blocks
+
+    def predict(self, est, X, side, other):
+        module = est.net_.module_
+        with torch.inference_mode():
+            z, _ = module.encode(inputs_of(est, X, side), side)
+            e = module.classifier(z).softmax(dim=2) @ module.class_embeddings
+            joined = torch.cat([z, e], dim=2)
+            return module.decoders[other](joined).mean(dim=0).double().numpy()
+
+    def test_similarity_is_the_weighted_sum_of_those_of_the_blocks(self, seed):
+        fitted = self.fit(seed)
+        est, _, _, X_new, T_new = fitted
+        blocks = self.oracle(*fitted)
+        rng = np.random.default_rng(seed)
+        mixed = dict(zip(BLOCKS, rng.uniform(0.2, 4, len(BLOCKS)), strict=True))
+        for weights in (*({name: 1.0} for name in BLOCKS), mixed):
+            est.block_weights_ = weights
+            Z_img, Z_txt = est.transform(X_new, T_new)
+            expected = sum(w * blocks[name] for name, w in weights.items())
+            np.testing.assert_allclose(
+                Z_img @ Z_txt.T, expected, atol=1e-4, err_msg=str(weights)
+            )
+
+    @pytest.mark.parametrize("target_classes", DEFAULT_WEIGHTS)
+    def test_target_classes_choose_the_weights(self, seed, target_classes):
+        fitted = self.fit(seed, target_classes=target_classes)
+        est, _, _, X_new, T_new = fitted
+        assert est.block_weights_ == DEFAULT_WEIGHTS[target_classes]
+        blocks = self.oracle(*fitted)
+        Z_img, Z_txt = est.transform(X_new, T_new)
+        weights = DEFAULT_WEIGHTS[target_classes].items()
+        expected = sum(w * blocks[name] for name, w in weights)
+        np.testing.assert_allclose(Z_img @ Z_txt.T, expected, atol=1e-4)
+        assert Z_img.shape[1] == Z_txt.shape[1] == est.n_components_
+
+    @pytest.mark.parametrize("target_classes", ["seen", "unseen"])
+    def test_score_ranks_by_the_weighted_mean_of_cosines(self, seed, target_classes):
+        est, _, _, X_new, T_new = self.fit(seed, target_classes=target_classes)
+        for Z in est.transform(X_new, T_new):
+            squares = np.square(Z).sum(axis=1)
+            total = sum(est.block_weights_.values())
+            np.testing.assert_allclose(squares, total, rtol=1e-5)
+
+    def test_they_do_not_change_the_training(self, seed):
+        X, T, y = draw(seed)
+        expected = state_of(make(random_state=seed).fit(X, T, y))
+        for params in ({"target_classes": "seen"}, {"block_weights": {"canonical": 1}}):
+            est = make(random_state=seed, **params).fit(X, T, y)
+            assert same_bytes(state_of(est), expected)
+
+    def test_canonical_alone_does_not_depend_on_the_network(self, seed):
+        X, T, y = draw(seed)
+        codes = [
+            make(random_state=s, block_weights={"canonical": 1}).fit_transform(X, T, y)
+            for s in (seed, seed + 50)
+        ]
+        for one, other in zip(*codes, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+
+    @pytest.mark.parametrize("n_input_components", [None, 10])
+    def test_canonical_where_pairs_are_fewer_than_features(
+        self, seed, n_input_components
+    ):
+        X, T, y = draw(seed, 24, n_image_features=50, n_text_features=40)
+        est = make(
+            n_input_components=n_input_components,
+            block_weights={"canonical": 1},
+            random_state=seed,
+        ).fit(X, T, y)
+        X_new, T_new, _ = draw(seed + 9, 30, n_image_features=50, n_text_features=40)
+        Z_img, Z_txt = est.transform(X_new, T_new)
+        sides = [
+            [inputs_of(est, A, side).double().numpy() for A in pair]
+            for side, pair in (("image", (X, X_new)), ("text", (T, T_new)))
+        ]
+        expected = 0
+        for alpha, power in CANONICAL:
+            cca = CCARetriever(alpha=alpha, correlation_power=power)
+            cca.fit(sides[0][0], sides[1][0])
+            expected += cosines(*cca.transform(sides[0][1], sides[1][1])) / 3
+        np.testing.assert_allclose(Z_img @ Z_txt.T, expected, atol=1e-4)
+
+
+def test_plain_reading_of_the_paper_has_the_code_alone():
+    # As given in the notes of the estimator.
+    X, T, y = draw()
+    est = make(
+        n_estimators=1,
+        n_input_components=None,
+        block_weights={"code": 1},
+        contrastive_weight=0,
+        code_activation="tanh",
+        dropout=0.2,
+        input_dropout=0,
+        optimizer="Adam",
+        lr=1e-3,
+        lr_scheduler=None,
+        weight_decay=0,
+    ).fit(X, T, y)
+    Z = est.transform_image(X)
+    z = codes_of(est, X, "image")[0][0]
+    assert Z.shape == (120, 4)
+    assert est.image_components_ is None
+    np.testing.assert_allclose(Z, unit(z - z.mean(axis=0)), atol=1e-5)
+    assert "contrastive_loss" not in est.history_[-1]
+
+
+class TestContrastiveCode:
+    def test_none_without_weight(self):
+        X, T, y = draw()
+        est = make(contrastive_weight=0).fit(X, T, y)
+        module = est.net_.module_
+        assert codes_of(est, X, "image")[1].shape == (2, 120, 0)
+        assert module.n_contrastive_components == 0
+        assert "contrastive_loss" not in est.history_[0]
+        assert "contrastive" not in est.block_weights_
+        assert np.isfinite(est.transform_text(T)).all()
+
+    def test_its_block_is_refused_without_weight(self):
+        est = make(contrastive_weight=0, block_weights={"contrastive": 1})
+        with pytest.raises(ValueError, match="'contrastive' needs contrastive_weight"):
+            est.fit(*draw())
+
+    def test_size(self):
+        X, T, y = draw()
+        est = make(n_contrastive_components=7, block_weights={"contrastive": 1})
+        assert est.fit(X, T, y).transform_image(X).shape == (120, 2 * 7)
+        assert est.n_components_ == 14
+
+
 class TestSteps:
     @pytest.mark.parametrize(
         ("n", "max_steps", "epochs"), [(96, 12, 4), (97, 12, 3), (96, 13, 5), (9, 7, 7)]
@@ -220,6 +565,14 @@ class TestSteps:
         assert est.n_iter_ == len(est.history_) == epochs
         steps = sum(len(row["batches"]) for row in est.history_)
         assert steps == epochs * math.ceil(n / 32)
+
+    @pytest.mark.parametrize(("n", "epochs"), [(96, 4), (256, 2), (640, 1)])
+    def test_automatic_steps_are_epochs_within_limits(self, n, epochs, monkeypatch):
+        assert (_net._AUTO_EPOCHS, _net._AUTO_STEPS) == (20, (400, 800))
+        monkeypatch.setattr(_net, "_AUTO_EPOCHS", 2)
+        monkeypatch.setattr(_net, "_AUTO_STEPS", (10, 18))
+        est = make(max_epochs=None, max_steps="auto").fit(*draw(0, n))
+        assert est.n_iter_ == epochs
 
     def test_max_epochs_goes_before_max_steps(self):
         assert make(max_epochs=3, max_steps=1).fit(*draw()).n_iter_ == 3
@@ -309,6 +662,323 @@ class TestDeterminism:
         assert same_bytes(refitted, state_of(est.fit(X, T, y)))
 
 
+@EVERY_SEED
+class TestWarmStart:
+    steady = {
+        "warm_start": True,
+        "dropout": 0,
+        "input_dropout": 0,
+        "adversarial_weight": 0,
+        "batch_size": 120,
+        "max_epochs": 80,
+    }
+
+    def test_training_goes_on_where_it_ended(self, seed):
+        X, T, y = draw(seed)
+        est = make(**self.steady, random_state=seed).fit(X, T, y)
+        untrained, end = (est.history_[i, "train_loss"] for i in (0, -1))
+        est.fit(X, T, y)
+        assert est.history_[0, "train_loss"] == pytest.approx(end, rel=0.02)
+        assert end < 0.8 * untrained
+        assert est.history_[-1, "train_loss"] < end
+
+    def test_first_step_starts_from_the_weights_of_the_last_fit(self, seed):
+        X, T, y = draw(seed)
+        recorder = Recorder()
+        est = make(warm_start=True, random_state=seed).fit(X, T, y)
+        before = state_of(est)
+        est.set_params(callbacks=[recorder]).fit(X, T, y)
+        assert same_bytes(before, {k: v.numpy() for k, v in recorder.start.items()})
+
+    def test_input_maps_stay(self, seed):
+        X, T, y = draw(seed)
+        est = make(warm_start=True, n_input_components=5, random_state=seed)
+        est.fit(X, T, y)
+        before = est.image_mean_, est.image_components_, est.image_scale_
+        est.fit(2 * X + 1, T, y)
+        assert before[0] is est.image_mean_
+        assert before[1] is est.image_components_
+        assert before[2] == est.image_scale_
+
+    def test_goes_on_after_pickling(self, seed):
+        X, T, y = draw(seed)
+        est = make(warm_start=True, random_state=seed).fit(X, T, y)
+        copy = pickle.loads(pickle.dumps(est))
+        assert same_bytes(state_of(est.fit(X, T, y)), state_of(copy.fit(X, T, y)))
+
+    def test_off_by_default(self, seed):
+        X, T, y = draw(seed)
+        est = make(random_state=seed).fit(X, T, y)
+        first = est.history_[0, "train_loss"]
+        assert est.fit(X, T, y).history_[0, "train_loss"] == first
+
+    def test_of_several_labels(self, seed):
+        X, T, y = draw(seed)
+        Y = multi_label(y, seed)
+        est = make(**self.steady, random_state=seed).fit(X, T, Y)
+        end = est.history_[-1, "train_loss"]
+        est.fit(X, T, Y)
+        assert est.history_[0, "train_loss"] == pytest.approx(end, rel=0.02)
+
+    def test_with_classes_held_out(self, seed):
+        X, T, y = draw(seed)
+        est = make(
+            warm_start=True,
+            early_stopping=True,
+            validation="class_disjoint",
+            random_state=seed,
+        ).fit(X, T, y)
+        classes = est.classes_
+        np.testing.assert_array_equal(est.fit(X, T, y).classes_, classes)
+
+    @pytest.mark.parametrize(
+        "change", [lambda y: y + 10, lambda y: y % 3, lambda y: y + (y == 3)]
+    )
+    def test_other_classes_are_refused(self, seed, change):
+        X, T, y = draw(seed)
+        est = make(warm_start=True, random_state=seed).fit(X, T, y)
+        with pytest.raises(ValueError, match=r"features and classes of the fit before"):
+            est.fit(X, T, change(y))
+
+    def test_another_number_of_labels_is_refused(self, seed):
+        X, T, y = draw(seed)
+        Y = multi_label(y, seed)
+        est = make(warm_start=True, random_state=seed).fit(X, T, Y)
+        with pytest.raises(ValueError, match=r"features and classes of the fit before"):
+            est.fit(X, T, Y[:, :3])
+
+    def test_other_features_are_refused(self, seed):
+        X, T, y = draw(seed)
+        est = make(warm_start=True, random_state=seed).fit(X, T, y)
+        with pytest.raises(ValueError, match=r"Got \[19, 15\] .* had \[20, 15\]"):
+            est.fit(X[:, 1:], T, y)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"n_estimators": 3},
+            {"n_components": 5},
+            {"hidden_layer_sizes": (9,)},
+            {"contrastive_weight": 0},
+        ],
+        ids=str,
+    )
+    def test_another_shape_of_the_network_is_refused(self, seed, change):
+        X, T, y = draw(seed)
+        est = make(warm_start=True, random_state=seed).fit(X, T, y)
+        with pytest.raises(ValueError, match="warm_start"):
+            est.set_params(**change).fit(X, T, y)
+
+    def test_new_class_embeddings_are_taken(self, seed):
+        X, T, y = draw(seed)
+        vectors = {label: [label, 1.0, -label] for label in range(4)}
+        other = {label: [1.0, 2.0, label] for label in range(4)}
+        est = make(warm_start=True, class_embeddings=vectors, random_state=seed)
+        est.fit(X, T, y).set_params(class_embeddings=other).fit(X, T, y)
+        expected = np.array([other[label] for label in range(4)])
+        np.testing.assert_array_equal(est.class_embeddings_, expected)
+        np.testing.assert_array_equal(est.net_.module_.class_embeddings, expected)
+
+    def test_weights_of_a_training_that_failed_are_not_taken(self, seed):
+        X, T, y = draw(seed)
+        est = make(warm_start=True, lr=1e12, max_epochs=50, random_state=seed)
+        with pytest.raises(ValueError, match="losses finite"):
+            est.fit(X, T, y)
+        est.set_params(lr=1e-3, max_epochs=2).fit(X, T, y)
+        assert np.isfinite(est.transform_image(X)).all()
+
+
+@EVERY_SEED
+class TestPartialFit:
+    steady = {"adversarial_weight": 0, "lr_scheduler": None}
+
+    def test_first_call_is_one_pass_of_fit(self, seed):
+        X, T, y = draw(seed)
+        whole = make(**self.steady, max_epochs=1, random_state=seed).fit(X, T, y)
+        est = make(**self.steady, max_epochs=None, random_state=seed)
+        est.partial_fit(X, T, y)
+        assert est.n_iter_ == 1
+        assert same_bytes(state_of(est), state_of(whole))
+        for one, other in zip(est.transform(X, T), whole.transform(X, T), strict=True):
+            assert one.tobytes() == other.tobytes()
+
+    def test_calls_go_on_from_each_other(self, seed):
+        X, T, y = draw(seed)
+        recorder = Recorder()
+        est = make(max_epochs=2, callbacks=[recorder], random_state=seed)
+        end = state_of(est.partial_fit(X, T, y))
+        for call in (2, 3):
+            est.partial_fit(X, T, y)
+            assert est.n_iter_ == len(est.history_) == 2 * call
+            start = {k: v.numpy() for k, v in recorder.start.items()}
+            assert same_bytes(start, end)
+            end = state_of(est)
+        losses = [row["train_loss"] for row in est.history_]
+        assert losses[-1] < losses[0]
+
+    def test_reversal_gains_strength_over_the_calls(self, seed):
+        X, T, y = draw(seed, 64)
+        recorder = Recorder()
+        est = make(max_epochs=3, callbacks=[recorder], random_state=seed)
+        strengths = []
+        for _ in range(2):
+            est.partial_fit(X, T, y)
+            strengths += recorder.strengths
+        expected = [reversal_strength(step / 400) for step in range(2 * 3 * 2)]
+        assert strengths == expected
+
+    def test_goes_on_after_fit(self, seed):
+        X, T, y = draw(seed)
+        recorder = Recorder()
+        est = make(random_state=seed).fit(X, T, y)
+        end = state_of(est)
+        est.set_params(callbacks=[recorder]).partial_fit(X, T, y)
+        assert same_bytes(end, {k: v.numpy() for k, v in recorder.start.items()})
+
+    def test_goes_on_after_pickling(self, seed):
+        X, T, y = draw(seed)
+        est = make(random_state=seed).partial_fit(X, T, y)
+        copy = pickle.loads(pickle.dumps(est))
+        one, other = est.partial_fit(X, T, y), copy.partial_fit(X, T, y)
+        assert same_bytes(state_of(one), state_of(other))
+
+    def test_fit_starts_anew(self, seed):
+        X, T, y = draw(seed)
+        expected = state_of(make(random_state=seed).fit(X, T, y))
+        est = make(random_state=seed).partial_fit(X[:60], T[:60], y[:60])
+        assert same_bytes(state_of(est.fit(X, T, y)), expected)
+
+    def test_batches_differ_from_call_to_call(self, seed):
+        X, T, y = draw(seed)
+        est = make(lr=1e-12, dropout=0, input_dropout=0, random_state=seed)
+        terms = []
+        for _ in range(2):
+            est.partial_fit(X, T, y)
+            terms.append([b["contrastive_loss"] for b in est.history_[-1]["batches"]])
+        assert not np.allclose(terms[0], terms[1], rtol=1e-4)
+
+    def test_canonical_block_is_that_of_the_pairs_of_all_calls(self, seed):
+        X, T, y = draw(seed)
+        order = np.random.default_rng(seed).permutation(120)
+        # Other pairs with the same means.
+        T_other = T + 0.5 * (T[order] - T)
+        T_other += T.mean(axis=0) - T_other.mean(axis=0)
+        est = make(block_weights={"canonical": 1}, random_state=seed)
+        est.partial_fit(X, T, y).partial_fit(X, T_other, y)
+        images, texts = np.vstack([X, X]), np.vstack([T, T_other])
+        inputs = (
+            inputs_of(est, images, "image").double().numpy(),
+            inputs_of(est, texts, "text").double().numpy(),
+        )
+        expected = 0
+        for alpha, power in CANONICAL:
+            cca = CCARetriever(alpha=alpha, correlation_power=power).fit(*inputs)
+            expected += cosines(*cca.transform(*inputs)) / len(CANONICAL)
+        Z_img, Z_txt = est.transform(images, texts)
+        np.testing.assert_allclose(Z_img @ Z_txt.T, expected, atol=1e-4)
+
+    def test_classes_may_come_later(self, seed):
+        X, T, y = draw(seed)
+        first = y < 2
+        est = make(random_state=seed)
+        est.partial_fit(X[first], T[first], y[first], classes=[3, 1, 0, 2])
+        np.testing.assert_array_equal(est.classes_, [0, 1, 2, 3])
+        est.partial_fit(X, T, y)
+        np.testing.assert_array_equal(est.classes_, [0, 1, 2, 3])
+
+    def test_new_classes_are_refused(self, seed):
+        X, T, y = draw(seed)
+        first = y < 2
+        est = make(random_state=seed).partial_fit(X[first], T[first], y[first])
+        with pytest.raises(ValueError, match=r"2 others, such as \[2, 3\]"):
+            est.partial_fit(X, T, y)
+
+    def test_several_labels(self, seed):
+        X, T, y = draw(seed)
+        Y = multi_label(y, seed)
+        est = make(random_state=seed).partial_fit(X, T, Y).partial_fit(X, T, Y)
+        np.testing.assert_array_equal(est.classes_, np.arange(4))
+        with pytest.raises(ValueError, match=r"one column per class .* Got 3"):
+            est.partial_fit(X, T, Y[:, :3])
+
+    def test_other_features_are_refused(self, seed):
+        X, T, y = draw(seed)
+        est = make(random_state=seed).partial_fit(X, T, y)
+        with pytest.raises(ValueError, match=r"X has 19 features"):
+            est.partial_fit(X[:, 1:], T, y)
+
+
+class TestMemoryMaps:
+    n, p = 12000, 128
+
+    @pytest.fixture
+    def mapped(self, tmp_path):
+        """Return memory-mapped images, texts and labels; the same in memory."""
+        y = np.arange(self.n) % 4
+        rng = np.random.default_rng(0)
+        path = tmp_path / "images.npy"
+        X = rng.standard_normal((self.n, self.p), dtype=np.float32)
+        X[np.arange(self.n), y] += 3
+        np.save(path, X)
+        T = X[:, :9] + rng.standard_normal((self.n, 9), dtype=np.float32)
+        return np.load(path, mmap_mode="r"), X, T, y
+
+    @pytest.mark.parametrize("n_input_components", [None, 6])
+    def test_they_learn_what_arrays_learn(self, mapped, n_input_components):
+        file, X, T, y = (A[:500] for A in mapped)
+        options = {"n_input_components": n_input_components, "max_epochs": 2}
+        expected = make(**options).fit(X, T, y)
+        est = make(**options).fit(file, T, y)
+        assert isinstance(file, np.memmap)
+        np.testing.assert_array_equal(est.image_mean_, expected.image_mean_)
+        for one, other in zip(
+            est.transform(file, T), expected.transform(X, T), strict=True
+        ):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+            assert one.dtype == np.float32
+        np.testing.assert_allclose(
+            est.transform_image(X), est.transform_image(file), atol=1e-6
+        )
+
+    @pytest.mark.parametrize("n_input_components", [None, 6])
+    def test_no_whole_copy_is_made(self, mapped, monkeypatch, n_input_components):
+        file, X, T, y = mapped
+        monkeypatch.setattr(_scaling, "_BLOCK_VALUES", 2**15)
+        monkeypatch.setattr(_preprocessing, "_PCA_ROWS", 500)
+        monkeypatch.setattr(_msln, "_ENCODE_ROWS", 256)
+        heights = set()
+        apply = InputMap.apply
+
+        def spy(self, X):
+            if X.shape[1] == n_columns:
+                heights.add(X.shape[0])
+            return apply(self, X)
+
+        n_columns = self.p
+        monkeypatch.setattr(InputMap, "apply", spy)
+        est = make(
+            n_input_components=n_input_components,
+            batch_size=256,
+            max_epochs=1,
+            block_weights={"code": 1},
+        )
+        size = X.nbytes
+        del X
+        tracemalloc.start()
+        try:
+            est.fit(file, T, y)
+            _, peak_of_fit = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            before, _ = tracemalloc.get_traced_memory()
+            est.transform_image(file)
+            _, peak_of_transform = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak_of_fit < size / 2
+        assert peak_of_transform - before < size / 2
+        assert max(heights) <= 400
+
+
 def test_a_net_trained_elsewhere_predicts_where_it_was_loaded():
     # skorch moves the weights to the CPU where the device of training is missing.
     X, T, y = draw()
@@ -340,19 +1010,22 @@ def test_a_fresh_process_gives_the_same_bytes():
         from sklearn_xmodal import MSLNRetriever
         from sklearn_xmodal.datasets import make_paired_modalities
         X, T, y = make_paired_modalities(120, n_classes=4, random_state=0)
-        est = MSLNRetriever(4, max_epochs=4, device="cpu", random_state=0)
+        est = MSLNRetriever(
+            4, max_epochs=2, n_input_components=10, device="cpu", random_state=0
+        )
         Z = est.fit(X, T, y).transform_image(X)
-        print(hashlib.sha256(Z.tobytes()).hexdigest())
+        digest = hashlib.sha256(Z.tobytes()).hexdigest()
         """
     )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        for _ in range(2)
-    ]
-    assert len(runs[0].stdout.strip()) == 64
-    assert runs[0].stdout == runs[1].stdout
+    fresh = subprocess.run(
+        [sys.executable, "-c", code + "print(digest)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    here = {}
+    exec(code, here)
+    assert fresh.stdout.strip() == here["digest"]
 
 
 @EVERY_SEED
@@ -368,6 +1041,40 @@ class TestInputs:
             dense.transform_text(T),
             atol=1e-4,
         )
+
+    @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+    def test_main_directions_are_those_of_pca(self, seed, container):
+        X, T, y = draw(seed)
+        est = make(n_input_components=5, random_state=seed).fit(X, container(T), y)
+        assert est.image_components_.shape == (5, 20)
+        assert est.text_components_.shape == (5, 15)
+        for A, components in ((X, est.image_components_), (T, est.text_components_)):
+            expected = PCA(5, svd_solver="full").fit(A).components_
+            angles = np.abs((components * expected).sum(axis=1))
+            np.testing.assert_allclose(angles, 1, atol=1e-6)
+        inputs = inputs_of(est, container(T), "text").numpy()
+        np.testing.assert_allclose(inputs.mean(axis=0), 0, atol=1e-5)
+        assert np.square(inputs).mean() == pytest.approx(1, rel=1e-4)
+
+    def test_no_main_directions_where_features_are_few(self, seed):
+        est = make(n_input_components=15, random_state=seed).fit(*draw(seed))
+        assert est.image_components_.shape == (15, 20)
+        assert est.text_components_ is None
+
+    def test_sparse_rows_become_dense_by_the_batch_only(self, seed, monkeypatch):
+        X, T, y = draw(seed)
+        heights = set()
+        toarray = sparse.csr_matrix.toarray
+
+        def spy(self, *args, **kwargs):
+            heights.add(self.shape[0])
+            return toarray(self, *args, **kwargs)
+
+        monkeypatch.setattr(sparse.csr_matrix, "toarray", spy)
+        monkeypatch.setattr(_msln, "_ENCODE_ROWS", 30)
+        est = make(n_input_components=5).fit(X, sparse.csr_matrix(T), y)
+        est.transform_text(sparse.csr_matrix(T))
+        assert heights == {32, 120 % 32, 30}
 
     def test_features_are_centred_and_scaled_as_documented(self, seed):
         X, T, y = draw(seed)
@@ -497,7 +1204,7 @@ class TestEarlyStopping:
         assert len(held_out) == len(est.classes_) == 2
         seen = np.isin(y, est.classes_)
         np.testing.assert_allclose(est.text_mean_, T[seen].mean(axis=0))
-        assert est.net_.module_.classifier.out_features == 2
+        assert est.net_.module_.classifier.weight.shape == (2, 4, 2)
         best = max(row["valid_score"] for row in est.history_)
         score = est.score(X[~seen], T[~seen], y[~seen])
         assert score == pytest.approx(best, abs=1e-4)
@@ -613,15 +1320,18 @@ class TestClassEmbeddings:
         other = make(class_embeddings=self.vectors).fit_transform(X, T, y)[0]
         assert not np.array_equal(one, other)
 
-    def test_they_do_not_take_part_in_prediction(self):
+    @pytest.mark.parametrize("block", BLOCKS)
+    def test_of_all_blocks_only_reconstructions_read_them(self, block):
         X, T, y = draw()
-        est = make(class_embeddings=self.vectors).fit(X, T, y)
-        before = est.transform(X, T)
+        est = make(class_embeddings=self.vectors, block_weights={block: 1})
+        before = est.fit(X, T, y).transform(X, T)
         est.class_embeddings_ += 1
         est.net_.module_.class_embeddings.zero_()
         after = est.transform(X, T)
-        assert before[0].tobytes() == after[0].tobytes()
-        assert before[1].tobytes() == after[1].tobytes()
+        changed = [
+            a.tobytes() != b.tobytes() for a, b in zip(before, after, strict=True)
+        ]
+        assert changed == [block == "reconstruction"] * 2
 
     @pytest.mark.parametrize(
         ("change", "match"),
@@ -672,6 +1382,15 @@ class TestErrors:
             ({"dropout": 1.0}, r"'dropout' .* Got 1\.0"),
             ({"correlation_weight": -1}, "'correlation_weight' .* Got -1"),
             ({"lr": 0}, "'lr' .* Got 0"),
+            ({"n_estimators": 0}, "'n_estimators' .* Got 0"),
+            ({"n_input_components": 0}, "'n_input_components' .* Got 0"),
+            ({"n_contrastive_components": 0}, "'n_contrastive_components' .* Got 0"),
+            ({"contrastive_weight": -1}, "'contrastive_weight' .* Got -1"),
+            ({"temperature": 0}, "'temperature' .* Got 0"),
+            ({"target_classes": "all"}, "'target_classes' .* Got 'all'"),
+            ({"block_weights": "code"}, "'block_weights' .* Got 'code'"),
+            ({"block_weights": {"code": -1}}, "block_weights .* Got {'code': -1}"),
+            ({"block_weights": {"colour": 1}}, r"block_weights .* Got \['colour'\]"),
             ({"max_epochs": 0}, "'max_epochs' .* Got 0"),
             ({"lr": 1e12, "max_epochs": 50}, r"losses finite.* lr=1000000000000\.0"),
         ],

@@ -7,11 +7,13 @@ import pytest
 import torch
 from scipy import sparse
 
+from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
 from sklearn_xmodal.deep._training import (
     PairDataset,
     ReversalSchedule,
     ShuffledBatches,
     Side,
+    is_memory_mapped,
     reversal_strength,
 )
 from tests.conftest import SEEDS
@@ -55,9 +57,18 @@ def make_sides(seed, n=23, sparse_text=False):
     rng = np.random.default_rng(seed)
     X, T = rng.standard_normal((n, 4)), rng.standard_normal((n, 3))
     T[rng.random(T.shape) < 0.5] = 0
-    image = Side(X, X.mean(axis=0), 2.0, "cpu")
-    text = Side(sparse.csr_matrix(T) if sparse_text else T, T.mean(axis=0), 0.5, "cpu")
+    image = Side(X, InputMap(X.mean(axis=0), None, 2.0), "cpu")
+    text_map = InputMap(T.mean(axis=0), None, 0.5)
+    text = Side(sparse.csr_matrix(T) if sparse_text else T, text_map, "cpu")
     return X, T, image, text
+
+
+def write_map(path, X):
+    """Return a float32 file of X, mapped for reading."""
+    file = np.memmap(path, dtype=np.float32, mode="w+", shape=X.shape)
+    file[:] = X
+    file.flush()
+    return np.memmap(path, dtype=np.float32, mode="r", shape=X.shape)
 
 
 @EVERY_SEED
@@ -101,3 +112,85 @@ class TestBatches:
         text.rows(torch.tensor([3, 1, 4]))
         text.rows(slice(0, 5))
         assert heights == [3, 5]
+
+
+@EVERY_SEED
+class TestSides:
+    @pytest.fixture
+    def features(self, seed):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((23, 6)) * [9, 5, 3, 1, 1, 1] + 4
+        X[rng.random(X.shape) < 0.3] = 0
+        return X.astype(np.float32)
+
+    @pytest.mark.parametrize("n_directions", [None, 3])
+    @pytest.mark.parametrize("kind", ["dense", "sparse", "mapped"])
+    def test_rows_are_what_the_input_map_makes_of_them(
+        self, seed, features, kind, n_directions, tmp_path
+    ):
+        rng = np.random.RandomState(seed)
+        input_map = fit_input_map(features, "image", n_directions, rng)
+        X = {
+            "dense": lambda: features,
+            "sparse": lambda: sparse.csr_array(features),
+            "mapped": lambda: write_map(tmp_path / "X", features),
+        }[kind]()
+        side = Side(X, input_map, "cpu")
+        components = np.eye(6) if n_directions is None else input_map.components
+        expected = (features - input_map.mean) @ components.T / input_map.scale
+        assert side.width == (n_directions or 6)
+        index = torch.tensor([20, 3, 3, 11])
+        np.testing.assert_allclose(side.rows(index), expected[index], atol=1e-5)
+        np.testing.assert_allclose(side.rows(slice(5, 9)), expected[5:9], atol=1e-5)
+        blocks = list(side.blocks(10))
+        assert [len(block) for block in blocks] == [10, 10, 3]
+        np.testing.assert_allclose(torch.cat(blocks), expected, atol=1e-5)
+        assert {block.dtype for block in blocks} == {torch.float32}
+
+    def test_only_rows_asked_for_are_read_from_a_file(
+        self, seed, features, tmp_path, monkeypatch
+    ):
+        heights = []
+        apply = InputMap.apply
+
+        def spy(self, X):
+            heights.append(X.shape[0])
+            return apply(self, X)
+
+        monkeypatch.setattr(InputMap, "apply", spy)
+        X = write_map(tmp_path / "X", features)
+        side = Side(X, InputMap(features.mean(axis=0), None, 2.0), "cpu")
+        side.rows(torch.tensor([3, 1, 4]))
+        side.rows(slice(0, 5))
+        assert heights == [3, 5]
+
+    def test_blocks_of_pairs_stay_paired(self, seed):
+        _, _, image, text = make_sides(seed, sparse_text=True)
+        blocks = list(PairDataset(image, text, np.arange(23)).blocks(9))
+        assert [(len(v), len(t)) for v, t in blocks] == [(9, 9), (9, 9), (5, 5)]
+        images, texts = (torch.cat(side) for side in zip(*blocks, strict=True))
+        assert torch.equal(images, image.rows(slice(None)))
+        assert torch.equal(texts, text.rows(slice(None)))
+
+
+class TestMemoryMaps:
+    @pytest.mark.parametrize(
+        ("view", "expected"),
+        [
+            (lambda X: X, True),
+            (np.asarray, True),
+            (lambda X: np.asarray(X)[3:9], True),
+            (lambda X: np.asarray(X).T.T[::2], True),
+            (np.array, False),
+            (lambda X: X[[1, 2]], False),
+            (lambda X: X.astype(np.float64), False),
+            (sparse.csr_matrix, False),
+        ],
+        ids=["file", "array", "rows", "views", "copy", "picked", "converted", "sparse"],
+    )
+    def test_views_of_a_file_are_told_from_copies(self, view, expected, tmp_path):
+        X = write_map(tmp_path / "X", np.ones((10, 3)))
+        assert is_memory_mapped(view(X)) is expected
+
+    def test_arrays_in_memory_are_not(self):
+        assert not is_memory_mapped(np.ones((3, 2))[1:])

@@ -1,0 +1,232 @@
+"""The skorch net of MSLN: loss terms in its history, and how it is put together."""
+
+import math
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
+from skorch.dataset import unpack_data
+
+from sklearn_xmodal.deep._inputs import resolve_optimizer
+from sklearn_xmodal.deep._losses import MSLNLoss
+from sklearn_xmodal.deep._modules import MSLNModule, SeededDropout
+from sklearn_xmodal.deep._training import (
+    EpochProgress,
+    ReversalSchedule,
+    ShuffledBatches,
+    ValidationScore,
+)
+
+LOSS_TERMS = (
+    "correlation_loss",
+    "reconstruction_loss",
+    "adversarial_loss",
+    "classification_loss",
+    "contrastive_loss",
+)
+# max_steps="auto": so many epochs, within so many steps.
+_AUTO_EPOCHS = 20
+_AUTO_STEPS = (400, 800)
+# Optimisers of torch with a one-kernel step, on the CPU and on CUDA.
+_FUSED = ("Adam", "AdamW", "SGD")
+
+
+class MSLNNet(NeuralNet):
+    """A skorch net of several members that keeps the loss terms of every batch."""
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """Return the total loss, the mean over the members."""
+        total, terms = self.criterion_(y_pred, y_true)
+        # (terms, members) -> terms; waits for CUDA once
+        values = torch.stack(list(terms.values())).mean(dim=1).tolist()
+        if not np.isfinite(values).all():
+            raise ValueError(
+                "Training must keep the losses finite. Got "
+                f"{dict(zip(terms, values, strict=True))} in epoch {len(self.history)} "
+                f"with lr={self.lr}. Lower the learning rate."
+            )
+        for name, value in zip(terms, values, strict=True):
+            self.history.record_batch(name, value)
+        return total.mean()
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute gradients: every member descends its own loss, not its share."""
+        self._set_training(True)
+        inputs, target = unpack_data(batch)
+        y_pred = self.infer(inputs, **fit_params)
+        loss = self.get_loss(y_pred, target, X=inputs, training=True)
+        (loss * self.module_.n_members).backward()
+        return {"loss": loss, "y_pred": y_pred}
+
+    def start_from(self, weights):
+        """Build the module, with given weights or fresh ones where that is None."""
+        self.initialize()
+        if weights is None:
+            return self
+        shapes = {name: tuple(w.shape) for name, w in weights.items()}
+        for name, weight in self.module_.state_dict().items():
+            if shapes.get(name) != tuple(weight.shape):
+                raise ValueError(
+                    "warm_start and partial_fit need a network of the same sizes. Got "
+                    f"{tuple(weight.shape)} for {name}, where it had "
+                    f"{shapes.get(name)}. Leave n_estimators, n_components and the "
+                    "like as they were, or fit a clone."
+                )
+        # These are data, and may be others than before.
+        own = {"class_embeddings": self.module_.class_embeddings}
+        self.module_.load_state_dict({**weights, **own})
+        return self
+
+    def pause(self):
+        """Keep what prediction needs: no generators, evaluation mode."""
+        self._set_generators(None, None)
+        self.module_.eval()
+
+    def resume(self, dropout_seed, batch_seed):
+        """Go on after a pause, with the steps counted from where it was."""
+        chance = torch.Generator(self.device).manual_seed(dropout_seed)
+        self._set_generators(chance, torch.Generator().manual_seed(batch_seed))
+        n_steps = sum(len(epoch["batches"]) for epoch in self.history)
+        for _, callback in self.callbacks_:
+            if isinstance(callback, ReversalSchedule):
+                callback.first_step = n_steps
+
+    def _set_generators(self, dropout, batches):
+        for layer in self.module_.modules():
+            if isinstance(layer, SeededDropout):
+                layer.generator = dropout
+        self.iterator_train__generator = batches
+
+
+def build_net(retriever, data, seeds, score=None):
+    """Return the net that `fit` trains.
+
+    Parameters
+    ----------
+    retriever : MSLNRetriever
+        Its parameters.
+
+    data : PairDataset
+        Training pairs.
+
+    seeds : tuple of int
+        Of initial weights, dropout and batches.
+
+    score : callable, default=None
+        Module -> mAP on held-out pairs, for early stopping.
+
+    Returns
+    -------
+    net : MSLNNet
+        Not initialised.
+    """
+    steps_per_epoch = math.ceil(len(data) / retriever.batch_size)
+    n_epochs = retriever.max_epochs
+    if n_epochs is None:
+        max_steps = retriever.max_steps
+        if max_steps == "auto":
+            lower, upper = _AUTO_STEPS
+            max_steps = min(max(_AUTO_EPOCHS * steps_per_epoch, lower), upper)
+        n_epochs = math.ceil(max_steps / steps_per_epoch)
+    n_steps = n_epochs * steps_per_epoch
+    callbacks = [ReversalSchedule(n_steps)]
+    if retriever.lr_scheduler == "cosine":
+        policy = torch.optim.lr_scheduler.CosineAnnealingLR
+        callbacks.append(LRScheduler(policy, T_max=n_steps, step_every="batch"))
+    if score is not None:
+        callbacks += _early_stopping(retriever, score)
+    return _build(retriever, data, seeds, n_epochs, callbacks)
+
+
+def build_partial_net(retriever, data, seeds):
+    """Return the net that `partial_fit` trains: constant rate, a pass at a time.
+
+    Parameters
+    ----------
+    retriever : MSLNRetriever
+        Its parameters.
+
+    data : PairDataset
+        Pairs of the first call.
+
+    seeds : tuple of int
+        Of initial weights, dropout and batches.
+
+    Returns
+    -------
+    net : MSLNNet
+        Not initialised.
+    """
+    callbacks = [ReversalSchedule(_AUTO_STEPS[0])]
+    return _build(retriever, data, seeds, retriever.max_epochs or 1, callbacks)
+
+
+def _early_stopping(retriever, score):
+    stop = EarlyStopping(
+        monitor="valid_score",
+        lower_is_better=False,
+        patience=retriever.n_iter_no_change,
+        threshold=retriever.tol,
+        threshold_mode="abs",
+        load_best=True,
+        sink=print if retriever.verbose > 1 else _silent,
+    )
+    return [ValidationScore(score), stop]
+
+
+def _build(retriever, data, seeds, n_epochs, callbacks):
+    has_contrastive = retriever.contrastive_weight > 0
+    terms = LOSS_TERMS if has_contrastive else LOSS_TERMS[:-1]
+    callbacks += [(name, PassthroughScoring(name, on_train=True)) for name in terms]
+    if retriever.verbose == 1:
+        callbacks.append(EpochProgress(n_epochs))
+    optimizer = resolve_optimizer(retriever.optimizer)
+    options = {"optimizer__weight_decay": retriever.weight_decay}
+    if optimizer.__name__ in _FUSED:
+        options["optimizer__fused"] = True
+    if retriever.verbose < 2:
+        options["callbacks__print_log"] = None
+    return MSLNNet(
+        MSLNModule,
+        module__n_image_features=data.image.width,
+        module__n_text_features=data.text.width,
+        module__class_embeddings=retriever.class_embeddings_,
+        module__multi_label=data.target.ndim == 2,
+        module__n_members=retriever.n_estimators,
+        module__n_components=retriever.n_components,
+        module__n_contrastive_components=(
+            retriever.n_contrastive_components if has_contrastive else 0
+        ),
+        module__hidden_layer_sizes=retriever.hidden_layer_sizes,
+        module__discriminator_layer_sizes=retriever.discriminator_layer_sizes,
+        module__activation=retriever.activation,
+        module__code_activation=retriever.code_activation,
+        module__dropout=retriever.dropout,
+        module__input_dropout=retriever.input_dropout,
+        module__init_seed=seeds[0],
+        module__dropout_seed=seeds[1],
+        module__device=retriever.device_,
+        criterion=MSLNLoss,
+        criterion__correlation_weight=retriever.correlation_weight,
+        criterion__reconstruction_weight=retriever.reconstruction_weight,
+        criterion__adversarial_weight=retriever.adversarial_weight,
+        criterion__classification_weight=retriever.classification_weight,
+        criterion__contrastive_weight=retriever.contrastive_weight,
+        criterion__temperature=retriever.temperature,
+        optimizer=optimizer,
+        lr=retriever.lr,
+        max_epochs=n_epochs,
+        batch_size=retriever.batch_size,
+        iterator_train=ShuffledBatches,
+        iterator_train__generator=torch.Generator().manual_seed(seeds[2]),
+        train_split=None,
+        callbacks=callbacks + list(retriever.callbacks or []),
+        device=retriever.device_,
+        verbose=retriever.verbose,
+        **options,
+    )
+
+
+def _silent(*args, **kwargs):
+    """Print nothing."""

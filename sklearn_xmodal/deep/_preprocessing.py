@@ -1,0 +1,96 @@
+"""From features to what the network sees: centring, main directions, one scale."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.decomposition import PCA
+
+from sklearn_xmodal.utils._linalg import stable_eigh
+from sklearn_xmodal.utils._scaling import mean_and_scale
+
+# Main directions are learnt from at most so many rows.
+_PCA_ROWS = 2**14
+# Up to this width from the whole covariance, beyond it by a randomised method.
+_WIDEST_COVARIANCE = 1024
+
+
+class InputMap(NamedTuple):
+    """An affine map from features to what the network sees."""
+
+    mean: np.ndarray  # (n_features,)
+    components: np.ndarray | None  # (n_directions, n_features), None: all features
+    scale: float
+
+    @property
+    def width(self):
+        """Number of values that the network sees."""
+        return len(self.mean if self.components is None else self.components)
+
+    def apply(self, X):
+        """Return centred, reduced and scaled rows in float32; sparse become dense."""
+        X = X.toarray() if sparse.issparse(X) else X
+        X = X - self.mean
+        if self.components is not None:
+            X = X @ self.components.T
+        return np.ascontiguousarray(X / self.scale, dtype=np.float32)
+
+
+def fit_input_map(X, modality, n_directions, rng):
+    """Learn the map of one modality.
+
+    Parameters
+    ----------
+    X : {ndarray, csr_matrix} of shape (n, n_features)
+        Validated features, memory-mapped or not: read block by block.
+
+    modality : str
+        For the error message.
+
+    n_directions : int or None
+        Principal components to keep, at most; `None` keeps the features.
+
+    rng : RandomState
+        Draws rows where there are many.
+
+    Returns
+    -------
+    input_map : InputMap
+        Its scale brings the root mean square of the training rows to 1.
+
+    Raises
+    ------
+    ValueError
+        If every column is constant.
+    """
+    mean, scale = mean_and_scale(X, modality)
+    if n_directions is None or n_directions >= X.shape[1]:
+        return InputMap(mean, None, scale)
+    if X.shape[0] > _PCA_ROWS:
+        X = X[np.sort(rng.choice(X.shape[0], _PCA_ROWS, replace=False))]
+    n_directions = min(n_directions, X.shape[0] - 1)
+    components, variances = _main_directions(X, mean, n_directions, rng)
+    kept = variances > np.finfo(np.float32).eps * variances[0]
+    return InputMap(mean, components[kept], math.sqrt(variances[kept].mean()))
+
+
+def _main_directions(X, mean, n_directions, rng):
+    """Return orthonormal directions (n_directions, n_features) and their variances."""
+    if not sparse.issparse(X):
+        X = X.astype(np.float64) - mean
+        if X.shape[1] <= _WIDEST_COVARIANCE:
+            variances, V = stable_eigh(X.T @ X / X.shape[0])
+            return _fixed_signs(V[:, :n_directions].T), variances[:n_directions]
+    solver = "arpack" if sparse.issparse(X) else "randomized"
+    seed = int(rng.randint(2**31 - 1))
+    pca = PCA(n_directions, svd_solver=solver, random_state=seed).fit(X)
+    variances = pca.explained_variance_ * (1 - 1 / X.shape[0])  # over n, as above
+    return _fixed_signs(pca.components_), variances
+
+
+def _fixed_signs(directions):
+    """Make the largest entry of every direction positive."""
+    largest = np.abs(directions).argmax(axis=1)
+    signs = np.sign(directions[np.arange(len(directions)), largest])
+    return directions * signs[:, None]
