@@ -4,32 +4,36 @@ from sklearn_xmodal.cli._methods import METHODS as COMMAND_METHODS
 from sklearn_xmodal.cli._methods import Budget, Method
 from sklearn_xmodal.deep import MSLNRetriever
 
+#: The plain reading of the paper: one network, four losses, the code alone.
+FOUR_LOSSES = {
+    "n_estimators": 1,
+    "n_input_components": None,
+    "block_weights": {"code": 1},
+    "contrastive_weight": 0.0,
+    "code_activation": "tanh",
+    "dropout": 0.2,
+    "input_dropout": 0.0,
+    "optimizer": "Adam",
+    "lr": 1e-3,
+    "lr_scheduler": None,
+    "weight_decay": 0.0,
+}
 
-def _build_four_losses(seed, budget):
-    """Build the plain reading of the paper: tanh code, no extras, constant rate."""
-    return MSLNRetriever(
-        code_activation="tanh",
-        dropout=0.2,
-        input_dropout=0.0,
-        optimizer="Adam",
-        lr=1e-3,
-        lr_scheduler=None,
-        weight_decay=0.0,
-        max_steps=budget.max_steps or 600,
-        random_state=seed,
-    )
+
+def _build_four_losses(seed, budget, protocol):
+    length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
+    return MSLNRetriever(**FOUR_LOSSES, **length, random_state=seed)
 
 
-#: Three candidates per method, two folds.
-BUDGET = Budget(n_values=3, n_folds=2, max_steps=None)
+#: At most three candidates per method, two folds.
+BUDGET = Budget(n_candidates=3, n_folds=2, max_steps=None)
 
-#: The grid of each has three values.
 METHODS = {
     **COMMAND_METHODS,
     "msln-four": Method(
         "MSLN, four losses",
         _build_four_losses,
-        COMMAND_METHODS["msln"].grid,
+        [{"classification_weight": w} for w in (0.1, 0.3, 1.0)],
         needs_labels=True,
     ),
 }

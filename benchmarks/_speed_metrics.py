@@ -144,3 +144,39 @@ def add_ratios(rows):
         row["by_yardstick"] = row["seconds"] / same[LIMIT]
         row["by_ours"] = row["seconds"] / same[OURS]
     return rows
+
+
+def markdown(rows):
+    """Return the tables of the results."""
+    lines = []
+    case = None
+    for row in rows:
+        if case != (row["relevance"], row["n_queries"]):
+            case = row["relevance"], row["n_queries"]
+            kind = "pairs" if case[0] == "pairs" else f"{case[0]} classes"
+            lines += [
+                "",
+                f"### {row['n_queries']:,} x {row['n_gallery']:,}, {kind}",
+                "",
+                "| tool | seconds | / yardstick | / sklearn_xmodal | extra MiB | mAP |",
+                "| --- | ---: | ---: | ---: | ---: | ---: |",
+            ]
+        lines.append("| " + " | ".join(cells(row)) + " |")
+    note = (
+        "\n\\* extrapolated from the first queries, see `n_queries_timed` in the CSV. "
+        "Fastest of several runs in turns, one thread. Memory as traced in Python and "
+        "NumPy, without the inputs.\n"
+    )
+    return "\n".join(lines).lstrip() + "\n" + note
+
+
+def cells(row):
+    extrapolated = "\\*" if row["n_queries_timed"] < row["n_queries"] else ""
+    return [
+        row["tool"],
+        f"{row['seconds']:.3g}{extrapolated}",
+        f"{row['by_yardstick']:.2f}",
+        f"{row['by_ours']:.2f}",
+        "" if row["extra_mib"] is None else f"{row['extra_mib']:.0f}",
+        "" if row["value"] is None else f"{row['value']:.4f}",
+    ]

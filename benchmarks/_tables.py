@@ -8,6 +8,7 @@ from sklearn_xmodal.metrics import paired_comparison
 _COLOURS = {
     "CCA": "#7a8ba3",
     "KCCA": "#3b6ea8",
+    "semantic matching": "#6f9e6e",
     "MSLN": "#d1603d",
     "MSLN, four losses": "#e3a857",
 }

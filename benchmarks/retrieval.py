@@ -122,17 +122,17 @@ def run_task(key, data_home, seed, quick):
     start = time.perf_counter()
     # One thread per task: the same bits however many tasks run at a time.
     with threadpool_limits(1):
-        search, parameters = tune(
+        pipeline, validation_score, parameters = tune(
             METHODS[name],
             pairs[train],
             y[train],
-            "standard" if protocol == "standard" else "extendable",
+            protocol,
             seed=seed,
             split_seed=seed + split,
             n_jobs=1,
             budget=QUICK if quick else BUDGET,
         )
-        codes = search.transform(pairs[test])
+        codes = pipeline.transform(pairs[test])
     seconds = time.perf_counter() - start
     scores = score_codes(codes.image, codes.text, y[test], protocol, seen_classes)
     return {
@@ -146,7 +146,7 @@ def run_task(key, data_home, seed, quick):
         "n_train": len(train),
         "n_test": len(test),
         "n_test_classes": len(np.unique(y[test])),
-        "validation_score": float(search.best_score_),
+        "validation_score": validation_score,
         "parameters": " ".join(f"{k}={v}" for k, v in sorted(parameters.items())),
         "seconds": seconds,
     }

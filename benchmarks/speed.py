@@ -1,6 +1,7 @@
 """How fast the package is beside what users would otherwise take.
 
     python -m benchmarks.speed metrics
+    python -m benchmarks.speed msln
 
 Everything runs in one process with one thread (unless a row says otherwise), all
 tools on the same data in turns. Tools that would take too long run on the first
@@ -15,10 +16,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import _speed_metrics
+from benchmarks import _speed_metrics, _speed_msln
 from benchmarks._environment import environment_record
 
-COMMANDS = {"metrics": _speed_metrics}
+COMMANDS = {"metrics": _speed_metrics, "msln": _speed_msln}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -56,7 +57,7 @@ def main(argv=None):
     args.out.mkdir(parents=True, exist_ok=True)
     stem = args.out / f"speed_{args.command}"
     write_csv(stem.with_suffix(".csv"), rows)
-    table = markdown(rows)
+    table = COMMANDS[args.command].markdown(rows)
     stem.with_suffix(".md").write_text(table, encoding="utf-8")
     stem.with_name(f"{stem.name}_environment.json").write_text(
         json.dumps(environment, indent=2) + "\n", encoding="utf-8"
@@ -86,41 +87,6 @@ def write_csv(path, rows):
             {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
             for row in rows
         )
-
-
-def markdown(rows):
-    lines = []
-    case = None
-    for row in rows:
-        if case != (row["relevance"], row["n_queries"]):
-            case = row["relevance"], row["n_queries"]
-            kind = "pairs" if case[0] == "pairs" else f"{case[0]} classes"
-            lines += [
-                "",
-                f"### {row['n_queries']:,} x {row['n_gallery']:,}, {kind}",
-                "",
-                "| tool | seconds | / yardstick | / sklearn_xmodal | extra MiB | mAP |",
-                "| --- | ---: | ---: | ---: | ---: | ---: |",
-            ]
-        lines.append("| " + " | ".join(cells(row)) + " |")
-    note = (
-        "\n\\* extrapolated from the first queries, see `n_queries_timed` in the CSV. "
-        "Fastest of several runs in turns, one thread. Memory as traced in Python and "
-        "NumPy, without the inputs.\n"
-    )
-    return "\n".join(lines).lstrip() + "\n" + note
-
-
-def cells(row):
-    extrapolated = "\\*" if row["n_queries_timed"] < row["n_queries"] else ""
-    return [
-        row["tool"],
-        f"{row['seconds']:.3g}{extrapolated}",
-        f"{row['by_yardstick']:.2f}",
-        f"{row['by_ours']:.2f}",
-        "" if row["extra_mib"] is None else f"{row['extra_mib']:.0f}",
-        "" if row["value"] is None else f"{row['value']:.4f}",
-    ]
 
 
 if __name__ == "__main__":

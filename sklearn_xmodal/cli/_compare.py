@@ -207,7 +207,7 @@ def _run(data, protocol, split, name, train, test, seed, n_jobs, budget):
     pairs, y = data.pairs[train], None if data.y is None else data.y[train]
     start = time.perf_counter()
     try:
-        search, parameters = tune(
+        pipeline, validation_score, parameters = tune(
             method,
             pairs,
             y,
@@ -219,7 +219,7 @@ def _run(data, protocol, split, name, train, test, seed, n_jobs, budget):
         )
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error
-    codes = search.transform(data.pairs[test])
+    codes = pipeline.transform(data.pairs[test])
     seconds = time.perf_counter() - start
     y_test = None if data.y is None else data.y[test]
     directions = {
@@ -236,7 +236,7 @@ def _run(data, protocol, split, name, train, test, seed, n_jobs, budget):
         n_train=len(train),
         n_test=len(test),
         n_test_classes=None if y_test is None else len(np.unique(y_test)),
-        validation_score=search.best_score_,
+        validation_score=validation_score,
         parameters=parameters,
         test_rows=test,
         codes=(codes.image, codes.text),

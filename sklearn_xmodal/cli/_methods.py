@@ -1,4 +1,4 @@
-"""Which pipelines are compared, and over which grids they are tuned."""
+"""Which pipelines are compared, and among which candidates they are tuned."""
 
 import itertools
 from typing import NamedTuple
@@ -10,53 +10,72 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from sklearn_xmodal.cross_decomposition import CCARetriever, KCCARetriever
+from sklearn_xmodal.linear_model import SemanticMatchingRetriever
 from sklearn_xmodal.pairs import ModalityTransformer
 
 _MAX_DIMENSIONS = 128
+_TARGET_CLASSES = {"standard": "seen", "extendable": "unseen", "generalized": "both"}
 
 
 class Budget(NamedTuple):
     """How much tuning a method gets, the same for all methods."""
 
-    n_values: int  # of a method's grid, the last ones
+    n_candidates: int  # of a method, the last ones
     n_folds: int
     max_steps: int | None  # of a network, None for its default
 
 
-FULL = Budget(n_values=3, n_folds=3, max_steps=None)
-QUICK = Budget(n_values=2, n_folds=2, max_steps=150)
+FULL = Budget(n_candidates=3, n_folds=3, max_steps=None)
+QUICK = Budget(n_candidates=2, n_folds=2, max_steps=150)
 
 
 class Method(NamedTuple):
-    """A retriever with the grid it is tuned over."""
+    """A retriever with the settings it is tuned over."""
 
     title: str
-    build: object  # (seed, budget) -> retriever
-    grid: dict  # values of the retriever's parameters
+    build: object  # (seed, budget, protocol) -> retriever
+    candidates: list  # parameters of the retriever, one dict per candidate
     needs_labels: bool
+    while_tuning: dict = {}  # parameters that make tuning cheaper
 
 
-def _build_cca(seed, budget):
+def _build_cca(seed, budget, protocol):
     return CCARetriever()
 
 
-def _build_kcca(seed, budget):
+def _build_kcca(seed, budget, protocol):
     return KCCARetriever(random_state=seed)
 
 
-def _build_msln(seed, budget):
+def _build_semantic_matching(seed, budget, protocol):
+    return SemanticMatchingRetriever()
+
+
+def _build_msln(seed, budget, protocol):
     from sklearn_xmodal.deep import MSLNRetriever
 
     length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
-    return MSLNRetriever(random_state=seed, **length)
+    return MSLNRetriever(
+        target_classes=_TARGET_CLASSES[protocol], random_state=seed, **length
+    )
 
 
-#: Compared methods by name. Each grid has three candidates.
+#: Compared methods by name. None has more than three candidates.
 METHODS = {
-    "cca": Method("CCA", _build_cca, {"alpha": [0.1, 1, 10]}, False),
-    "kcca": Method("KCCA", _build_kcca, {"alpha": [1, 10, 100]}, False),
+    "cca": Method("CCA", _build_cca, [{"alpha": a} for a in (0.1, 1, 10)], False),
+    "kcca": Method("KCCA", _build_kcca, [{"alpha": a} for a in (1, 10, 100)], False),
+    "sm": Method(
+        "semantic matching",
+        _build_semantic_matching,
+        [{"C": C} for C in (0.01, 0.1, 1.0)],
+        needs_labels=True,
+    ),
     "msln": Method(
-        "MSLN", _build_msln, {"classification_weight": [0.1, 0.3, 1.0]}, True
+        "MSLN",
+        _build_msln,
+        [{"n_input_components": n} for n in (64, 128)],
+        needs_labels=True,
+        while_tuning={"n_estimators": 1},
     ),
 }
 

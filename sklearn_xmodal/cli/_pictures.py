@@ -6,7 +6,12 @@ from matplotlib.figure import Figure
 
 from sklearn_xmodal.metrics import RetrievedItemsDisplay
 
-_COLOURS = {"CCA": "#7a8ba3", "KCCA": "#3b6ea8", "MSLN": "#d1603d"}
+_COLOURS = {
+    "CCA": "#7a8ba3",
+    "KCCA": "#3b6ea8",
+    "semantic matching": "#6f9e6e",
+    "MSLN": "#d1603d",
+}
 _N_QUERIES, _N_PICTURES, _N_TEXTS = 8, 10, 4
 
 

@@ -1,6 +1,7 @@
 """Split rows by protocol, and tune one method inside the training part."""
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -63,8 +64,8 @@ def inner_folds(n_rows, y, protocol, seed, n_folds):
     y : ndarray of shape (n_rows,) or None
         Their labels.
 
-    protocol : {"standard", "extendable"}
-        Stratified or class-disjoint folds.
+    protocol : {"standard", "extendable", "generalized"}
+        Stratified folds for the first, class-disjoint ones for the others.
 
     seed : int
         Of the shuffle.
@@ -79,7 +80,7 @@ def inner_folds(n_rows, y, protocol, seed, n_folds):
     """
     if y is None:
         splitter = KFold(n_folds, shuffle=True, random_state=seed)
-    elif protocol == "extendable":
+    elif protocol != "standard":
         n_folds = min(n_folds, len(np.unique(y)))
         splitter = ClassDisjointKFold(n_folds, shuffle=True, random_state=seed)
     else:
@@ -125,7 +126,7 @@ def choose_features(pairs, y, folds, seed):
 
 
 def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
-    """Choose features, search the grid of a method and refit the best.
+    """Choose features, compare the candidates of a method and refit the best.
 
     Parameters
     ----------
@@ -138,8 +139,8 @@ def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
     y : ndarray of shape (n_samples,) or None
         Its labels.
 
-    protocol : {"standard", "extendable"}
-        Decides the folds.
+    protocol : {"standard", "extendable", "generalized"}
+        What the retriever is for.
 
     seed, split_seed : int
         Of the method, and of the folds.
@@ -148,26 +149,37 @@ def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
         Processes.
 
     budget : Budget
-        Size of the grid, number of folds, length of training.
+        Number of candidates and folds, length of training.
 
     Returns
     -------
-    search : GridSearchCV
-        Fitted.
+    pipeline : Pipeline
+        The best one, fitted on the whole training part.
+
+    score : float
+        Its mean score over the inner folds.
 
     parameters : dict
-        What won: the values of the grid, and which modalities were scaled.
+        What won: the candidate, and which modalities were scaled.
     """
     folds = inner_folds(len(pairs), y, protocol, split_seed, budget.n_folds)
     scaled, features = choose_features(pairs, y, folds, seed)
-    pipeline = Pipeline(
-        [("features", features), ("retriever", method.build(seed, budget))]
+    retriever = method.build(seed, budget, protocol)
+    cheaper = clone(retriever).set_params(**method.while_tuning)
+    grid = [
+        {f"retriever__{name}": [value] for name, value in candidate.items()}
+        for candidate in method.candidates[-budget.n_candidates :]
+    ]
+    search = GridSearchCV(
+        Pipeline([("features", features), ("retriever", cheaper)]),
+        grid,
+        cv=folds,
+        n_jobs=n_jobs,
+        refit=False,
+        error_score="raise",
     )
-    grid = {
-        f"retriever__{name}": values[-budget.n_values :]
-        for name, values in method.grid.items()
-    }
-    search = GridSearchCV(pipeline, grid, cv=folds, n_jobs=n_jobs, error_score="raise")
     search.fit(pairs, y)
+    best = Pipeline([("features", clone(features)), ("retriever", retriever)])
+    best.set_params(**search.best_params_).fit(pairs, y)
     won = {k.removeprefix("retriever__"): v for k, v in search.best_params_.items()}
-    return search, {**won, "scaled": scaled}
+    return best, float(search.best_score_), {**won, "scaled": scaled}

@@ -116,7 +116,7 @@ def test_tuning_never_sees_the_test_part(monkeypatch):
 
     monkeypatch.setattr(GridSearchCV, "fit", fit)
     row = retrieval.run_task(("digits", "extendable", 0, "cca"), None, 0, True)
-    assert fitted == [row["n_train"]]
+    assert fitted == 2 * [row["n_train"]]  # features, then the method
 
 
 def test_tables_name_the_best_method_and_its_interval(tmp_path):

@@ -5,8 +5,11 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import _speed_metrics, speed
+from benchmarks import _speed_metrics, _speed_msln, speed
+from sklearn_xmodal.deep._losses import MSLNLoss
+from sklearn_xmodal.deep._modules import MSLNModule, StackedLinear
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +55,64 @@ def test_help_names_the_parts(capsys):
     with pytest.raises(SystemExit, match="0"):
         speed.main(["--help"])
     assert "metrics" in capsys.readouterr().out
+
+
+class TestMSLN:
+    @pytest.fixture
+    def rows(self, tmp_path):
+        out = tmp_path
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_speed_msln, "_SHORT", 1)
+            patch.setattr(_speed_msln, "_LONG", 2)
+            argv = "msln --pairs 300 --width 8 --rows 400 --repeats 1 --out"
+            speed.main([*argv.split(), str(out)])
+        assert "/ yardstick" in (out / "speed_msln.md").read_text()
+        with (out / "speed_msln.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    def test_every_tool_has_its_row(self, rows):
+        tools = [row["tool"] for row in rows]
+        assert tools.count(_speed_msln.OURS) == 2
+        assert tools.count(_speed_msln.BARE) == 1
+        assert {row["rows"] for row in rows} == {"300", "400"}
+
+    def test_the_bare_loop_does_the_same_arithmetic(self):
+        # Same weights, no dropout: the two losses must be one.
+        width, n = 6, 20
+        rng = np.random.default_rng(0)
+        image, text = torch.from_numpy(rng.normal(size=(2, n, width)).astype("f4"))
+        target = torch.from_numpy(rng.integers(10, size=n))
+        with torch.random.fork_rng(devices=[]):
+            bare = _speed_msln.BareNet(width).eval()
+        module = MSLNModule(
+            width,
+            width,
+            np.eye(10),
+            multi_label=False,
+            n_members=1,
+            n_components=64,
+            n_contrastive_components=64,
+            hidden_layer_sizes=(256,),
+            discriminator_layer_sizes=(64,),
+            activation="relu",
+            code_activation="identity",
+            dropout=0.5,
+            input_dropout=0.2,
+            init_seed=0,
+            dropout_seed=0,
+            device="cpu",
+        ).eval()
+        ours = [m for m in module.modules() if isinstance(m, StackedLinear)]
+        theirs = [m for m in bare.modules() if isinstance(m, torch.nn.Linear)]
+        with torch.no_grad():
+            for one, other in zip(ours, theirs, strict=True):
+                one.weight.copy_(other.weight.T[None])
+                one.bias.copy_(other.bias[None, None])
+        weights = {"correlation": 0.1, "reconstruction": 0.1, "adversarial": 0.1}
+        weights |= {"classification": 1.0, "contrastive": 1.0}
+        loss = MSLNLoss(
+            **{f"{k}_weight": w for k, w in weights.items()}, temperature=0.1
+        )
+        total, _ = loss(module(image, text, target), target)
+        expected = _speed_msln.bare_loss(bare, image, text, target, 0.0)
+        torch.testing.assert_close(total[0], expected)
