@@ -3,6 +3,7 @@
 import numbers
 
 import numpy as np
+from scipy.special import gammaln, softmax
 from sklearn.utils import check_random_state
 
 
@@ -114,6 +115,7 @@ def make_paired_modalities(
 
     See Also
     --------
+    make_paired_multilabel : Several labels per pair.
     load_unicode_glyphs : Real pairs that need no download.
 
     Examples
@@ -149,6 +151,146 @@ def make_paired_modalities(
     if return_class_vectors:
         return X_img, X_txt, y, class_vectors
     return X_img, X_txt, y
+
+
+def make_paired_multilabel(
+    n_samples=500,
+    *,
+    n_classes=5,
+    n_labels=2,
+    allow_unlabeled=False,
+    n_image_features=20,
+    n_text_features=15,
+    n_shared=4,
+    n_image_private=2,
+    n_text_private=2,
+    class_sep=2.0,
+    noise=0.5,
+    random_state=None,
+    return_class_vectors=False,
+):
+    r"""Generate paired image and text features whose items have several labels.
+
+    As :func:`make_paired_modalities`, but the latent vector that both modalities
+    see is the mean of the vectors of all classes of a pair,
+    :math:`s = \frac{1}{|Y|} \sum_{k \in Y} c_k + \varepsilon`, or noise alone
+    where it has none. The number of labels of a pair is drawn from a Poisson
+    distribution, again until it is in range, and the labels without replacement,
+    as in :func:`sklearn.datasets.make_multilabel_classification`.
+
+    Parameters
+    ----------
+    n_samples : int, default=500
+        Number of pairs.
+
+    n_classes : int, default=5
+        Number of classes.
+
+    n_labels : int, default=2
+        Mean of the Poisson distribution, at least 1. Leaving out what is not in
+        range moves the mean number of labels a little.
+
+    allow_unlabeled : bool, default=False
+        Whether a pair may have no label.
+
+    n_image_features : int, default=20
+        Number of image features, at least ``n_shared + n_image_private``.
+
+    n_text_features : int, default=15
+        Number of text features, at least ``n_shared + n_text_private``.
+
+    n_shared : int, default=4
+        Number of latent dimensions that both modalities see.
+
+    n_image_private : int, default=2
+        Number of latent dimensions that only the image sees.
+
+    n_text_private : int, default=2
+        Number of latent dimensions that only the text sees.
+
+    class_sep : float, default=2.0
+        Standard deviation of the coordinates of the class vectors, in units of
+        the spread within a class.
+
+    noise : float, default=0.5
+        Standard deviation of the noise on every feature.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the generator. Pass an int for reproducible output.
+
+    return_class_vectors : bool, default=False
+        Whether to return the class vectors too.
+
+    Returns
+    -------
+    X_img : ndarray of shape (n_samples, n_image_features)
+        Image features.
+
+    X_txt : ndarray of shape (n_samples, n_text_features)
+        Text features; row i belongs to row i of `X_img`.
+
+    Y : ndarray of shape (n_samples, n_classes)
+        Binary indicator of the labels, integers.
+
+    class_vectors : ndarray of shape (n_classes, n_shared)
+        The class vectors. Only if `return_class_vectors` is true.
+
+    Raises
+    ------
+    TypeError
+        If a parameter is not a number of the right kind.
+    ValueError
+        If a number is out of range, or if a modality has fewer features than
+        latent dimensions.
+
+    See Also
+    --------
+    make_paired_modalities : One label per pair.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.datasets import make_paired_multilabel
+    >>> X_img, X_txt, Y = make_paired_multilabel(n_samples=100, random_state=0)
+    >>> X_img.shape, X_txt.shape, Y.shape
+    ((100, 20), (100, 15), (100, 5))
+    """
+    for name, value in (
+        ("n_samples", n_samples),
+        ("n_classes", n_classes),
+        ("n_labels", n_labels),
+        ("n_shared", n_shared),
+    ):
+        _check_int(name, value, 1)
+    _check_widths("image", n_image_features, n_shared, n_image_private)
+    _check_widths("text", n_text_features, n_shared, n_text_private)
+    _check_non_negative("class_sep", class_sep)
+    _check_non_negative("noise", noise)
+
+    rng = check_random_state(random_state)
+    class_vectors = class_sep * rng.standard_normal((n_classes, n_shared))
+    loadings_img = _orthonormal_rows(n_shared + n_image_private, n_image_features, rng)
+    loadings_txt = _orthonormal_rows(n_shared + n_text_private, n_text_features, rng)
+    least = 0 if allow_unlabeled else 1
+    Y = _draw_labels(n_samples, n_classes, n_labels, least, rng)
+    means = Y @ class_vectors / np.maximum(Y.sum(axis=1, keepdims=True), 1)
+    shared = means + rng.standard_normal((n_samples, n_shared))
+    X_img = _observe(shared, n_image_private, loadings_img, noise, rng)
+    X_txt = _observe(shared, n_text_private, loadings_txt, noise, rng)
+    if return_class_vectors:
+        return X_img, X_txt, Y, class_vectors
+    return X_img, X_txt, Y
+
+
+def _draw_labels(n_samples, n_classes, n_labels, least, rng):
+    """Draw an indicator with between `least` and all labels per row."""
+    # The law of Poisson draws that are repeated until one is in range, but without
+    # the repetition, which would hardly end where n_labels is far above n_classes.
+    sizes = np.arange(least, n_classes + 1)
+    weights = softmax(sizes * np.log(n_labels) - gammaln(sizes + 1))
+    Y = np.zeros((n_samples, n_classes), dtype=np.int64)
+    for row, size in zip(Y, rng.choice(sizes, n_samples, p=weights), strict=True):
+        row[rng.choice(n_classes, size, replace=False)] = 1
+    return Y
 
 
 def _observe(shared, n_private, loadings, noise, rng):

@@ -17,6 +17,7 @@ from sklearn_xmodal.metrics._displays_curves import RetrievalPrecisionRecallDisp
 from sklearn_xmodal.metrics._displays_cutoff import PrecisionAtKDisplay
 from sklearn_xmodal.metrics._displays_embedding import JointEmbeddingDisplay
 from sklearn_xmodal.metrics._displays_items import RetrievedItemsDisplay
+from sklearn_xmodal.metrics._displays_loss import LossCurveDisplay
 from sklearn_xmodal.metrics._generalized import (
     generalized_retrieval_score,
     make_generalized_scorer,
@@ -44,6 +45,7 @@ from sklearn_xmodal.metrics._statistics import (
 
 __all__ = [
     "JointEmbeddingDisplay",
+    "LossCurveDisplay",
     "PrecisionAtKDisplay",
     "RetrievalConfusionDisplay",
     "RetrievalPrecisionRecallDisplay",

@@ -16,8 +16,22 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7",
            "#000000", "#888888")  # fmt: skip
 
 
-class RetrievalDisplay:
-    """Base of the displays: from an estimator is from the codes it returns."""
+class Display:
+    """Base of all displays: where they draw."""
+
+    def _axes(self, ax, **figure_options):
+        """Use the given axes, or make a figure; remember both."""
+        check_matplotlib(f"{type(self).__name__}.plot")
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(layout="constrained", **figure_options)
+        self.ax_, self.figure_ = ax, ax.figure
+        return ax
+
+
+class RetrievalDisplay(Display):
+    """Base of the displays of codes: from an estimator is from the codes it returns."""
 
     from_predictions: ClassVar[Any]
 
@@ -63,16 +77,6 @@ class RetrievalDisplay:
     def _estimator_options(cls, estimator):
         """Options of `from_predictions` that an estimator implies."""
         return {}
-
-    def _axes(self, ax, **figure_options):
-        """Use the given axes, or make a figure; remember both."""
-        check_matplotlib(f"{type(self).__name__}.plot")
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            _, ax = plt.subplots(layout="constrained", **figure_options)
-        self.ax_, self.figure_ = ax, ax.figure
-        return ax
 
 
 def check_matplotlib(caller):

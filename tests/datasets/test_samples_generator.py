@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import poisson
 
-from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal import CCARetriever
+from sklearn_xmodal.datasets import make_paired_modalities, make_paired_multilabel
+from sklearn_xmodal.metrics import chance_level
 
 SEEDS = range(3)
 
@@ -187,3 +190,103 @@ def test_values_out_of_range_are_refused(parameters, message):
 def test_values_of_the_wrong_type_are_refused(parameters, message):
     with pytest.raises(TypeError, match=message):
         make_paired_modalities(**parameters)
+
+
+class TestMultilabel:
+    @pytest.mark.parametrize("seed", range(3))
+    def test_indicator_has_labels_in_range(self, seed):
+        _, _, Y = make_paired_multilabel(400, n_classes=6, random_state=seed)
+        assert Y.shape == (400, 6)
+        assert set(np.unique(Y)) == {0, 1}
+        assert Y.sum(axis=1).min() == 1
+        assert 1.9 < Y.sum(axis=1).mean() < 2.6
+        assert (Y.mean(axis=0) > 0.25).all()
+
+    def test_shapes_and_dtypes_follow_the_parameters(self):
+        X_img, X_txt, Y, vectors = make_paired_multilabel(
+            31,
+            n_classes=3,
+            n_image_features=9,
+            n_text_features=7,
+            n_shared=5,
+            n_image_private=4,
+            n_text_private=0,
+            random_state=0,
+            return_class_vectors=True,
+        )
+        assert (X_img.shape, X_txt.shape) == ((31, 9), (31, 7))
+        assert (Y.shape, vectors.shape) == ((31, 3), (3, 5))
+        assert X_img.dtype == X_txt.dtype == vectors.dtype == np.float64
+        assert Y.dtype == np.int64
+
+    @pytest.mark.parametrize("allow_unlabeled", [False, True])
+    @pytest.mark.parametrize("n_labels", [1, 2, 5, 60])
+    def test_numbers_of_labels_are_poisson_within_their_range(
+        self, n_labels, allow_unlabeled
+    ):
+        _, _, Y = make_paired_multilabel(
+            20_000,
+            n_classes=4,
+            n_labels=n_labels,
+            allow_unlabeled=allow_unlabeled,
+            random_state=0,
+        )
+        expected = poisson(n_labels).pmf(np.arange(5))
+        expected[0] *= allow_unlabeled
+        got = np.bincount(Y.sum(axis=1), minlength=5) / len(Y)
+        assert_allclose(got, expected / expected.sum(), atol=0.015)
+        assert_allclose(Y.mean(axis=0), Y.mean(), atol=0.02)  # no class is preferred
+
+    @pytest.mark.parametrize("seed", SEEDS)
+    @pytest.mark.parametrize("n_labels", [1, 2])
+    def test_pairs_that_share_a_label_find_each_other(self, n_labels, seed):
+        X_img, X_txt, Y = make_paired_multilabel(
+            500, n_classes=6, n_labels=n_labels, random_state=seed
+        )
+        train, test = slice(0, 300), slice(300, None)
+        cca = CCARetriever().fit(X_img[train], X_txt[train])
+        score = cca.score(X_img[test], X_txt[test], Y[test])
+        # As a share of what chance leaves: with more labels more is relevant.
+        chance = chance_level(Y[test], Y[test])
+        assert (score - chance) / (1 - chance) > 0.3
+
+    def test_unlabelled_pairs_only_where_allowed(self):
+        _, _, Y = make_paired_multilabel(300, allow_unlabeled=True, random_state=0)
+        assert Y.sum(axis=1).min() == 0
+
+    def test_one_seed_gives_one_draw(self):
+        one, same = (make_paired_multilabel(30, random_state=3) for _ in range(2))
+        other = make_paired_multilabel(30, random_state=4)
+        for a, b, c in zip(one, same, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert not np.array_equal(a, c)
+
+    def test_features_are_means_of_class_vectors_seen_through_orthonormal_maps(self):
+        X, _, Y, vectors = make_paired_multilabel(
+            20_000,
+            n_classes=3,
+            noise=0,
+            class_sep=4.0,
+            random_state=0,
+            return_class_vectors=True,
+        )
+        # Distances between means of label sets survive an orthonormal map.
+        only = [X[(row == Y).all(axis=1)].mean(axis=0) for row in np.eye(3)]
+        both = X[(Y == [1, 1, 0]).all(axis=1)].mean(axis=0)
+        got = np.linalg.norm(only[0] - only[1])
+        assert got == pytest.approx(np.linalg.norm(vectors[0] - vectors[1]), rel=0.05)
+        np.testing.assert_allclose(both, (only[0] + only[1]) / 2, atol=0.2)
+
+    @pytest.mark.parametrize(
+        ("params", "error", "message"),
+        [
+            ({"n_labels": 0}, ValueError, "n_labels must be at least 1"),
+            ({"n_labels": 1.5}, TypeError, "n_labels must be an int"),
+            ({"n_image_features": 3}, ValueError, "n_image_features must be at least"),
+            ({"noise": -1}, ValueError, "noise must be finite"),
+        ],
+        ids=str,
+    )
+    def test_what_is_refused(self, params, error, message):
+        with pytest.raises(error, match=message):
+            make_paired_multilabel(10, **params)
