@@ -78,6 +78,7 @@ def our_fit(X_img, X_txt, y, epochs, n_estimators):
     MSLNRetriever(
         n_estimators=n_estimators,
         n_input_components=None,
+        hidden_layer_sizes=(_HIDDEN,),
         max_epochs=epochs,
         batch_size=_BATCH,
         device="cpu",
@@ -92,7 +93,11 @@ def mapped_row(n_rows, width):
     with tempfile.TemporaryDirectory() as folder:
         sides = [draw_mapped(Path(folder) / name, n_rows, width, rng) for name in "vt"]
         retriever = MSLNRetriever(
-            n_estimators=1, max_epochs=1, device="cpu", random_state=0
+            n_estimators=1,
+            hidden_layer_sizes=(_HIDDEN,),
+            max_epochs=1,
+            device="cpu",
+            random_state=0,
         )
         timer = StepTimer()
         retriever.set_params(callbacks=[timer])

@@ -30,13 +30,13 @@ def write_tables(rows, path):
         "mAP over the full ranking by cosine, mean of both directions, mean and "
         "standard deviation over splits (generalized: harmonic mean of queries from "
         "seen and unseen classes). All choices by cross-validation inside the "
-        "training part, with the same number of candidates for every method. Made by "
+        "training part, among at most three candidates per method. Made by "
         "`python -m benchmarks.retrieval`; one row per split in `results.csv`.",
     ]
     for protocol in _unique(rows, "protocol"):
         own = _select(rows, protocol=protocol)
         lines += ["", f"## {protocol.capitalize()} protocol", "", *_means(own)]
-        lines += ["", *_gains(own)]
+        lines += ["", *_wins(own), "", *_gains(own)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -69,6 +69,39 @@ def _cell(scores, is_best):
     if len(scores) > 1:
         text += f" ± {np.std(scores, ddof=1):.3f}"
     return f"**{text}**" if is_best else text
+
+
+def _wins(rows):
+    """Count in how many data sets and splits each method is above each other."""
+    methods = _unique(rows, "method")
+    scores = {
+        method: {
+            (row["dataset"], row["split"]): row["mean"]
+            for row in _select(rows, method=method)
+        }
+        for method in methods
+    }
+    lines = [
+        "Pairs of data set and split in which the method of the row is above that of "
+        "the column, and the mean difference.",
+        "",
+        "| | " + " | ".join(methods) + " |",
+        "|---|" + "--:|" * len(methods),
+    ]
+    for method in methods:
+        cells = [_duel(scores[method], scores[other]) for other in methods]
+        cells[methods.index(method)] = ""
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _duel(one, other):
+    shared = one.keys() & other.keys()
+    if not shared:
+        return "-"
+    differences = [one[key] - other[key] for key in shared]
+    share = np.mean(np.array(differences) > 0)
+    return f"{share:.0%}, {np.mean(differences):+.3f}"
 
 
 def _gains(rows):

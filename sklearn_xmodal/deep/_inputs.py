@@ -1,11 +1,15 @@
 """What the user hands to a network, checked and in the form that it needs."""
 
+import math
 from collections.abc import Mapping
 from inspect import signature
 from numbers import Integral
 
 import numpy as np
 import torch
+from sklearn.model_selection import train_test_split
+
+from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
 
 
 def check_layer_sizes(sizes, name):
@@ -103,3 +107,26 @@ def resolve_optimizer(optimizer):
             f"'AdamW' or 'SGD', with a parameter weight_decay. Got {optimizer!r}."
         )
     return found
+
+
+def split_off_validation(y, retriever, seed):
+    """Return rows of the training and of the validation part, `None` for no part."""
+    if not retriever.early_stopping:
+        return slice(None), None
+    rows = np.arange(len(y))
+    fraction = retriever.validation_fraction
+    options = {"test_size": fraction, "random_state": seed}
+    if retriever.validation == "class_disjoint":
+        # Among the pairs of one class every ranking is perfect.
+        if y.ndim == 1:
+            options["test_size"] = max(2, math.ceil(fraction * len(np.unique(y))))
+        return next(ClassDisjointShuffleSplit(1, **options).split(rows, y))
+    stratify = y if y.ndim == 1 else None
+    try:
+        return train_test_split(rows, stratify=stratify, **options)
+    except ValueError as error:
+        raise ValueError(
+            "early_stopping holds out pairs of every class and trains on others of "
+            f"the same class. Got validation_fraction={fraction} for {len(y)} pairs: "
+            f"{error} Raise it, or use validation='class_disjoint'."
+        ) from None

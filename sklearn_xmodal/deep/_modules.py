@@ -112,9 +112,12 @@ class StackedLinear(nn.Module):
         bias = torch.empty(n_members, 1, n_out)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(bias.uniform_(-bound, bound, generator=generator))
+        self.low_precision = False
 
     def forward(self, x):
-        """Map (s, b, i) to (s, b, o)."""
+        """Map (s, b, i) to (s, b, o), in low precision by products in bfloat16."""
+        if self.low_precision and self.training:
+            return torch.bmm(x.bfloat16(), self.weight.bfloat16()).float() + self.bias
         return torch.baddbmm(self.bias, x, self.weight)
 
 
@@ -173,6 +176,9 @@ class MSLNModule(nn.Module):
 
     device : str
         Where the network will live.
+
+    precision : {"float32", "bfloat16"}
+        Of the matrix products in training.
     """
 
     def __init__(
@@ -194,6 +200,7 @@ class MSLNModule(nn.Module):
         init_seed,
         dropout_seed,
         device,
+        precision,
     ):
         super().__init__()
         self.multi_label = multi_label
@@ -231,6 +238,9 @@ class MSLNModule(nn.Module):
         self.classifier = StackedLinear(n_members, n_components, n_classes, init)
         embeddings = torch.as_tensor(class_embeddings, dtype=torch.float32)
         self.register_buffer("class_embeddings", embeddings)
+        for layer in self.modules():
+            if isinstance(layer, StackedLinear):
+                layer.low_precision = precision == "bfloat16"
 
     def encode(self, x, modality):
         """Return the code and the contrastive code of one modality.

@@ -1,12 +1,10 @@
 """Modal-adversarial Semantic Learning Network."""
 
-import math
 from collections.abc import Mapping
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state
 
@@ -16,6 +14,7 @@ from sklearn_xmodal.deep._inputs import (
     class_vectors,
     known_targets,
     resolve_device,
+    split_off_validation,
 )
 from sklearn_xmodal.deep._modules import ACTIVATIONS
 from sklearn_xmodal.deep._net import build_net, build_partial_net
@@ -29,7 +28,6 @@ from sklearn_xmodal.deep._representation import (
 )
 from sklearn_xmodal.deep._training import PairDataset, Side
 from sklearn_xmodal.metrics import cross_modal_score
-from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._sklearn_compat import (
     Interval,
@@ -124,8 +122,8 @@ class MSLNRetriever(BaseRetriever):
         Size of the contrastive code.
 
     hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders. The decoders mirror them. Wider ones help
-        a little on seen classes where there are thousands of pairs.
+        Hidden layers of both encoders. The decoders mirror them. ``(512,)`` is
+        more accurate on seen classes, for half as much time again.
 
     discriminator_layer_sizes : tuple of int, default=(64,)
         Hidden layers of the discriminator.
@@ -219,6 +217,11 @@ class MSLNRetriever(BaseRetriever):
 
     callbacks : list of skorch callbacks, default=None
         Added to the training loop.
+
+    precision : {"float32", "bfloat16"}, default="float32"
+        Of the matrix products in training; weights and everything else stay in
+        float32. ``"bfloat16"`` pays for layers of thousands of units on GPUs, and
+        for little else.
 
     device : str, default="auto"
         Where to train: a torch device, or ``"auto"`` for CUDA where it exists
@@ -377,6 +380,7 @@ class MSLNRetriever(BaseRetriever):
         "n_iter_no_change": [_at_least_one],
         "tol": [_weight],
         "callbacks": [list, None],
+        "precision": [StrOptions({"float32", "bfloat16"})],
         "device": [str],
         "n_image_features": [Integral, None],
         "random_state": ["random_state"],
@@ -419,6 +423,7 @@ class MSLNRetriever(BaseRetriever):
         n_iter_no_change=10,
         tol=1e-4,
         callbacks=None,
+        precision="float32",
         device="auto",
         n_image_features=None,
         random_state=None,
@@ -457,6 +462,7 @@ class MSLNRetriever(BaseRetriever):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.callbacks = callbacks
+        self.precision = precision
         self.device = device
         self.n_image_features = n_image_features
         self.random_state = random_state
@@ -535,7 +541,7 @@ class MSLNRetriever(BaseRetriever):
         y = check_class_targets(y, self)
         self._prepare()
         seeds = self._seeds(0)
-        train, valid = self._split_off_validation(y, seeds[0])
+        train, valid = split_off_validation(y, self, seeds[0])
         start = self._weights_to_start_from(y[train])
         target = self._encode_labels(y[train])
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
@@ -647,29 +653,6 @@ class MSLNRetriever(BaseRetriever):
         target = encoder.fit_transform(y)
         self.classes_ = encoder.classes_
         return target.astype(np.int64)
-
-    def _split_off_validation(self, y, seed):
-        """Return rows of the training and of the validation part."""
-        if not self.early_stopping:
-            return slice(None), None
-        rows = np.arange(len(y))
-        options = {"test_size": self.validation_fraction, "random_state": seed}
-        if self.validation == "class_disjoint":
-            # Among the pairs of one class every ranking is perfect.
-            if y.ndim == 1:
-                n_classes = self.validation_fraction * len(np.unique(y))
-                options["test_size"] = max(2, math.ceil(n_classes))
-            return next(ClassDisjointShuffleSplit(1, **options).split(rows, y))
-        stratify = y if y.ndim == 1 else None
-        try:
-            return train_test_split(rows, stratify=stratify, **options)
-        except ValueError as error:
-            raise ValueError(
-                "early_stopping holds out pairs of every class and trains on others of "
-                f"the same class. Got validation_fraction={self.validation_fraction} "
-                f"for {len(y)} pairs: {error} Raise it, or use "
-                "validation='class_disjoint'."
-            ) from None
 
     def _validation_score(self, data, canonical, X_img, X_txt, y):
         """Return a function from module to mAP on held-out pairs."""

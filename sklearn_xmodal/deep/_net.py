@@ -178,7 +178,11 @@ def _early_stopping(retriever, score):
 def _build(retriever, data, seeds, n_epochs, callbacks):
     has_contrastive = retriever.contrastive_weight > 0
     terms = LOSS_TERMS if has_contrastive else LOSS_TERMS[:-1]
-    callbacks += [(name, PassthroughScoring(name, on_train=True)) for name in terms]
+    # Before early stopping, which ends an epoch for all that come after it.
+    callbacks = [
+        *((name, PassthroughScoring(name, on_train=True)) for name in terms),
+        *callbacks,
+    ]
     if retriever.verbose == 1:
         callbacks.append(EpochProgress(n_epochs))
     optimizer = resolve_optimizer(retriever.optimizer)
@@ -207,6 +211,7 @@ def _build(retriever, data, seeds, n_epochs, callbacks):
         module__init_seed=seeds[0],
         module__dropout_seed=seeds[1],
         module__device=retriever.device_,
+        module__precision=retriever.precision,
         criterion=MSLNLoss,
         criterion__correlation_weight=retriever.correlation_weight,
         criterion__reconstruction_weight=retriever.reconstruction_weight,

@@ -101,6 +101,7 @@ class TestMSLN:
             init_seed=0,
             dropout_seed=0,
             device="cpu",
+            precision="float32",
         ).eval()
         ours = [m for m in module.modules() if isinstance(m, StackedLinear)]
         theirs = [m for m in bare.modules() if isinstance(m, torch.nn.Linear)]

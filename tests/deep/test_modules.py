@@ -49,6 +49,7 @@ def make_module(seed=0, class_embeddings=None, **params):
         "init_seed": seed,
         "dropout_seed": seed,
         "device": "cpu",
+        "precision": "float32",
         **params,
     }
     return MSLNModule(P, Q, class_embeddings, **options).double()

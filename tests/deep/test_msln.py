@@ -22,6 +22,7 @@ from skorch.callbacks import Callback
 from sklearn_xmodal import CCARetriever, MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.deep import _msln, _net, _preprocessing
+from sklearn_xmodal.deep._inputs import split_off_validation
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule
 from sklearn_xmodal.deep._preprocessing import InputMap
@@ -338,6 +339,7 @@ class TestEnsemble:
                 init_seed=0,
                 dropout_seed=0,
                 device="cpu",
+                precision="float32",
             )
             with torch.no_grad():
                 for name, parameter in alone.named_parameters():
@@ -989,8 +991,40 @@ def test_a_net_trained_elsewhere_predicts_where_it_was_loaded():
     assert copy.transform_image(X).tobytes() == expected.tobytes()
 
 
+class TestPrecision:
+    def test_bfloat16_takes_other_steps_to_about_the_same_place(self):
+        X, T, y = draw(n=300, class_sep=3.0)
+        fitted = [
+            make(precision=name, max_epochs=20).fit(X[:200], T[:200], y[:200])
+            for name in ("float32", "bfloat16")
+        ]
+        one, other = (est.net_.module_.state_dict() for est in fitted)
+        assert {w.dtype for w in other.values()} == {torch.float32}
+        assert any(not torch.equal(one[name], other[name]) for name in one)
+        scores = [est.score(X[200:], T[200:], y[200:]) for est in fitted]
+        assert scores[1] == pytest.approx(scores[0], abs=0.05)
+
+    def test_codes_are_of_float32_in_any_case(self):
+        X, T, y = draw()
+        one = make(precision="float32").fit(X, T, y)
+        other = make(precision="bfloat16").fit(X, T, y)
+        other.net_.module_.load_state_dict(one.net_.module_.state_dict())
+        other.representation_ = one.representation_
+        assert other.transform_image(X).tobytes() == one.transform_image(X).tobytes()
+
+
+def test_the_epoch_that_early_stopping_ends_has_its_loss_terms():
+    est = make(early_stopping=True, n_iter_no_change=1, tol=1.0, max_epochs=30)
+    history = est.fit(*draw()).history_
+    assert len(history) < 30
+    assert set(TERMS) <= set(history[-1])
+
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@needs_cuda
 def test_cuda_and_cpu_learn_alike():
     X, T, y = draw(n=300, class_sep=3.0)
     scores = [
@@ -1000,6 +1034,41 @@ def test_cuda_and_cpu_learn_alike():
         for device in ("cpu", "cuda")
     ]
     assert scores[0] == pytest.approx(scores[1], abs=0.05)
+
+
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_a_network_gives_the_same_codes_on_cuda_as_on_the_cpu(n_members):
+    X, T, y = draw(n=300)
+    every_block = dict.fromkeys(BLOCKS, 1.0)
+    est = make(n_estimators=n_members, block_weights=every_block, device="cpu")
+    est.fit(X, T, y)
+    on_cpu = est.transform_image(X), est.transform_text(T)
+    est.net_.module_.to("cuda")
+    on_cuda = est.transform_image(X), est.transform_text(T)
+    np.testing.assert_allclose(on_cuda, on_cpu, atol=1e-4)
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_training_without_chance_takes_the_same_steps_on_cuda_as_on_the_cpu():
+    X, T, y = draw(n=300)
+    codes = [
+        make(dropout=0, input_dropout=0, device=device).fit(X, T, y).transform_image(X)
+        for device in ("cpu", "cuda")
+    ]
+    np.testing.assert_allclose(*codes, atol=1e-4)
+
+
+@pytest.mark.gpu
+@needs_cuda
+def test_the_same_seed_gives_the_same_bytes_on_cuda():
+    X, T, y = draw(n=300)
+    codes = [
+        make(device="cuda").fit(X, T, y).transform_image(X).tobytes() for _ in range(2)
+    ]
+    assert codes[0] == codes[1]
 
 
 @pytest.mark.slow
@@ -1177,8 +1246,8 @@ class TestEarlyStopping:
         }
         recorders = Recorder(), Recorder()
         est = make(**options, callbacks=[recorders[0]]).fit(X, T, y)
-        train, valid = est._split_off_validation(
-            y, np.random.RandomState(seed).randint(2**31 - 1)
+        train, valid = split_off_validation(
+            y, est, np.random.RandomState(seed).randint(2**31 - 1)
         )
         assert len(set(train) & set(valid)) == 0
         X_changed, T_changed = X.copy(), T.copy()

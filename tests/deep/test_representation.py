@@ -67,6 +67,7 @@ class Case:
             init_seed=seed,
             dropout_seed=seed,
             device="cpu",
+            precision="float32",
         ).eval()
         widths = {"image": P, "text": Q}
 
