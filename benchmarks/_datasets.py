@@ -40,6 +40,15 @@ def load(name, data_home):
         return ImageTextPairs(archive[image], archive[text]), archive[labels]
 
 
+def load_class_embeddings(name, data_home):
+    """Return word vectors of the class names, one row per label, or None."""
+    path, *_, labels = FILES.get(name, (None, None))
+    if path is None or labels != "y":
+        return None
+    with np.load(_locate(path, data_home, name), allow_pickle=False) as archive:
+        return archive.get("class_embeddings")
+
+
 def _locate(path, data_home, name):
     if data_home is None:
         raise FileNotFoundError(

@@ -1,0 +1,234 @@
+"""What each ingredient of MSLN is worth: the default with one thing changed.
+
+Nothing is tuned: every variant is trained on the training part with the defaults,
+apart from its own change, and scored once on the test part. A run that was killed
+continues where it stopped.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from benchmarks import _datasets
+from benchmarks._environment import write_environment
+from benchmarks._journal import Journal, write_csv
+from benchmarks._methods import BUDGET
+from benchmarks.retrieval import draw_split
+from sklearn_xmodal import MSLNRetriever
+from sklearn_xmodal.cli._tuning import choose_features, inner_folds
+from sklearn_xmodal.metrics import cross_modal_score, paired_comparison
+
+PROTOCOLS = {"standard": "seen", "extendable": "unseen"}
+DATASETS = (
+    "glyphs", "digits", "wiki", "wiki100", "wikitf", "pascal", "emoji", "mfeat", "ccv"
+)  # fmt: skip
+DEFAULT = "default"
+#: Variant -> parameters that differ from the default.
+VARIANTS = {
+    DEFAULT: {},
+    "one network": {"n_estimators": 1},
+    "wider: 512 hidden units": {"hidden_layer_sizes": (512,)},
+    "64 principal components": {"n_input_components": 64},
+    "128 principal components": {"n_input_components": 128},
+    "no adversary": {"adversarial_weight": 0.0},
+    "adversary ten times as strong": {"adversarial_weight": 1.0},
+    "no correlation loss": {"correlation_weight": 0.0},
+    "correlation loss ten times as strong": {"correlation_weight": 1.0},
+    "no contrastive code": {"contrastive_weight": 0.0},
+    "no classification loss": {"classification_weight": 0.0},
+    "no reconstruction loss": {"reconstruction_weight": 0.0},
+    "no dropout": {"dropout": 0.0, "input_dropout": 0.0},
+    "constant learning rate": {"lr_scheduler": None},
+    "early stopping": {"early_stopping": True},
+    "code alone": {"block_weights": {"code": 1}},
+}
+#: Class embeddings instead of one-hot vectors; words only where classes have names.
+EMBEDDINGS = ("none", "random", "words")
+
+
+def build_parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.attribution",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--dataset", nargs="+", choices=_datasets.NAMES, default=DATASETS
+    )
+    parser.add_argument(
+        "--protocol", nargs="+", choices=list(PROTOCOLS), default=list(PROTOCOLS)
+    )
+    parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--n-jobs", type=int, default=1, help="splits at a time")
+    parser.add_argument("--device", default="cpu", help="where MSLN trains")
+    parser.add_argument(
+        "--data-home", type=Path, default=os.environ.get("SKLEARN_XMODAL_DATA")
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/results/attribution")
+    )
+    return parser
+
+
+def class_vectors(kind, dataset, data_home, y, seed):
+    """Return a vector per label, or None where classes have no names."""
+    labels = np.unique(y).tolist()
+    if kind == "none":
+        return {label: [0.0] for label in labels}
+    if kind == "random":
+        rng = np.random.default_rng(seed)
+        return {label: rng.standard_normal(25) for label in labels}
+    words = _datasets.load_class_embeddings(dataset, data_home)
+    if words is None:
+        return None
+    # One scale, as one-hot and random vectors have theirs.
+    words = words / np.linalg.norm(words, axis=1, keepdims=True).mean()
+    return {label: words[label] for label in labels}
+
+
+def variants_of(dataset, protocol, data_home, y, seed):
+    """Return name -> parameters of MSLNRetriever for one data set."""
+    found = {name: dict(changes) for name, changes in VARIANTS.items()}
+    if protocol == "extendable":
+        found["early stopping"]["validation"] = "class_disjoint"
+    for kind in EMBEDDINGS:
+        vectors = class_vectors(kind, dataset, data_home, y, seed)
+        if vectors is not None:
+            found[f"class embeddings: {kind}"] = {"class_embeddings": vectors}
+    return found
+
+
+def run_task(key, data_home, device):
+    """Train and score every variant on one split; return mAP by variant."""
+    dataset, protocol, split = key
+    pairs, y = _datasets.load(dataset, data_home)
+    train, test, _ = draw_split(y, protocol, split)
+    with threadpool_limits(1):
+        folds = inner_folds(len(train), y[train], protocol, split, BUDGET.n_folds)
+        _, features = choose_features(pairs[train], y[train], folds, 0)
+        known = features.fit_transform(pairs[train], y[train])
+        new = features.transform(pairs[test])
+        scores = {}
+        for name, changes in variants_of(
+            dataset, protocol, data_home, y, split
+        ).items():
+            retriever = MSLNRetriever(
+                target_classes=PROTOCOLS[protocol], device=device, random_state=split
+            )
+            codes = retriever.set_params(**changes).fit(known, y[train]).transform(new)
+            scores[name] = cross_modal_score(codes.image, codes.text, y[test])
+    return {"scores": scores, "n_train": len(train), "n_test": len(test)}
+
+
+def run(arguments):
+    """Do the tasks that are not done yet, then write rows and tables."""
+    out = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    journal = Journal(out / "journal.jsonl", {"variants": list(VARIANTS)})
+    keys = [
+        (dataset, protocol, split)
+        for split in range(arguments.splits)
+        for dataset in arguments.dataset
+        for protocol in arguments.protocol
+    ]
+    missing = [key for key in keys if key not in journal.rows]
+    parallel = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")
+    bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
+    with bar:
+        for key, row in parallel(
+            delayed(_keyed_task)(key, arguments.data_home, arguments.device)
+            for key in missing
+        ):
+            journal.add(key, row)
+            bar.update()
+    keys.sort(key=lambda key: arguments.protocol.index(key[1]))
+    rows = [
+        {"dataset": key[0], "protocol": key[1], "split": key[2], "variant": variant,
+         "mean": score, "n_train": journal.rows[key]["n_train"],
+         "n_test": journal.rows[key]["n_test"]}
+        for key in keys
+        for variant, score in journal.rows[key]["scores"].items()
+    ]  # fmt: skip
+    write_csv(rows, list(rows[0]), out / "results.csv")
+    write_environment(out / "environment.json")
+    (out / "README.md").write_text(markdown(rows), encoding="utf-8")
+
+
+def _keyed_task(key, *options):
+    return key, run_task(key, *options)
+
+
+def markdown(rows):
+    """Return one table per protocol: what every change adds to mAP."""
+    lines = [
+        "# What each ingredient of MSLN is worth",
+        "",
+        "mAP of MSLN with its defaults, and how much every change adds: over all data "
+        "sets with a 95 % interval, corrected for overlapping training sets (Nadeau "
+        "and Bengio, 2003), and per data set. Changes whose interval excludes 0 are "
+        "bold. Made by `python -m benchmarks.attribution`; one row per split in "
+        "`results.csv`.",
+    ]
+    for protocol in dict.fromkeys(row["protocol"] for row in rows):
+        own = [row for row in rows if row["protocol"] == protocol]
+        kind = PROTOCOLS[protocol]
+        lines += ["", f"## {protocol.capitalize()} protocol ({kind} classes)", ""]
+        lines += table(own)
+    return "\n".join(lines) + "\n"
+
+
+def table(rows):
+    """Return the lines of one protocol's table."""
+    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+    scores = {(r["variant"], r["dataset"], r["split"]): r["mean"] for r in rows}
+    sizes = {r["split"]: (r["n_train"], r["n_test"]) for r in rows}
+    ratio = np.mean([r["n_test"] / r["n_train"] for r in rows])
+    lines = [
+        "| variant | all data sets | 95 % interval | " + " | ".join(datasets) + " |",
+        "|---|--:|---|" + "--:|" * len(datasets),
+    ]
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        own = [d for d in datasets if (variant, d, min(sizes)) in scores]
+        # (splits, data sets)
+        one, default = (
+            np.array([[scores[name, d, split] for d in own] for split in sizes])
+            for name in (variant, DEFAULT)
+        )
+        means = dict(zip(own, (one - default).mean(axis=0), strict=True))
+        if variant == DEFAULT:
+            means = dict(zip(own, default.mean(axis=0), strict=True))
+            cells = [f"{default.mean():.3f}", ""]
+        else:
+            cells = overall(one.mean(axis=1), default.mean(axis=1), ratio)
+        style = "{:.3f}" if variant == DEFAULT else "{:+.3f}"
+        cells += [style.format(means[d]) if d in means else "" for d in datasets]
+        lines.append(f"| {variant} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def overall(one, default, ratio):
+    """Return the cells of mean difference and interval, over splits."""
+    gain = paired_comparison(one, default, n_train=1000, n_test=round(1000 * ratio))
+    low, high = gain.confidence_interval
+    cells = [f"{gain.mean_difference:+.3f}", f"[{low:+.3f}, {high:+.3f}]"]
+    return [f"**{cell}**" for cell in cells] if low > 0 or high < 0 else cells
+
+
+def main(argv=None):
+    arguments = build_parser().parse_args(argv)
+    try:
+        run(arguments)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"benchmarks.attribution: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
