@@ -131,6 +131,7 @@ def run_task(key, data_home, seed, quick):
             split_seed=seed + split,
             n_jobs=1,
             budget=QUICK if quick else BUDGET,
+            validate=False,
         )
         codes = pipeline.transform(pairs[test])
     seconds = time.perf_counter() - start

@@ -37,6 +37,14 @@ class Method(NamedTuple):
     candidates: list  # parameters of the retriever, one dict per candidate
     needs_labels: bool
     while_tuning: dict = {}  # parameters that make tuning cheaper
+    unseen_candidates: list | None = None  # for unseen classes, if others
+
+    def candidates_for(self, protocol, n_candidates):
+        """Return what to choose from, the last ones of the list."""
+        found = self.candidates
+        if protocol != "standard" and self.unseen_candidates is not None:
+            found = self.unseen_candidates
+        return found[-n_candidates:]
 
 
 def _build_cca(seed, budget, protocol):
@@ -73,9 +81,11 @@ METHODS = {
     "msln": Method(
         "MSLN",
         _build_msln,
-        [{"n_input_components": n} for n in (64, 128)],
+        [{"n_input_components": n, "min_input_share": 1.0} for n in (64, 128)],
         needs_labels=True,
         while_tuning={"n_estimators": 1},
+        # The defaults. Folds that hold out some of few classes would choose by chance.
+        unseen_candidates=[{}],
     ),
 }
 

@@ -125,7 +125,9 @@ def choose_features(pairs, y, folds, seed):
     return list(candidates.items())[search.best_index_]
 
 
-def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
+def tune(
+    method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget, validate=True
+):
     """Choose features, compare the candidates of a method and refit the best.
 
     Parameters
@@ -151,13 +153,16 @@ def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
     budget : Budget
         Number of candidates and folds, length of training.
 
+    validate : bool, default=True
+        Whether to cross-validate also where there is nothing to choose.
+
     Returns
     -------
     pipeline : Pipeline
         The best one, fitted on the whole training part.
 
     score : float
-        Its mean score over the inner folds.
+        Its mean score over the inner folds; NaN where it was not validated.
 
     parameters : dict
         What won: the candidate, and which modalities were scaled.
@@ -165,10 +170,15 @@ def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
     folds = inner_folds(len(pairs), y, protocol, split_seed, budget.n_folds)
     scaled, features = choose_features(pairs, y, folds, seed)
     retriever = method.build(seed, budget, protocol)
+    best = Pipeline([("features", clone(features)), ("retriever", retriever)])
+    candidates = method.candidates_for(protocol, budget.n_candidates)
+    if len(candidates) == 1 and not validate:
+        retriever.set_params(**candidates[0])
+        return best.fit(pairs, y), float("nan"), {**candidates[0], "scaled": scaled}
     cheaper = clone(retriever).set_params(**method.while_tuning)
     grid = [
         {f"retriever__{name}": [value] for name, value in candidate.items()}
-        for candidate in method.candidates[-budget.n_candidates :]
+        for candidate in candidates
     ]
     search = GridSearchCV(
         Pipeline([("features", features), ("retriever", cheaper)]),
@@ -179,7 +189,6 @@ def tune(method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget):
         error_score="raise",
     )
     search.fit(pairs, y)
-    best = Pipeline([("features", clone(features)), ("retriever", retriever)])
     best.set_params(**search.best_params_).fit(pairs, y)
     won = {k.removeprefix("retriever__"): v for k, v in search.best_params_.items()}
     return best, float(search.best_score_), {**won, "scaled": scaled}

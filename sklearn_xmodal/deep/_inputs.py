@@ -20,6 +20,20 @@ def check_layer_sizes(sizes, name):
         )
 
 
+def inputs_of_members(retriever):
+    """Return how many principal components every network sees, the last one all.
+
+    Networks that see different things err differently, and no single number suits
+    all data. `None` for all features.
+    """
+    n_most, n_members = retriever.n_input_components, retriever.n_estimators
+    if n_most is None:
+        return None
+    # From the last one down, so that a single network sees all.
+    shares = np.linspace(1.0, retriever.min_input_share, n_members)
+    return tuple(math.ceil(share * n_most) for share in shares[::-1])
+
+
 def class_vectors(class_embeddings, classes):
     """Return one finite vector per class, in the order of classes."""
     if class_embeddings is None:

@@ -136,6 +136,14 @@ def perceptron(
     return nn.Sequential(*layers)
 
 
+def _input_mask(n_inputs, width):
+    """Return which of the first features every member sees, (s, 1, width), or None."""
+    if n_inputs is None or min(n_inputs) >= width:
+        return None
+    seen = torch.arange(width) < torch.tensor(n_inputs)[:, None]
+    return seen.float().unsqueeze(1)
+
+
 class MSLNModule(nn.Module):
     """Two encoders, two decoders, a modality discriminator and a classifier.
 
@@ -145,13 +153,16 @@ class MSLNModule(nn.Module):
         Widths p and q of the inputs.
 
     class_embeddings : ndarray of shape (n_classes, e)
-        One vector per class, joined to the code before the decoders.
+        One vector per class, joined to the codes before the decoders.
 
     multi_label : bool
         Whether an item may have several classes.
 
     n_members : int
         Networks in the ensemble.
+
+    n_inputs : tuple of int or None
+        How many of the first features every member sees, `None` for all.
 
     n_components : int
         Size d of the code.
@@ -189,6 +200,7 @@ class MSLNModule(nn.Module):
         *,
         multi_label,
         n_members,
+        n_inputs,
         n_components,
         n_contrastive_components,
         hidden_layer_sizes,
@@ -224,7 +236,7 @@ class MSLNModule(nn.Module):
             )
 
         def decoder(n_features):
-            n_in = n_components + n_class_features
+            n_in = n_codes + n_class_features
             return network((n_in, *mirrored, n_features), dropout)
 
         self.encoders = nn.ModuleDict(
@@ -236,6 +248,10 @@ class MSLNModule(nn.Module):
         self.reversal = GradientReversal()
         self.discriminator = network((n_components, *discriminator_layer_sizes, 1))
         self.classifier = StackedLinear(n_members, n_components, n_classes, init)
+        widths = {"image": n_image_features, "text": n_text_features}
+        for modality, width in widths.items():
+            mask = _input_mask(n_inputs, width)
+            self.register_buffer(f"{modality}_mask", mask, persistent=False)
         embeddings = torch.as_tensor(class_embeddings, dtype=torch.float32)
         self.register_buffer("class_embeddings", embeddings)
         for layer in self.modules():
@@ -256,12 +272,14 @@ class MSLNModule(nn.Module):
         Returns
         -------
         z : Tensor of shape (s, b, d)
-            The code, which classifier, decoders and discriminator read.
+            The code, which classifier and discriminator read.
 
         g : Tensor of shape (s, b, g)
-            The contrastive code; g may be 0.
+            The contrastive code; g may be 0. Decoders read both.
         """
-        codes = self.encoders[modality](x.expand(self.n_members, -1, -1))
+        mask = getattr(self, f"{modality}_mask")
+        x = x.expand(self.n_members, -1, -1) if mask is None else x * mask
+        codes = self.encoders[modality](x)
         return codes[..., : self.n_components], codes[..., self.n_components :]
 
     def embed_classes(self, target):
@@ -312,7 +330,8 @@ class MSLNModule(nn.Module):
         # What follows is shared by both codes and runs once.
         z = torch.cat([z_img, z_txt], dim=1)  # (s, 2b, d)
         e = self.embed_classes(target).repeat(2, 1)  # (2b, e)
-        joined = torch.cat([z, e.expand(self.n_members, -1, -1)], dim=2)
+        g = torch.cat([g_img, g_txt], dim=1)  # (s, 2b, g)
+        joined = torch.cat([z, g, e.expand(self.n_members, -1, -1)], dim=2)
         reconstructions = {}
         for goal, decoder in self.decoders.items():
             from_image, from_text = decoder(joined).chunk(2, dim=1)

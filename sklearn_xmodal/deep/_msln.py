@@ -12,6 +12,7 @@ from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.deep._inputs import (
     check_layer_sizes,
     class_vectors,
+    inputs_of_members,
     known_targets,
     resolve_device,
     split_off_validation,
@@ -21,10 +22,9 @@ from sklearn_xmodal.deep._net import build_net, build_partial_net
 from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
 from sklearn_xmodal.deep._representation import (
     DEFAULT_WEIGHTS,
+    VARIATES,
     Representation,
     block_weights,
-    canonical_weights,
-    joint_moments,
 )
 from sklearn_xmodal.deep._training import PairDataset, Side
 from sklearn_xmodal.metrics import cross_modal_score
@@ -55,8 +55,8 @@ class MSLNRetriever(BaseRetriever):
 
     - correlation: :math:`L_{cor} = \lVert z_v - z_t \rVert_2^2`;
     - reconstruction: both decoders rebuild their modality from both codes,
-      each joined with the embedding :math:`e_y` of the class, four squared
-      errors;
+      each joined with the contrastive code below, where there is one, and with the
+      embedding :math:`e_y` of the class, four squared errors;
     - adversarial: a discriminator tells image codes from text codes; a
       gradient reversal layer between them makes the encoders work against it,
       with a strength that grows from 0 to 1 [2]_;
@@ -79,11 +79,13 @@ class MSLNRetriever(BaseRetriever):
                         that resemble no class
     canonical           canonical variates (:class:`CCARetriever`) of the inputs,
                         for three ridges
+    kernel              the same of kernel values with 300 training items, a
+                        Nystroem form of :class:`KCCARetriever`
     reconstruction      the item beside what the decoders predict of its other
                         half
     ==================  =========================================================
 
-    All but the last two are centred by their means over the training pairs.
+    All but the last are centred by their means over the training pairs.
     Class embeddings reach the decoders only: retrieval needs neither labels nor
     embeddings, also for classes that training has not seen. Features are
     centred, reduced to their principal components and divided by one global
@@ -100,9 +102,9 @@ class MSLNRetriever(BaseRetriever):
         Which classes will be searched for: those of the training pairs, others,
         or both. Chooses the blocks and their weights, where `block_weights` is
         `None`; the training is the same. For ``"seen"`` code 1, posterior 2;
-        for ``"unseen"`` contrastive 1, canonical 1, reconstruction 0.5; for
-        ``"both"`` the latter with code 0.5 and soft_posterior 4, a compromise
-        that is a little behind the special choice in either case.
+        for ``"unseen"`` contrastive 1, canonical 1, kernel 1, reconstruction 0.5,
+        code 0.25; for ``"both"`` the latter with code 0.5 and soft_posterior 4, a
+        compromise that is a little behind the special choice in either case.
 
     block_weights : mapping from str to float, default=None
         Weights of the blocks, instead of those of `target_classes`.
@@ -113,10 +115,16 @@ class MSLNRetriever(BaseRetriever):
         weights, and whose blocks are joined. Three are more accurate than one,
         for about twice its time; more add little.
 
-    n_input_components : int or None, default=96
+    n_input_components : int or None, default=128
         Principal components of either modality that the networks see, at most.
-        `None` keeps all features. The parameter most worth tuning: 64 suits
-        noisy features, 128 and more suit fine distinctions between many classes.
+        `None` keeps all features. The parameter most worth tuning, with
+        ``min_input_share=1``, where classes are seen: 64 suits noisy features, 128
+        and more suit fine distinctions between many classes.
+
+    min_input_share : float, default=0.5
+        Share of these components that the first network sees; the last one sees
+        all, those between evenly more. Networks with different views of the data
+        are better together than alike ones where classes are unseen.
 
     n_contrastive_components : int, default=64
         Size of the contrastive code.
@@ -352,6 +360,7 @@ class MSLNRetriever(BaseRetriever):
         "block_weights": [Mapping, None],
         "n_estimators": [_at_least_one],
         "n_input_components": [_at_least_one, None],
+        "min_input_share": [Interval(Real, 0, 1, closed="right")],
         "n_contrastive_components": [_at_least_one],
         "hidden_layer_sizes": [tuple, list],
         "discriminator_layer_sizes": [tuple, list],
@@ -394,7 +403,8 @@ class MSLNRetriever(BaseRetriever):
         target_classes="both",
         block_weights=None,
         n_estimators=3,
-        n_input_components=96,
+        n_input_components=128,
+        min_input_share=0.5,
         n_contrastive_components=64,
         hidden_layer_sizes=(256,),
         discriminator_layer_sizes=(64,),
@@ -434,6 +444,7 @@ class MSLNRetriever(BaseRetriever):
         self.block_weights = block_weights
         self.n_estimators = n_estimators
         self.n_input_components = n_input_components
+        self.min_input_share = min_input_share
         self.n_contrastive_components = n_contrastive_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.discriminator_layer_sizes = discriminator_layer_sizes
@@ -515,12 +526,12 @@ class MSLNRetriever(BaseRetriever):
             )
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
             self._fit_input_maps({"image": X_img, "text": X_txt}, self._seeds(0)[0])
-            self._moments = 0.0
         data = self._dataset(X_img, X_txt, known_targets(y, self.classes_))
-        self._moments = self._moments + joint_moments(data.blocks(_ENCODE_ROWS))
+        if first:
+            self._start_variates(data, self._seeds(0)[0])
+        self._update_variates(data)
         self._train_a_little(data)
-        canonical = canonical_weights(self._moments, data.image.width)
-        self._set_representation(data, canonical)
+        self._set_representation(data)
         return self
 
     def _prepare(self):
@@ -549,16 +560,14 @@ class MSLNRetriever(BaseRetriever):
         if start is None:
             self._fit_input_maps(sides, seeds[0])
         data = self._dataset(sides["image"], sides["text"], target)
-        self._moments = joint_moments(data.blocks(_ENCODE_ROWS))
-        canonical = canonical_weights(self._moments, data.image.width)
+        self._start_variates(data, seeds[0])
+        self._update_variates(data)
         score = None
         if valid is not None:
-            score = self._validation_score(
-                data, canonical, X_img[valid], X_txt[valid], y[valid]
-            )
+            score = self._validation_score(data, X_img[valid], X_txt[valid], y[valid])
         net = build_net(self, data, seeds[1:], score).start_from(start)
         self._train(net, data, is_partial=False)
-        self._set_representation(data, canonical)
+        self._set_representation(data)
 
     def _train(self, net, data, is_partial):
         self.net_ = net.partial_fit(data)
@@ -603,8 +612,10 @@ class MSLNRetriever(BaseRetriever):
 
     def _fit_input_maps(self, sides, seed):
         rng = np.random.RandomState(seed)
+        n_inputs = inputs_of_members(self)
+        n_least = None if n_inputs is None else min(n_inputs)
         for name, X in sides.items():
-            found = fit_input_map(X, name, self.n_input_components, rng)
+            found = fit_input_map(X, name, self.n_input_components, n_least, rng)
             setattr(self, f"{name}_mean_", found.mean)
             setattr(self, f"{name}_components_", found.components)
             setattr(self, f"{name}_scale_", found.scale)
@@ -618,14 +629,26 @@ class MSLNRetriever(BaseRetriever):
             self._side(X_img, "image"), self._side(X_txt, "text"), target
         )
 
-    def _set_representation(self, data, canonical):
-        self.representation_ = self._represent(self.net_.module_, data, canonical)
+    def _start_variates(self, data, seed):
+        rng = np.random.RandomState(seed)
+        used = [name for name in VARIATES if self.block_weights_.get(name)]
+        self._variates = {name: VARIATES[name]() for name in used}
+        for variates in self._variates.values():
+            variates.prepare(data, rng)
+
+    def _update_variates(self, data):
+        for variates in self._variates.values():
+            variates.update(data.blocks(_ENCODE_ROWS))
+            variates.solve()
+
+    def _set_representation(self, data):
+        self.representation_ = self._represent(self.net_.module_, data)
         nothing = torch.zeros((1, data.image.width), device=self.device_)
         self.n_components_ = self._vectors(nothing, "image").shape[1]
 
-    def _represent(self, module, data, canonical):
+    def _represent(self, module, data):
         """Learn from a trained module's outputs what transform needs beside it."""
-        found = Representation(canonical)
+        found = Representation(self._variates)
         with torch.inference_mode():
             for name, side in (("image", data.image), ("text", data.text)):
                 found.fit_centres(module, side.blocks(_ENCODE_ROWS), name)
@@ -654,7 +677,7 @@ class MSLNRetriever(BaseRetriever):
         self.classes_ = encoder.classes_
         return target.astype(np.int64)
 
-    def _validation_score(self, data, canonical, X_img, X_txt, y):
+    def _validation_score(self, data, X_img, X_txt, y):
         """Return a function from module to mAP on held-out pairs."""
         held_out = {
             name: self._side(X, name).rows(slice(None))
@@ -662,7 +685,7 @@ class MSLNRetriever(BaseRetriever):
         }
 
         def score(module):
-            found = self._represent(module, data, canonical)
+            found = self._represent(module, data)
             with torch.inference_mode():
                 codes = [
                     found.blocks(module, x, name, self.block_weights_).cpu().numpy()

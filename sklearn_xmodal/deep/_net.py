@@ -8,7 +8,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 from skorch.dataset import unpack_data
 
-from sklearn_xmodal.deep._inputs import resolve_optimizer
+from sklearn_xmodal.deep._inputs import inputs_of_members, resolve_optimizer
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule, SeededDropout
 from sklearn_xmodal.deep._training import (
@@ -198,6 +198,7 @@ def _build(retriever, data, seeds, n_epochs, callbacks):
         module__class_embeddings=retriever.class_embeddings_,
         module__multi_label=data.target.ndim == 2,
         module__n_members=retriever.n_estimators,
+        module__n_inputs=inputs_of_members(retriever),
         module__n_components=retriever.n_components,
         module__n_contrastive_components=(
             retriever.n_contrastive_components if has_contrastive else 0

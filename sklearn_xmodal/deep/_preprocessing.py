@@ -37,7 +37,7 @@ class InputMap(NamedTuple):
         return np.ascontiguousarray(X / self.scale, dtype=np.float32)
 
 
-def fit_input_map(X, modality, n_directions, rng):
+def fit_input_map(X, modality, n_directions, n_least, rng):
     """Learn the map of one modality.
 
     Parameters
@@ -50,6 +50,9 @@ def fit_input_map(X, modality, n_directions, rng):
 
     n_directions : int or None
         Principal components to keep, at most; `None` keeps the features.
+
+    n_least : int
+        Up to so many features are kept as they are.
 
     rng : RandomState
         Draws rows where there are many.
@@ -65,11 +68,11 @@ def fit_input_map(X, modality, n_directions, rng):
         If every column is constant.
     """
     mean, scale = mean_and_scale(X, modality)
-    if n_directions is None or n_directions >= X.shape[1]:
+    if n_directions is None or X.shape[1] <= n_least:
         return InputMap(mean, None, scale)
     if X.shape[0] > _PCA_ROWS:
         X = X[np.sort(rng.choice(X.shape[0], _PCA_ROWS, replace=False))]
-    n_directions = min(n_directions, X.shape[0] - 1)
+    n_directions = min(n_directions, X.shape[1], X.shape[0] - 1)
     components, variances = _main_directions(X, mean, n_directions, rng)
     kept = variances > np.finfo(np.float32).eps * variances[0]
     return InputMap(mean, components[kept], math.sqrt(variances[kept].mean()))

@@ -1,5 +1,6 @@
 """What an item is represented by: blocks whose cosines add up to the similarity."""
 
+from functools import partial
 from math import sqrt
 from numbers import Real
 
@@ -7,8 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from sklearn_xmodal.cross_decomposition import CCARetriever
-from sklearn_xmodal.utils._linalg import stable_eigh
+from sklearn_xmodal.deep._variates import KernelVariates, LinearVariates
 
 BLOCKS = (
     "code",
@@ -16,15 +16,23 @@ BLOCKS = (
     "posterior",
     "soft_posterior",
     "canonical",
+    "kernel",
     "reconstruction",
 )
 #: Weights of the blocks by what is searched for.
 DEFAULT_WEIGHTS = {
     "seen": {"code": 1.0, "posterior": 2.0},
-    "unseen": {"contrastive": 1.0, "canonical": 1.0, "reconstruction": 0.5},
+    "unseen": {
+        "contrastive": 1.0,
+        "canonical": 1.0,
+        "kernel": 1.0,
+        "reconstruction": 0.5,
+        "code": 0.25,
+    },
     "both": {
         "contrastive": 1.0,
         "canonical": 1.0,
+        "kernel": 1.0,
         "reconstruction": 0.5,
         "code": 0.5,
         "soft_posterior": 4.0,
@@ -32,8 +40,8 @@ DEFAULT_WEIGHTS = {
 }
 #: Sharpens the posterior.
 POSTERIOR_TEMPERATURE = 0.7
-#: (alpha, correlation_power) of the canonical variates: no single ridge suits all data.
-CANONICAL = ((0.1, 2.0), (1.0, 1.0), (10.0, 2.0))
+#: Blocks that do not need the network.
+VARIATES = {"canonical": LinearVariates, "kernel": KernelVariates}
 
 _LEAST_ROWS = 8
 
@@ -43,8 +51,8 @@ class Representation:
 
     Parameters
     ----------
-    canonical : dict
-        Modality -> list of canonical weights, each (width, r).
+    variates : dict
+        Block -> solved variates, those of "canonical" and "kernel" that are in use.
 
     Attributes
     ----------
@@ -53,8 +61,8 @@ class Representation:
         (s, 1, g) and "posterior" (c,) over the training pairs.
     """
 
-    def __init__(self, canonical):
-        self.canonical = canonical
+    def __init__(self, variates):
+        self.variates = variates
         self.centres = {}
 
     def fit_centres(self, network, batches, modality):
@@ -119,8 +127,11 @@ class Representation:
             "contrastive": lambda: _of_members(g - centres["contrastive"]),
             "posterior": lambda: _unit(posterior),
             "soft_posterior": lambda: posterior,
-            "canonical": lambda: _variates(x, self.canonical[modality]),
-            "reconstruction": lambda: _reconstruction(network, x, z, modality),
+            "reconstruction": lambda: _reconstruction(network, x, z, g, modality),
+            **{
+                name: partial(_of_ridges, variates, x, modality)
+                for name, variates in self.variates.items()
+            },
         }
         parts = [sqrt(w) * makers[name]() for name, w in weights.items() if w]
         return torch.cat(parts, dim=1)[:n_rows]
@@ -140,14 +151,14 @@ def _of_members(z):
     return _unit(z).transpose(0, 1).flatten(1) / sqrt(len(z))
 
 
-def _variates(x, weights):
-    """Return canonical variates for each ridge, (b, p) -> (b, r of all ridges)."""
-    variates = [_unit(x @ torch.as_tensor(W, device=x.device)) for W in weights]
-    return torch.cat(variates, dim=1) / sqrt(len(weights))
+def _of_ridges(variates, x, modality):
+    """Put unit variates of all ridges side by side, (b, p) -> (b, r of all ridges)."""
+    parts = variates.transform(x, modality)
+    return torch.cat(parts, dim=1) / sqrt(len(parts))
 
 
-def _reconstruction(network, x, z, modality):
-    """Return an item beside what its code predicts of the other modality, (b, p + q).
+def _reconstruction(network, x, z, g, modality):
+    """Return an item beside what its codes predict of the other modality, (b, p + q).
 
     The cosine of such blocks is the mean of two: predicted with real text, real
     with predicted image. Seen classes lend their embeddings in proportion to
@@ -155,65 +166,9 @@ def _reconstruction(network, x, z, modality):
     """
     e = network.embed_classes(network.posterior(z))  # (s, b, e)
     other = "text" if modality == "image" else "image"
-    predicted = network.decoders[other](torch.cat([z, e], dim=2)).mean(dim=0)
+    predicted = network.decoders[other](torch.cat([z, g, e], dim=2)).mean(dim=0)
     sides = {modality: _unit(x), other: _unit(predicted)}
     return torch.cat([sides["image"], sides["text"]], dim=1) / sqrt(2)
-
-
-def joint_moments(batches):
-    """Return sums of products of the prepared features of pairs.
-
-    Parameters
-    ----------
-    batches : iterable of tuple of Tensor
-        Prepared features, image (b, p) and text (b, q).
-
-    Returns
-    -------
-    moments : ndarray of shape (p + q, p + q)
-        Both modalities side by side.
-    """
-    moments = 0.0
-    for image, text in batches:
-        joint = torch.cat([image, text], dim=1).double()
-        moments = moments + joint.T @ joint
-    return moments.cpu().numpy()
-
-
-def canonical_weights(moments, width):
-    """Return the weights of canonical variates of the prepared training pairs.
-
-    Parameters
-    ----------
-    moments : ndarray of shape (p + q, p + q)
-        Sums or means of products, see :func:`joint_moments`.
-
-    width : int
-        Number p of prepared image features.
-
-    Returns
-    -------
-    weights : dict
-        Modality -> one matrix per entry of `CANONICAL`; variates are features
-        times it.
-    """
-    # Canonical analysis sees means and second moments only: these rows have those
-    # of all pairs, about the origin of the input map.
-    w, V = stable_eigh(moments)
-    root = (V * np.sqrt(np.maximum(w, 0))).T * sqrt(len(w))
-    rows = np.vstack([root, -root])
-    weights = {"image": [], "text": []}
-    for alpha, power in CANONICAL:
-        cca = CCARetriever(alpha=alpha, correlation_power=power)
-        cca.set_output(transform="default").fit(rows[:, :width], rows[:, width:])
-        # The origin stays where it is, so the codes of unit vectors are the weights.
-        codes = {
-            "image": cca.transform_image(np.eye(width)),
-            "text": cca.transform_text(np.eye(len(w) - width)),
-        }
-        for modality, W in codes.items():
-            weights[modality].append(W.astype(np.float32))
-    return weights
 
 
 def block_weights(target_classes, custom, has_contrastive):

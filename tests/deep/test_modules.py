@@ -38,6 +38,7 @@ def make_module(seed=0, class_embeddings=None, **params):
     options = {
         "multi_label": False,
         "n_members": S,
+        "n_inputs": None,
         "n_components": D,
         "n_contrastive_components": G,
         "hidden_layer_sizes": (8, 6),
@@ -267,7 +268,7 @@ class TestShapes:
 
         for modality, width in (("image", P), ("text", Q)):
             assert sizes(module.encoders[modality]) == [width, *hidden, D + G]
-            expected = [D + E, *hidden[::-1], width]
+            expected = [D + G + E, *hidden[::-1], width]
             assert sizes(module.decoders[modality]) == expected
 
     def test_one_linear_classifier_serves_both_modalities(self):
@@ -281,11 +282,12 @@ class TestShapes:
         module, batch = make_module(), make_batch()
         outputs = module(*batch)
         e = module.embed_classes(batch[2]).expand(S, B, E)
-        for source, z in zip(("image", "text"), outputs.codes, strict=True):
+        codes = zip(outputs.codes, outputs.contrastive_codes, strict=True)
+        for source, (z, g) in zip(("image", "text"), codes, strict=True):
             for goal, decoder in module.decoders.items():
                 torch.testing.assert_close(
                     outputs.reconstructions[source, goal],
-                    decoder(torch.cat([z, e], dim=2)),
+                    decoder(torch.cat([z, g, e], dim=2)),
                 )
 
     @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -306,30 +308,54 @@ class TestContrastiveCode:
             whole = module.encoders[modality](x.expand(S, *x.shape))
             assert torch.equal(torch.cat(module.encode(x, modality), dim=2), whole)
 
-    def test_only_the_contrastive_term_reads_it(self, seed):
+    def test_which_term_reads_which_code(self, seed):
         module, batch = make_module(seed), make_batch(seed)
         module.reversal.strength = 1.0
         outputs = module(*batch)
-        others = (
+        of_code = (
             correlation_loss(*outputs.codes)
-            + reconstruction_loss(outputs.reconstructions, *outputs.inputs)
             + classification_loss(*outputs.class_logits, batch[2])
             + adversarial_loss(*outputs.modality_logits)
-        ).sum()
-        contrastive = contrastive_loss(*outputs.contrastive_codes, 0.2).sum()
+        )
+        of_both = reconstruction_loss(outputs.reconstructions, *outputs.inputs)
+        of_contrastive = contrastive_loss(*outputs.contrastive_codes, 0.2)
         for modality in ("image", "text"):
             (last,) = (
                 m
                 for m in module.encoders[modality].modules()
                 if isinstance(m, StackedLinear) and m.weight.shape[2] == D + G
             )
-            for loss, own, foreign in (
-                (others, slice(0, D), slice(D, None)),
-                (contrastive, slice(D, None), slice(0, D)),
+            for loss, reads_code, reads_contrastive in (
+                (of_code, True, False),
+                (of_both, True, True),
+                (of_contrastive, False, True),
             ):
-                (grad,) = torch.autograd.grad(loss, last.weight, retain_graph=True)
-                assert (grad[..., own] != 0).any()
-                assert (grad[..., foreign] == 0).all()
+                grads = torch.autograd.grad(loss.sum(), last.weight, retain_graph=True)
+                assert (grads[0][..., :D] != 0).any() == reads_code
+                assert (grads[0][..., D:] != 0).any() == reads_contrastive
+
+
+@EVERY_SEED
+class TestInputsOfMembers:
+    def test_every_member_sees_its_first_features_only(self, seed):
+        module, (image, *_) = make_module(seed, n_inputs=(4, P)), make_batch(seed)
+        other = image.clone()
+        other[:, 4:] += 1
+        same, differ = zip(
+            *(module.encode(x, "image")[0] for x in (image, other)), strict=True
+        )
+        assert torch.equal(*same)
+        assert not torch.isclose(*differ).any()
+        other[:, 3] += 1
+        assert not torch.isclose(module.encode(other, "image")[0][0], same[0]).any()
+
+    def test_where_there_are_no_more_all_members_see_all(self, seed):
+        some, full = (make_module(seed, n_inputs=n) for n in ((P, 2 * P), None))
+        _, text, _ = make_batch(seed)
+        for z, expected in zip(
+            some.encode(text, "text"), full.encode(text, "text"), strict=True
+        ):
+            assert torch.equal(z, expected)
 
 
 @EVERY_SEED

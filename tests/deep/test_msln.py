@@ -26,11 +26,13 @@ from sklearn_xmodal.deep._inputs import split_off_validation
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule
 from sklearn_xmodal.deep._preprocessing import InputMap
-from sklearn_xmodal.deep._representation import BLOCKS, CANONICAL, DEFAULT_WEIGHTS
+from sklearn_xmodal.deep._representation import BLOCKS, DEFAULT_WEIGHTS
 from sklearn_xmodal.deep._training import reversal_strength
+from sklearn_xmodal.deep._variates import KernelVariates, LinearVariates
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.utils import _scaling
 from tests.conftest import SEEDS
+from tests.deep.oracles import cosines, cosines_of_ridges, kernel_features, unit
 
 TERMS = {
     "correlation_loss",
@@ -92,14 +94,6 @@ def posterior_of(est, X, modality, temperature=0.7):
     weight, bias = (w.detach().double().numpy() for w in (layer.weight, layer.bias))
     powers = np.exp((z @ weight + bias) / temperature)
     return (powers / powers.sum(axis=2, keepdims=True)).mean(axis=0)
-
-
-def unit(Z):
-    return Z / np.linalg.norm(Z, axis=-1, keepdims=True)
-
-
-def cosines(A, B):
-    return unit(A) @ unit(B).T
 
 
 def same_bytes(one, other):
@@ -328,6 +322,7 @@ class TestEnsemble:
                 np.eye(4, dtype=np.float32),
                 multi_label=False,
                 n_members=1,
+                n_inputs=None,
                 n_components=4,
                 n_contrastive_components=3,
                 hidden_layer_sizes=(8,),
@@ -409,17 +404,10 @@ class TestBlocks:
             [inputs_of(est, A, side).double().numpy() for A in pair]
             for side, pair in (("image", (X, X_new)), ("text", (T, T_new)))
         )
-        blocks["canonical"] = np.mean(
-            [
-                cosines(
-                    *CCARetriever(alpha=alpha, correlation_power=power)
-                    .fit(images[0], texts[0])
-                    .transform(images[1], texts[1])
-                )
-                for alpha, power in CANONICAL
-            ],
-            axis=0,
-        )
+        train, new = zip(images, texts, strict=True)
+        blocks["canonical"] = cosines_of_ridges(LinearVariates, train, new)
+        train, new = zip(*(kernel_features(*p) for p in (images, texts)), strict=True)
+        blocks["kernel"] = cosines_of_ridges(KernelVariates, train, new)
         predicted_text, predicted_image = (
             self.predict(est, *sides)
             for sides in ((X_new, "image", "text"), (T_new, "text", "image"))
@@ -432,9 +420,9 @@ class TestBlocks:
     def predict(self, est, X, side, other):
         module = est.net_.module_
         with torch.inference_mode():
-            z, _ = module.encode(inputs_of(est, X, side), side)
+            z, g = module.encode(inputs_of(est, X, side), side)
             e = module.classifier(z).softmax(dim=2) @ module.class_embeddings
-            joined = torch.cat([z, e], dim=2)
+            joined = torch.cat([z, g, e], dim=2)
             return module.decoders[other](joined).mean(dim=0).double().numpy()
 
     def test_similarity_is_the_weighted_sum_of_those_of_the_blocks(self, seed):
@@ -504,7 +492,7 @@ class TestBlocks:
             for side, pair in (("image", (X, X_new)), ("text", (T, T_new)))
         ]
         expected = 0
-        for alpha, power in CANONICAL:
+        for alpha, power in LinearVariates.SETTINGS:
             cca = CCARetriever(alpha=alpha, correlation_power=power)
             cca.fit(sides[0][0], sides[1][0])
             expected += cosines(*cca.transform(sides[0][1], sides[1][1])) / 3
@@ -862,9 +850,7 @@ class TestPartialFit:
     def test_canonical_block_is_that_of_the_pairs_of_all_calls(self, seed):
         X, T, y = draw(seed)
         order = np.random.default_rng(seed).permutation(120)
-        # Other pairs with the same means.
-        T_other = T + 0.5 * (T[order] - T)
-        T_other += T.mean(axis=0) - T_other.mean(axis=0)
+        T_other = T + 0.5 * (T[order] - T) + 1
         est = make(block_weights={"canonical": 1}, random_state=seed)
         est.partial_fit(X, T, y).partial_fit(X, T_other, y)
         images, texts = np.vstack([X, X]), np.vstack([T, T_other])
@@ -872,10 +858,7 @@ class TestPartialFit:
             inputs_of(est, images, "image").double().numpy(),
             inputs_of(est, texts, "text").double().numpy(),
         )
-        expected = 0
-        for alpha, power in CANONICAL:
-            cca = CCARetriever(alpha=alpha, correlation_power=power).fit(*inputs)
-            expected += cosines(*cca.transform(*inputs)) / len(CANONICAL)
+        expected = cosines_of_ridges(LinearVariates, inputs, inputs)
         Z_img, Z_txt = est.transform(images, texts)
         np.testing.assert_allclose(Z_img @ Z_txt.T, expected, atol=1e-4)
 

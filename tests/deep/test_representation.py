@@ -4,32 +4,25 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_xmodal import CCARetriever
 from sklearn_xmodal.deep._modules import MSLNModule
+from sklearn_xmodal.deep._preprocessing import InputMap
 from sklearn_xmodal.deep._representation import (
     BLOCKS,
-    CANONICAL,
     DEFAULT_WEIGHTS,
     POSTERIOR_TEMPERATURE,
+    VARIATES,
     Representation,
     block_weights,
-    canonical_weights,
-    joint_moments,
 )
+from sklearn_xmodal.deep._training import PairDataset, Side
+from sklearn_xmodal.deep._variates import KernelVariates, LinearVariates
 from tests.conftest import SEEDS
+from tests.deep.oracles import cosines, cosines_of_ridges, kernel_features
 
 S, N, M, P, Q, D, G, C, E = 3, 40, 11, 7, 5, 4, 3, 6, 2
 SIDES = ("image", "text")
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)
 EVERY_KIND = pytest.mark.parametrize("multi_label", [False, True])
-
-
-def unit(Z):
-    return Z / np.linalg.norm(Z, axis=-1, keepdims=True)
-
-
-def cosines(A, B):
-    return unit(A) @ unit(B).T
 
 
 def linear(layer, X, member):
@@ -44,6 +37,23 @@ def posterior_of(logits, temperature, multi_label):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
+def dataset_of(pairs):
+    """Return pairs of tensors as the training sees them."""
+    sides = []
+    for x in pairs.values():
+        identity = InputMap(np.zeros(x.shape[1]), None, 1.0)
+        sides.append(Side(x.double().numpy(), identity, "cpu"))
+    return PairDataset(*sides, np.zeros(len(sides[0].tensor), dtype=np.int64))
+
+
+def solved(variates, pairs, n_rows=9):
+    """Learn variates from pairs, so many at a time."""
+    data = dataset_of(pairs)
+    variates.prepare(data, np.random.RandomState(0))
+    variates.update(data.blocks(n_rows))
+    return variates.solve()
+
+
 class Case:
     """A network, training pairs and other pairs, with an oracle for every block."""
 
@@ -56,6 +66,7 @@ class Case:
             np.random.default_rng(seed).standard_normal((C, E)),
             multi_label=multi_label,
             n_members=S,
+            n_inputs=(P - 3, P - 1, P),
             n_components=D,
             n_contrastive_components=G,
             hidden_layer_sizes=(8,),
@@ -85,10 +96,10 @@ class Case:
             mean = self.train[side].mean(dim=0)
             self.train[side] -= mean
             self.new[side] -= mean
-        batches = zip(*(self.train[side].split(9) for side in SIDES), strict=True)
         with torch.inference_mode():
-            canonical = canonical_weights(joint_moments(batches), P)
-            self.representation = Representation(canonical)
+            self.representation = Representation(
+                {name: solved(kind(), self.train) for name, kind in VARIATES.items()}
+            )
             for side in SIDES:
                 batches = self.train[side].split(9)
                 self.representation.fit_centres(self.network, batches, side)
@@ -143,19 +154,30 @@ class Case:
         return posteriors
 
     def canonical(self):
-        similarity = 0
-        for alpha, power in CANONICAL:
-            cca = CCARetriever(alpha=alpha, correlation_power=power)
-            cca.fit(self.train["image"].numpy(), self.train["text"].numpy())
-            codes = cca.transform(*(self.new[side].double().numpy() for side in SIDES))
-            similarity += cosines(*codes) / len(CANONICAL)
-        return similarity
+        train, new = (
+            [pairs[side].double().numpy() for side in SIDES]
+            for pairs in (self.train, self.new)
+        )
+        return cosines_of_ridges(LinearVariates, train, new)
+
+    def kernel(self):
+        """Few pairs, so all of them are landmarks and the kernel is exact."""
+        train, new = zip(
+            *(
+                kernel_features(
+                    self.train[side].double().numpy(), self.new[side].double().numpy()
+                )
+                for side in SIDES
+            ),
+            strict=True,
+        )
+        return cosines_of_ridges(KernelVariates, train, new)
 
     def reconstruction(self):
         vectors = self.network.class_embeddings.double().numpy()
         predicted = {}
         for side, other in (("image", "text"), ("text", "image")):
-            z, _ = self.codes(self.new, side)
+            z, g = self.codes(self.new, side)
             posterior = self.posterior(self.new, side, 1.0)
             first, last = (
                 m for m in self.network.decoders[other] if hasattr(m, "weight")
@@ -166,7 +188,7 @@ class Case:
                 if self.multi_label:
                     n_labels = posterior[member].sum(axis=1, keepdims=True)
                     e /= np.maximum(n_labels, 1)
-                joined = np.hstack([z[member], e])
+                joined = np.hstack([z[member], g[member], e])
                 hidden = np.tanh(linear(first, joined, member))
                 members.append(linear(last, hidden, member))
             predicted[other] = np.mean(members, axis=0)
@@ -183,6 +205,7 @@ class Case:
             "posterior": lambda: cosines(image, text),
             "soft_posterior": lambda: image @ text.T,
             "canonical": self.canonical,
+            "kernel": self.kernel,
             "reconstruction": self.reconstruction,
         }[name]()
 
@@ -255,7 +278,7 @@ class TestCentres:
 
     def test_size_of_the_batches_does_not_matter(self, seed):
         case = Case(seed)
-        other = Representation(case.representation.canonical)
+        other = Representation(case.representation.variates)
         with torch.inference_mode():
             other.fit_centres(case.network, [case.train["text"]], "text")
         for name, mean in case.representation.centres["text"].items():
@@ -263,42 +286,48 @@ class TestCentres:
 
 
 @EVERY_SEED
-class TestCanonicalWeights:
-    def test_moments_are_those_of_both_modalities_side_by_side(self, seed):
-        case = Case(seed)
-        batches = zip(*(case.train[side].split(9) for side in SIDES), strict=True)
-        joint = np.hstack([case.train[side].double().numpy() for side in SIDES])
-        expected = joint.T @ joint
-        np.testing.assert_allclose(joint_moments(batches), expected, atol=1e-9)
-
-    def test_number_of_pairs_behind_the_moments_does_not_matter(self, seed):
-        case = Case(seed)
-        moments = joint_moments([(case.train["image"], case.train["text"])])
-        one, other = canonical_weights(moments, P), canonical_weights(7 * moments, P)
-        for side in SIDES:
-            for W, V in zip(one[side], other[side], strict=True):
-                assert abs(cosines(W.ravel()[None], V.ravel()[None])) > 1 - 1e-5
-
-    @pytest.mark.parametrize("n", [15, 400], ids=["few", "many"])
-    def test_variates_are_those_of_cca(self, seed, n):
-        # More features than pairs, or fewer.
+@pytest.mark.parametrize("kind", VARIATES.values())
+class TestVariates:
+    def draw(self, seed, n):
         rng = np.random.default_rng(seed)
         X = rng.standard_normal((n, 20))
         T = X[:, :12] @ rng.standard_normal((12, 18)) + rng.standard_normal((n, 18))
-        X, T = X - X.mean(axis=0), T - T.mean(axis=0)
-        X, T = (A.astype(np.float32) for A in (X, T))
-        batches = [
-            (torch.from_numpy(X[rows]), torch.from_numpy(T[rows]))
-            for rows in np.array_split(np.arange(n), 4)
-        ]
-        weights = canonical_weights(joint_moments(batches), 20)
-        assert len(weights["image"]) == len(weights["text"]) == len(CANONICAL)
-        for i, (alpha, power) in enumerate(CANONICAL):
-            cca = CCARetriever(alpha=alpha, correlation_power=power).fit(X, T)
-            expected = cosines(*cca.transform(X.astype(float), T.astype(float)))
-            found = cosines(X @ weights["image"][i], T @ weights["text"][i])
-            np.testing.assert_allclose(found, expected, atol=1e-4)
-            assert weights["image"][i].dtype == np.float32
+        return {"image": torch.from_numpy(X) + 1, "text": torch.from_numpy(T) - 2}
+
+    def products(self, variates, pairs):
+        image, text = (variates.transform(pairs[s].float(), s) for s in SIDES)
+        return [(a @ b.T).numpy() for a, b in zip(image, text, strict=True)]
+
+    def test_size_of_the_batches_does_not_matter(self, seed, kind):
+        pairs = self.draw(seed, 40)
+        one, other = (solved(kind(), pairs, n_rows) for n_rows in (7, 40))
+        np.testing.assert_allclose(
+            self.products(one, pairs), self.products(other, pairs), atol=1e-5
+        )
+
+    def test_pairs_seen_twice_count_as_once(self, seed, kind):
+        pairs = self.draw(seed, 40)
+        one, other = solved(kind(), pairs), solved(kind(), pairs)
+        other.update(dataset_of(pairs).blocks(9))
+        other.solve()
+        np.testing.assert_allclose(
+            self.products(one, pairs), self.products(other, pairs), atol=1e-5
+        )
+
+    @pytest.mark.parametrize("n", [15, 400], ids=["few", "many"])
+    def test_they_are_those_of_cca_of_the_features(self, seed, kind, n):
+        # More features than pairs, or fewer; landmarks are fewer than 400.
+        pairs = self.draw(seed, n)
+        variates = solved(kind(), pairs)
+        sides = [variates.features(pairs[s].float(), s).numpy() for s in SIDES]
+        expected = cosines_of_ridges(kind, sides, sides)
+        found = np.mean(self.products(variates, pairs), axis=0)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+    def test_copies_of_one_pair_are_harmless(self, seed, kind):
+        pairs = {s: x[np.arange(40) % 5] for s, x in self.draw(seed, 5).items()}
+        for products in self.products(solved(kind(), pairs), pairs):
+            assert np.isfinite(products).all()
 
 
 class TestBlockWeights:
@@ -306,12 +335,22 @@ class TestBlockWeights:
         ("target_classes", "expected"),
         [
             ("seen", {"code": 1, "posterior": 2}),
-            ("unseen", {"contrastive": 1, "canonical": 1, "reconstruction": 0.5}),
+            (
+                "unseen",
+                {
+                    "contrastive": 1,
+                    "canonical": 1,
+                    "kernel": 1,
+                    "reconstruction": 0.5,
+                    "code": 0.25,
+                },
+            ),
             (
                 "both",
                 {
                     "contrastive": 1,
                     "canonical": 1,
+                    "kernel": 1,
                     "reconstruction": 0.5,
                     "code": 0.5,
                     "soft_posterior": 4,

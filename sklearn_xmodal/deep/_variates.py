@@ -1,0 +1,140 @@
+"""Canonical variates of the prepared features, from sums over batches of pairs."""
+
+import numpy as np
+import torch
+from scipy.spatial.distance import pdist
+from torch.nn import functional as F
+
+from sklearn_xmodal.cross_decomposition import CCARetriever
+from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh
+
+MODALITIES = ("image", "text")
+_N_LANDMARKS = 300
+
+
+class LinearVariates:
+    """Canonical variates of features, for several ridges side by side.
+
+    Canonical analysis sees means and second moments only, so pairs may come batch
+    by batch, and more of them later.
+
+    Attributes
+    ----------
+    weights : dict
+        Modality -> one matrix (width, r) per ridge, after `solve`.
+
+    means : dict
+        Modality -> what is subtracted before, (width,).
+    """
+
+    #: (alpha, correlation_power): no single ridge suits all data.
+    SETTINGS = ((0.1, 2.0), (1.0, 1.0), (10.0, 2.0))
+    #: Pairs of directions at most; None for all.
+    N_COMPONENTS = None
+
+    def __init__(self):
+        self._n_rows, self._sums, self._products = 0, 0.0, 0.0
+
+    def prepare(self, data, rng):
+        """Learn from the first pairs what `features` needs: here nothing."""
+
+    def features(self, x, modality):
+        """Return what is correlated, in float64: here the features themselves."""
+        return x.double()
+
+    def update(self, batches):
+        """Take pairs into account.
+
+        Parameters
+        ----------
+        batches : iterable of tuple of Tensor
+            Prepared features, image (b, p) and text (b, q).
+        """
+        for batch in batches:
+            sides = [
+                self.features(x, name)
+                for x, name in zip(batch, MODALITIES, strict=True)
+            ]
+            self._width = sides[0].shape[1]
+            joint = torch.cat(sides, dim=1)  # (b, p + q)
+            self._n_rows += len(joint)
+            self._sums = self._sums + joint.sum(dim=0).cpu().numpy()
+            self._products = self._products + (joint.T @ joint).cpu().numpy()
+
+    def solve(self):
+        """Find the weights for all pairs so far, and return self."""
+        mean = self._sums / self._n_rows
+        moments = self._products / self._n_rows - np.outer(mean, mean)
+        # These rows have the moments of all pairs.
+        w, V = stable_eigh(moments)
+        root = (V * np.sqrt(np.maximum(w, 0))).T * np.sqrt(len(w))
+        sides = np.split(np.vstack([root, -root]), [self._width], axis=1)
+        self.means = dict(zip(MODALITIES, np.split(mean, [self._width]), strict=True))
+        self.weights = {name: [] for name in MODALITIES}
+        for alpha, power in self.SETTINGS:
+            cca = CCARetriever(alpha=alpha, correlation_power=power)
+            cca.set_output(transform="default").fit(*sides)
+            # About the origin, so the codes of unit vectors are the weights.
+            for name, rows in zip(MODALITIES, sides, strict=True):
+                W = getattr(cca, f"transform_{name}")(np.eye(rows.shape[1]))
+                self.weights[name].append(W[:, : self.N_COMPONENTS])
+        return self
+
+    def transform(self, x, modality):
+        """Return variates of unit length for each ridge, (b, p) -> list of (b, r)."""
+        mean = torch.as_tensor(self.means[modality], device=x.device)
+        centred = self.features(x, modality) - mean
+        variates = [
+            centred @ torch.as_tensor(W, device=x.device)
+            for W in self.weights[modality]
+        ]
+        return [F.normalize(z, dim=1).float() for z in variates]
+
+
+class KernelVariates(LinearVariates):
+    """The same in the feature spaces of two Gaussian kernels, by Nystroem's method.
+
+    Items are described by their kernel values with some of the training items, the
+    landmarks; the kernel's width is the median distance between landmarks.
+
+    Attributes
+    ----------
+    landmarks : dict
+        Modality -> prepared features, (r, p).
+
+    roots : dict
+        Modality -> inverse square root of the landmarks' kernel matrix.
+
+    gammas : dict
+        Modality -> coefficient of the squared distance.
+    """
+
+    SETTINGS = ((0.3, 2.0), (3.0, 1.0), (30.0, 1.0))
+    N_COMPONENTS = 20
+
+    def prepare(self, data, rng):
+        """Draw the landmarks, and learn the kernels' widths."""
+        n_landmarks = min(_N_LANDMARKS, len(data))
+        index = np.sort(rng.choice(len(data), n_landmarks, replace=False))
+        self.landmarks, self.gammas, self.roots = {}, {}, {}
+        for name in MODALITIES:
+            x = getattr(data, name).rows(torch.from_numpy(index)).double()
+            self.landmarks[name] = x.cpu().numpy()
+            distances = pdist(self.landmarks[name])
+            distances = distances[distances > 0]
+            width = np.median(distances) if len(distances) else 1.0
+            self.gammas[name] = 1 / width**2
+            K = self._kernel(x, name).cpu().numpy()
+            # Looser than rounding: what lies below are copies of other landmarks.
+            self.roots[name] = inverse_root(K, 1e-10)
+
+    def features(self, x, modality):
+        """Return kernel values in coordinates whose products are the kernel."""
+        root = torch.as_tensor(self.roots[modality], device=x.device)
+        return self._kernel(x.double(), modality) @ root
+
+    def _kernel(self, x, modality):
+        landmarks = torch.as_tensor(self.landmarks[modality], device=x.device)
+        squares = [a.square().sum(dim=1) for a in (x, landmarks)]
+        distances = squares[0][:, None] + squares[1] - 2 * x @ landmarks.T
+        return torch.exp(-self.gammas[modality] * distances.clamp(min=0))
