@@ -12,6 +12,7 @@ from sklearn_xmodal._version import __version__
 _HOMES = {
     "BaseRetriever": "sklearn_xmodal.base",
     "CCARetriever": "sklearn_xmodal.cross_decomposition",
+    "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",
     "ImageTextPairs": "sklearn_xmodal.pairs",
     "KCCARetriever": "sklearn_xmodal.cross_decomposition",
     "MSLNRetriever": "sklearn_xmodal.deep",
@@ -22,6 +23,7 @@ _HOMES = {
 __all__ = [
     "BaseRetriever",
     "CCARetriever",
+    "CCARetrieverCV",
     "ImageTextPairs",
     "KCCARetriever",
     "MSLNRetriever",

@@ -8,6 +8,7 @@ import pytest
 
 from sklearn_xmodal import (
     CCARetriever,
+    CCARetrieverCV,
     KCCARetriever,
     MSLNRetriever,
     SemanticMatchingRetriever,
@@ -28,6 +29,7 @@ def _factory(cls, **fast):
 #: Every retriever of the package, as a function that makes a fast one.
 RETRIEVERS = {
     "CCARetriever": _factory(CCARetriever, n_components=3),
+    "CCARetrieverCV": _factory(CCARetrieverCV, n_components=3, alphas=[0.1, 1.0], cv=3),
     "KCCARetriever": _factory(KCCARetriever, n_components=3),
     "MSLNRetriever": _factory(
         MSLNRetriever,

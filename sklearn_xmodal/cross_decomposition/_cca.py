@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from sklearn_xmodal.cross_decomposition._linear import LinearRetriever
+from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
 from sklearn_xmodal.cross_decomposition._permutation import permutation_test
 from sklearn_xmodal.cross_decomposition._problems import pair_problem
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
@@ -14,6 +14,29 @@ from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 # Stands for a shrinkage of 1, where nothing but the mean variance is left.
 _LARGEST_ALPHA = 1e12
+
+
+class BaseCCA(LinearRetriever):
+    """Base of the retrievers that solve ridge CCA."""
+
+    def _solve_with(self, problem, alpha):
+        alphas = ridges(problem, alpha)
+        whitened = problem.whitened(alphas)
+        U, S, Vt = self._decompose(whitened.cross, problem.n_samples)
+        self.alpha_ = np.array(alphas)
+        self.canonical_correlations_ = S  # singular values of the whitened covariance
+        self._set_components(problem, whitened, U, Vt)
+
+    def _spectrum(self):
+        return self.canonical_correlations_, self.correlation_power
+
+
+def ridges(problem, alpha):
+    """Return the ridge of either modality relative to its variance, as numbers."""
+    return [
+        _oas_alpha(side) if isinstance(a, str) else float(a)
+        for side, a in zip(problem.sides, per_modality(alpha, "alpha"), strict=True)
+    ]
 
 
 def _oas_alpha(side):
@@ -35,7 +58,7 @@ def _oas_alpha(side):
     return shrinkage / max(1 - shrinkage, 1 / _LARGEST_ALPHA)
 
 
-class CCARetriever(LinearRetriever):
+class CCARetriever(PartialFitMixin, BaseCCA):
     r"""Ridge canonical correlation analysis for cross-modal retrieval.
 
     Finds pairs of directions in which image and text features vary together:
@@ -252,27 +275,11 @@ class CCARetriever(LinearRetriever):
         validate_tuples(copy)
         X_img, X_txt, _ = copy._check_pairs("permutation_test", X_img, X_txt, None)
         problem = pair_problem(X_img, X_txt)
-        whitened = problem.whitened(copy._ridges(problem))
+        whitened = problem.whitened(ridges(problem, copy.alpha))
         k = len(copy._decompose(whitened.cross, problem.n_samples)[1])
         rng = check_random_state(random_state)
         orders = (rng.permutation(X_img.shape[0]) for _ in range(n_permutations))
         return permutation_test(problem, whitened, X_img, X_txt, k, orders)
 
-    def _ridges(self, problem):
-        """Return the ridge of either modality, as a number."""
-        alphas = per_modality(self.alpha, "alpha")
-        return [
-            _oas_alpha(side) if isinstance(alpha, str) else float(alpha)
-            for side, alpha in zip(problem.sides, alphas, strict=True)
-        ]
-
     def _solve(self, problem):
-        alphas = self._ridges(problem)
-        whitened = problem.whitened(alphas)
-        U, S, Vt = self._decompose(whitened.cross, problem.n_samples)
-        self.alpha_ = np.array(alphas)
-        self.canonical_correlations_ = S  # singular values of the whitened covariance
-        self._set_components(problem, whitened, U, Vt)
-
-    def _spectrum(self):
-        return self.canonical_correlations_, self.correlation_power
+        self._solve_with(problem, self.alpha)

@@ -23,8 +23,6 @@ class LinearRetriever(BaseRetriever):
     multiplies the codes.
     """
 
-    __metadata_request__partial_fit = DATA_ARGUMENTS
-
     @abstractmethod
     def _solve(self, problem):
         """Find the components of a MomentProblem or RowProblem."""
@@ -75,6 +73,58 @@ class LinearRetriever(BaseRetriever):
         self._record_classes(y)
         self._fit(X_img, X_txt, y, sample_weight)
         return self
+
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
+        validate_tuples(self)
+        self._solve(pair_problem(X_img, X_txt, sample_weight))
+
+    def _decompose(self, cross, n_samples):
+        """Return the leading singular triplets, as many as `n_components` says."""
+        available = min(*cross.shape, n_samples - 1)
+        if self.n_components is None:
+            U, S, Vt = stable_svd(cross)
+            noise = S[0] * len(S) * np.finfo(float).eps
+            k = max(1, min(available, int(np.count_nonzero(noise < S))))
+            return U[:, :k], S[:k], Vt[:k]
+        if self.n_components > available:
+            raise ValueError(
+                f"n_components must be at most {available}, the largest number of "
+                "directions of these data (bounded by the rank of both modalities "
+                f"and by n_samples - 1). Got n_components={self.n_components} for "
+                f"n_samples={n_samples}."
+            )
+        return leading_svd(cross, self.n_components)
+
+    def _set_components(self, problem, whitened, U, Vt):
+        """Set what components in whitened coordinates mean for the features."""
+        image, text = problem.sides
+        self.image_mean_, self.text_mean_ = image.mean, text.mean
+        # Signs from the weights, since those of U depend on the way of whitening.
+        W_img, W_txt_rows = svd_flip(whitened.image(U), whitened.text(Vt.T).T)
+        self.image_weights_ = np.ascontiguousarray(W_img)
+        self.text_weights_ = np.ascontiguousarray(W_txt_rows.T)
+        self.image_loadings_ = _loadings(image, self.image_weights_)
+        self.text_loadings_ = _loadings(text, self.text_weights_)
+        self.n_components_ = U.shape[1]
+
+    def _encode(self, X, modality):
+        # Relative to the largest, which a strong ridge makes tiny.
+        powers = relative_powers(*self._spectrum())
+        weights = getattr(self, f"{modality}_weights_") * powers
+        mean = getattr(self, f"{modality}_mean_")
+        if sparse.issparse(X):
+            Z = X @ weights - mean @ weights
+        else:
+            # What rounding takes from the mean moves all codes alike: put it back.
+            rounded = mean.astype(X.dtype)
+            Z = (X - rounded) @ weights.astype(X.dtype) - (mean - rounded) @ weights
+        return Z.astype(X.dtype, copy=False)
+
+
+class PartialFitMixin:
+    """Mixin for linear retrievers that learn from pairs that come bit by bit."""
+
+    __metadata_request__partial_fit = DATA_ARGUMENTS
 
     @validate_on_fit
     def partial_fit(self, X_img, X_txt=None, y=None, sample_weight=None):
@@ -144,52 +194,6 @@ class LinearRetriever(BaseRetriever):
         self._moments = moments if before is None else before.merged(moments)
         validate_tuples(self)
         self._solve(MomentProblem(self._moments))
-
-    def _fit(self, X_img, X_txt, y, sample_weight=None):
-        validate_tuples(self)
-        self._solve(pair_problem(X_img, X_txt, sample_weight))
-
-    def _decompose(self, cross, n_samples):
-        """Return the leading singular triplets, as many as `n_components` says."""
-        available = min(*cross.shape, n_samples - 1)
-        if self.n_components is None:
-            U, S, Vt = stable_svd(cross)
-            noise = S[0] * len(S) * np.finfo(float).eps
-            k = max(1, min(available, int(np.count_nonzero(noise < S))))
-            return U[:, :k], S[:k], Vt[:k]
-        if self.n_components > available:
-            raise ValueError(
-                f"n_components must be at most {available}, the largest number of "
-                "directions of these data (bounded by the rank of both modalities "
-                f"and by n_samples - 1). Got n_components={self.n_components} for "
-                f"n_samples={n_samples}."
-            )
-        return leading_svd(cross, self.n_components)
-
-    def _set_components(self, problem, whitened, U, Vt):
-        """Set what components in whitened coordinates mean for the features."""
-        image, text = problem.sides
-        self.image_mean_, self.text_mean_ = image.mean, text.mean
-        # Signs from the weights, since those of U depend on the way of whitening.
-        W_img, W_txt_rows = svd_flip(whitened.image(U), whitened.text(Vt.T).T)
-        self.image_weights_ = np.ascontiguousarray(W_img)
-        self.text_weights_ = np.ascontiguousarray(W_txt_rows.T)
-        self.image_loadings_ = _loadings(image, self.image_weights_)
-        self.text_loadings_ = _loadings(text, self.text_weights_)
-        self.n_components_ = U.shape[1]
-
-    def _encode(self, X, modality):
-        # Relative to the largest, which a strong ridge makes tiny.
-        powers = relative_powers(*self._spectrum())
-        weights = getattr(self, f"{modality}_weights_") * powers
-        mean = getattr(self, f"{modality}_mean_")
-        if sparse.issparse(X):
-            Z = X @ weights - mean @ weights
-        else:
-            # What rounding takes from the mean moves all codes alike: put it back.
-            rounded = mean.astype(X.dtype)
-            Z = (X - rounded) @ weights.astype(X.dtype) - (mean - rounded) @ weights
-        return Z.astype(X.dtype, copy=False)
 
 
 def _check_weights(sample_weight, X, at_least):
