@@ -17,6 +17,7 @@ _HOMES = {
     "KCCARetriever": "sklearn_xmodal.cross_decomposition",
     "MSLNRetriever": "sklearn_xmodal.deep",
     "ModalityTransformer": "sklearn_xmodal.pairs",
+    "PLSRetriever": "sklearn_xmodal.cross_decomposition",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
 }
 
@@ -28,6 +29,7 @@ __all__ = [
     "KCCARetriever",
     "MSLNRetriever",
     "ModalityTransformer",
+    "PLSRetriever",
     "SemanticMatchingRetriever",
     "__version__",
 ]

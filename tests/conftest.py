@@ -11,6 +11,7 @@ from sklearn_xmodal import (
     CCARetrieverCV,
     KCCARetriever,
     MSLNRetriever,
+    PLSRetriever,
     SemanticMatchingRetriever,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
@@ -39,6 +40,7 @@ RETRIEVERS = {
         device="cpu",
         random_state=0,
     ),
+    "PLSRetriever": _factory(PLSRetriever, n_components=3),
     "SemanticMatchingRetriever": _factory(SemanticMatchingRetriever, tol=1e-9),
 }
 

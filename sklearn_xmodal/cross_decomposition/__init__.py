@@ -3,5 +3,6 @@
 from sklearn_xmodal.cross_decomposition._cca import CCARetriever
 from sklearn_xmodal.cross_decomposition._cca_cv import CCARetrieverCV
 from sklearn_xmodal.cross_decomposition._kcca import KCCARetriever
+from sklearn_xmodal.cross_decomposition._pls import PLSRetriever
 
-__all__ = ["CCARetriever", "CCARetrieverCV", "KCCARetriever"]
+__all__ = ["CCARetriever", "CCARetrieverCV", "KCCARetriever", "PLSRetriever"]
