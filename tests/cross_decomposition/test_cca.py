@@ -708,3 +708,47 @@ class TestManyFeatures:
         tracemalloc.stop()
         np.testing.assert_allclose(est.text_weights_, expected.text_weights_, **EXACT)
         assert peak < 8 * 3000**2 / 10
+
+
+class TestMemory:
+    """Blocks are made smaller here than in use, to see it on small data."""
+
+    @pytest.fixture(autouse=True)
+    def small_blocks(self, monkeypatch):
+        monkeypatch.setattr(_moments, "_BLOCK_VALUES", 2**14)
+
+    @staticmethod
+    def peak_bytes(function, *args):
+        tracemalloc.start()
+        try:
+            function(*args)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_fit_copies_no_data(self, dtype):
+        X, Y = (A.astype(dtype) for A in draw(0, n=40_000, p=20, q=20))
+        peak = self.peak_bytes(CCARetriever(5).fit, X, Y)
+        assert peak < 0.1 * (X.nbytes + Y.nbytes)
+
+    def test_memory_mapped_features_are_read_in_blocks(self, tmp_path):
+        X, Y = draw(0, n=40_000, p=20, q=20)
+        mapped = []
+        for name, A in (("image", X), ("text", Y)):
+            path = tmp_path / name
+            A.tofile(path)
+            mapped.append(np.memmap(path, dtype=A.dtype, mode="r", shape=A.shape))
+        est = CCARetriever(5)
+
+        def fit_in_parts(X, Y):
+            for rows in (slice(i, i + 5000) for i in range(0, len(X), 5000)):
+                est.partial_fit(X[rows], Y[rows])
+
+        peak = self.peak_bytes(fit_in_parts, *mapped)
+        assert peak < 0.1 * (X.nbytes + Y.nbytes)
+        expected = CCARetriever(5).fit(X, Y)
+        np.testing.assert_allclose(est.image_weights_, expected.image_weights_, **EXACT)
+        whole = CCARetriever(5)
+        assert self.peak_bytes(whole.fit, *mapped) < 0.1 * (X.nbytes + Y.nbytes)
+        np.testing.assert_array_equal(whole.image_weights_, expected.image_weights_)
