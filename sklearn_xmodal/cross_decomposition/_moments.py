@@ -141,7 +141,7 @@ def pair_moments(X_img, X_txt, sample_weight=None):
     return PairMoments(n_samples, p, mean, products)
 
 
-def condensed_rows(X_img, X_txt, moments, sample_weight=None):
+def condensed_rows(X_img, X_txt, mean, sample_weight=None):
     """Return at most p + q rows per modality with all moments of the centred pairs.
 
     The triangular factor of both modalities side by side, updated block by
@@ -152,7 +152,7 @@ def condensed_rows(X_img, X_txt, moments, sample_weight=None):
     X_img, X_txt : {ndarray, sparse matrix}
         As in :func:`pair_moments`.
 
-    moments : PairMoments
+    mean : Mean
         Of these pairs, or of more pairs that these belong to.
 
     sample_weight : ndarray of shape (n_samples,), default=None
@@ -171,8 +171,8 @@ def condensed_rows(X_img, X_txt, moments, sample_weight=None):
         A = np.empty((len(weights), width))
         fill(A[:, :p], X_img[rows])
         fill(A[:, p:], X_txt[rows])
-        A -= moments.mean.high
-        A -= moments.mean.low
+        A -= mean.high
+        A -= mean.low
         A *= np.sqrt(weights)[:, None]
         R = condense(R, A)
     return R

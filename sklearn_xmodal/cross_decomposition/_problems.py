@@ -290,7 +290,7 @@ def pair_problem(X_img, X_txt, sample_weight=None):
         return RowProblem(X_img, X_txt, sample_weight)
     moments = pair_moments(X_img, X_txt, sample_weight)
     return MomentProblem(
-        moments, lambda: condensed_rows(X_img, X_txt, moments, sample_weight)
+        moments, lambda: condensed_rows(X_img, X_txt, moments.mean, sample_weight)
     )
 
 
