@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from sklearn_xmodal.cross_decomposition._moments import (
     Mean,
@@ -13,12 +13,14 @@ from sklearn_xmodal.cross_decomposition._moments import (
     pair_moments,
     row_blocks,
 )
-from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh, stable_svd
-
-# Second moments serve while they cost fewer than some five digits.
-_LEAST_PIVOT = 1e-5
-# Eigenvalues of moments below this, relative to the largest, are mostly noise.
-_NOISE = 1e-12
+from sklearn_xmodal.cross_decomposition._whitening import (
+    LEAST_PIVOT,
+    Diagonal,
+    cholesky_root,
+    eigen_root,
+    whitened_rows,
+)
+from sklearn_xmodal.utils._linalg import stable_eigh
 
 
 class Whitened(NamedTuple):
@@ -94,35 +96,31 @@ class MomentProblem:
     def whitened(self, alphas):
         """Whiten both modalities with their ridges."""
         roots = [
-            _ridge_inverse_root(side.covariance, side, alpha)
+            cholesky_root(side.covariance, side, alpha)
             for side, alpha in zip(self.sides, alphas, strict=True)
         ]
         if any(root is None for root in roots) and self._read_rows is not None:
             return self._whitened_by_rows(alphas)
-        W_img, W_txt = (
-            _ridge_eigen_root(side, alpha) if root is None else root
+        image, text = (
+            eigen_root(side, alpha) if root is None else root
             for side, alpha, root in zip(self.sides, alphas, roots, strict=True)
         )
-        cross = W_img.T @ self._cross @ W_txt
-        return Whitened(cross, W_img.__matmul__, W_txt.__matmul__)
+        cross = text.transposed_times(image.transposed_times(self._cross).T).T
+        return Whitened(cross, image, text)
 
     def scaled(self, scales):
         """Multiply the columns of both modalities; no whitening."""
         cross = scales[0][:, None] * self._cross * scales[1]
-        return Whitened(cross, *(_Diagonal(scale) for scale in scales))
+        return Whitened(cross, *(Diagonal(scale) for scale in scales))
 
     def _whitened_by_rows(self, alphas):
         if self._rows is None:
             self._rows = np.hsplit(self._read_rows(), [len(self.sides[0].mean)])
-        Z, W = zip(
-            *(
-                _whitened_rows(A, side, alpha)
-                for A, side, alpha in zip(self._rows, self.sides, alphas, strict=True)
-            ),
-            strict=True,
+        (Z_img, image), (Z_txt, text) = (
+            whitened_rows(A, side, alpha)
+            for A, side, alpha in zip(self._rows, self.sides, alphas, strict=True)
         )
-        cross = Z[0].T @ Z[1] / self.sides[0].weight
-        return Whitened(cross, *(w.__matmul__ for w in W))
+        return Whitened(Z_img.T @ Z_txt / self.sides[0].weight, image, text)
 
 
 class RowSide(Side):
@@ -158,23 +156,22 @@ class RowSide(Side):
     def whitened(self, alpha):
         """Return ridge-whitened coordinates of the rows, and the way to weights."""
         if not self._is_wide:
-            W = _ridge_inverse_root(self._covariance(), self, alpha)
-            if W is not None:
-                return self._dense() @ W, W.__matmul__
+            root = cholesky_root(self._covariance(), self, alpha)
+            if root is not None:
+                return root.transposed_times(self._dense().T).T, root
         elif sparse.issparse(self._X) or self._is_strong(alpha):
             return self._coordinates(None if alpha else self.unit_scale(), alpha)
-        Z, W = _whitened_rows(self._dense(), self, alpha)
-        return Z, W.__matmul__
+        return whitened_rows(self._dense(), self, alpha)
 
     def scaled(self, scale):
         """Return coordinates of the rows with scaled columns, not whitened."""
         if self._is_wide:
             return self._coordinates(scale, None)
-        return self._dense() * scale, _Diagonal(scale)
+        return self._dense() * scale, Diagonal(scale)
 
     def _is_strong(self, alpha):
         largest = self._gram(None)[1][0] / self.weight
-        return alpha * self.variance > _LEAST_PIVOT * largest
+        return alpha * self.variance > LEAST_PIVOT * largest
 
     def _coordinates(self, scale, alpha):
         """Use the eigenvectors of the products of rows; alpha None: no whitening."""
@@ -294,73 +291,5 @@ def pair_problem(X_img, X_txt, sample_weight=None):
     )
 
 
-class _Diagonal:
-    def __init__(self, scale):
-        self._scale = scale
-
-    def __call__(self, V):
-        return self._scale[:, None] * V
-
-
 def _count_samples(X, sample_weight):
     return X.shape[0] if sample_weight is None else np.count_nonzero(sample_weight)
-
-
-def _scaled_ridge(C, side, alpha):
-    """Bring the ridged covariance of varying columns to unit diagonal.
-
-    So the scales of the columns cost no digits.
-    """
-    keep = np.flatnonzero(side.varies)
-    scale = 1 / np.sqrt(side.variances[keep] + alpha * side.variance)
-    A = C[np.ix_(keep, keep)] * scale[:, None] * scale
-    np.fill_diagonal(A, 1.0)
-    return A, keep, scale
-
-
-def _ridge_inverse_root(C, side, alpha):
-    r"""Return W with :math:`W^\top (C + ridge I) W = I`, or None.
-
-    None means that being close to singular would cost too many digits.
-    """
-    A, keep, scale = _scaled_ridge(C, side, alpha)
-    try:
-        L = linalg.cholesky(A, lower=True)
-    except linalg.LinAlgError:
-        return None
-    # The square of the pivots' range estimates the condition number from below.
-    pivots = np.diag(L)
-    if (pivots.min() / pivots.max()) ** 2 < _LEAST_PIVOT:
-        return None
-    inverse, _ = linalg.lapack.dtrtri(L, lower=1)
-    W = np.zeros((len(C), len(keep)))
-    W[keep] = scale[:, None] * inverse.T
-    return W
-
-
-def _ridge_eigen_root(side, alpha):
-    """Do the same on the numerical range of a covariance close to singular."""
-    A, keep, scale = _scaled_ridge(side.covariance, side, alpha)
-    root = inverse_root(A, _NOISE)
-    W = np.zeros((len(side.mean), root.shape[1]))
-    W[keep] = scale[:, None] * root
-    return W
-
-
-def _whitened_rows(A, side, alpha):
-    """Return ridge-whitened coordinates of the rows of A, and weights leading to them.
-
-    Directions within rounding error of zero are dropped.
-    """
-    keep = np.flatnonzero(side.varies)
-    A = A[:, keep]
-    # Without a ridge the scales of the columns are free: one scale for all keeps
-    # those directions that only small columns have.
-    scale = 1.0 if alpha else 1 / linalg.norm(A, axis=0)
-    U, S, Vt = stable_svd(A * scale)
-    rank = np.count_nonzero(max(A.shape) * np.finfo(float).eps * S[0] < S)
-    U, S, Vt = U[:, :rank], S[:rank], Vt[:rank]
-    deviation = np.sqrt(S**2 / side.weight + alpha * side.variance)
-    W = np.zeros((len(side.varies), rank))
-    W[keep] = (Vt * scale).T / deviation
-    return U * (S / deviation), W
