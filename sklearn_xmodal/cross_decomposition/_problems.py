@@ -286,8 +286,9 @@ def pair_problem(X_img, X_txt, sample_weight=None):
             X_img, X_txt, sample_weight = X_img[rows], X_txt[rows], sample_weight[rows]
         return RowProblem(X_img, X_txt, sample_weight)
     moments = pair_moments(X_img, X_txt, sample_weight)
+    mean = moments.mean  # not the products, which are copied and can go
     return MomentProblem(
-        moments, lambda: condensed_rows(X_img, X_txt, moments.mean, sample_weight)
+        moments, lambda: condensed_rows(X_img, X_txt, mean, sample_weight)
     )
 
 

@@ -66,7 +66,9 @@ def _scaled_ridge(C, side, alpha):
     """
     keep = np.flatnonzero(side.varies)
     scale = 1 / np.sqrt(side.variances[keep] + alpha * side.variance)
-    A = C[np.ix_(keep, keep)] * scale[:, None] * scale
+    A = C[np.ix_(keep, keep)]
+    A *= scale[:, None]
+    A *= scale
     np.fill_diagonal(A, 1.0)
     return A, keep, scale
 

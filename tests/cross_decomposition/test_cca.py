@@ -4,13 +4,16 @@ import pickle
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import linalg, sparse
+from sklearn import config_context
 from sklearn.covariance import oas
 from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.extmath import svd_flip
 
-from sklearn_xmodal import CCARetriever, ImageTextPairs
+from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.cross_decomposition import _moments
 from tests.conftest import SEEDS
 
@@ -163,6 +166,38 @@ class TestTextbook:
         right = images[rows, :, 4:].reshape(1000, -1)
         assert (left.std(axis=0) == 0).any()
         assert_textbook(left, right)
+
+
+def fifty_digits(X, Y):
+    """Canonical correlations from covariances of 50 digits."""
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(50):
+        A, B = mpmath.matrix(X.tolist()), mpmath.matrix(Y.tolist())
+        for M in (A, B):
+            for j in range(M.cols):
+                mean = mpmath.fsum(M[i, j] for i in range(M.rows)) / M.rows
+                for i in range(M.rows):
+                    M[i, j] -= mean
+        cross = A.T * B
+        inverses = mpmath.inverse(A.T * A), mpmath.inverse(B.T * B)
+        values, _ = mpmath.eig(inverses[1] * cross.T * inverses[0] * cross)
+        roots = sorted((float(mpmath.sqrt(mpmath.re(v))) for v in values), reverse=True)
+    return roots[: min(X.shape[1], Y.shape[1])]
+
+
+@EVERY_SEED
+@pytest.mark.parametrize(
+    ("shift", "scale"), [(0, 1), (1e6, 1), (0, 1e-8), (1e6, 1e8)], ids=str
+)
+def test_correlations_equal_those_of_fifty_digits(seed, shift, scale):
+    X, Y = draw(seed, n=20, p=4, q=3)
+    X, Y = scale * (X + shift), Y * [1.0, scale, 1.0] - shift
+    expected = fifty_digits(X, Y)
+    parts = CCARetriever(alpha=0)
+    for rows in (slice(7), slice(7, 20)):
+        parts.partial_fit(X[rows], Y[rows])
+    for est in (CCARetriever(alpha=0).fit(X, Y), parts):
+        np.testing.assert_allclose(est.canonical_correlations_, expected, **EXACT)
 
 
 @EVERY_SEED
@@ -555,6 +590,17 @@ class TestFailedPartialFit:
             est.partial_fit(*call(*data))
         assert fitted_state(est) == before
 
+    def test_columns_must_be_those_of_the_first_call(self, data):
+        frames = [pd.DataFrame(A).add_prefix("x") for A in data]
+        est = CCARetriever(3).partial_fit(*frames)
+        before = fitted_state(est)
+        with pytest.raises(ValueError, match=r"columns of the text .* same order"):
+            est.partial_fit(frames[0], frames[1].iloc[:, ::-1])
+        assert fitted_state(est) == before
+        est.partial_fit(*frames)
+        expected = CCARetriever(3).partial_fit(*data).partial_fit(*data)
+        np.testing.assert_array_equal(est.image_weights_, expected.image_weights_)
+
     def test_first_call_leaves_nothing_behind(self, data):
         est = CCARetriever(7)
         for X, Y, match in (
@@ -625,6 +671,21 @@ class TestSampleWeight:
         stacked.fit(np.hstack([X, Y]), sample_weight=weights)
         for other in (pairs, stacked):
             np.testing.assert_array_equal(arrays.image_weights_, other.image_weights_)
+
+    def test_pipelines_and_routing_hand_them_on(self, seed):
+        X, Y = draw(seed)
+        pairs = ImageTextPairs(X, Y)
+        weights = np.random.default_rng(seed).random(200)
+        expected = CCARetriever(3).fit(X, Y, sample_weight=weights)
+        pipe = make_pipeline(ModalityTransformer(), CCARetriever(3))
+        pipe.fit(pairs, ccaretriever__sample_weight=weights)
+        with config_context(enable_metadata_routing=True):
+            routed = make_pipeline(
+                ModalityTransformer(),
+                CCARetriever(3).set_fit_request(sample_weight=True),
+            ).fit(pairs, sample_weight=weights)
+        for got in (pipe[-1], routed[-1]):
+            np.testing.assert_array_equal(got.image_weights_, expected.image_weights_)
 
     def test_too_few_positive_ones_are_refused(self, seed):
         X, Y = draw(seed)
