@@ -155,11 +155,13 @@ class PartialFitMixin:
         """Add pairs to those of earlier calls, and learn from all of them.
 
         What is kept are the second moments, merged without loss of digits, so that
-        the result is that of one `fit` on all pairs, in any order. Where columns
-        depend on each other to more than six digits and there is hardly any ridge,
-        moments hold fewer digits than the data: `fit` then looks at the data
-        again, `partial_fit` cannot. A call costs the product of its rows, and the
-        solution of the whole problem: give it ten times as many rows as features.
+        the result is that of one `fit` on all pairs, in any order. Only for a
+        covariance close to singular and hardly any ridge do moments hold fewer
+        digits than the data: where a column is the sum of others but for a part r
+        of its spread, about 1e-16 / r^2 is the error, and below 1e-6 the direction
+        is dropped. `fit` looks at the data again then, `partial_fit` cannot. A call
+        costs the product of its rows, and the solution of the whole problem: give
+        it ten times as many rows as features.
 
         Parameters
         ----------
