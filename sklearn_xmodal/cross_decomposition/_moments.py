@@ -62,7 +62,7 @@ class PairMoments(NamedTuple):
     n_samples: int  # rows of positive weight
     n_image_features: int
     mean: Mean
-    products: np.ndarray  # (p + q, p + q), only the lower triangle is set
+    products: np.ndarray  # (p + q, p + q), zero above the diagonal
 
     def merged(self, other):
         r"""Return the moments of the rows of both.
@@ -88,8 +88,8 @@ class PairMoments(NamedTuple):
     def covariances(self):
         """Return those of images, of texts, and between both."""
         p, weight = self.n_image_features, self.mean.weight
-        image = _mirrored(self.products[:p, :p]) / weight
-        text = _mirrored(self.products[p:, p:]) / weight
+        image = _mirrored(self.products[:p, :p], weight)
+        text = _mirrored(self.products[p:, p:], weight)
         return image, text, self.products[p:, :p].T / weight
 
 
@@ -247,7 +247,8 @@ def _row_between(mean, other):
     return factor * mean.step_to(other)
 
 
-def _mirrored(lower):
-    full = np.tril(lower)
-    full += np.tril(lower, -1).T
+def _mirrored(lower, divisor):
+    full = lower + lower.T
+    np.fill_diagonal(full, np.diag(lower))
+    full /= divisor
     return full
