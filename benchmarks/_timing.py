@@ -1,9 +1,11 @@
 """Time and memory of several tools on the same data, in one process."""
 
 import gc
+import threading
 import time
 import tracemalloc
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -51,3 +53,38 @@ def peak_extra_mib(tool, data):
         return tracemalloc.get_traced_memory()[1] / 2**20
     finally:
         tracemalloc.stop()
+
+
+class PeakMemory:
+    """Most memory held meanwhile, looked at 50 times a second.
+
+    "RssAnon" leaves the pages of files out, "VmRSS" counts them. Linux only;
+    `extra_mib` is None elsewhere.
+    """
+
+    def __init__(self, kind="RssAnon"):
+        self.kind = kind
+
+    def __enter__(self):
+        self.done = threading.Event()
+        self.start = self.peak = resident_mib(self.kind)
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        while self.peak is not None and not self.done.wait(0.02):
+            self.peak = max(self.peak, resident_mib(self.kind))
+
+    def __exit__(self, *exc_info):
+        self.done.set()
+        self.thread.join()
+        self.extra_mib = None if self.peak is None else self.peak - self.start
+
+
+def resident_mib(kind):
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    lines = status.read_text(encoding="utf-8").splitlines()
+    return int(dict(line.split(":") for line in lines)[kind].split()[0]) / 1024

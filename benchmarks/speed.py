@@ -1,5 +1,6 @@
 """How fast the package is beside what users would otherwise take.
 
+    python -m benchmarks.speed cca
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
 
@@ -16,10 +17,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import _speed_metrics, _speed_msln
+from benchmarks import _speed_cca, _speed_metrics, _speed_msln
 from benchmarks._environment import environment_record
 
-COMMANDS = {"metrics": _speed_metrics, "msln": _speed_msln}
+COMMANDS = {"cca": _speed_cca, "metrics": _speed_metrics, "msln": _speed_msln}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -53,6 +54,7 @@ def main(argv=None):
                 if info["user_api"] == "blas"
             ],
             "torchmetrics": installed("torchmetrics"),
+            "cca-zoo": installed("cca-zoo"),
         }
     args.out.mkdir(parents=True, exist_ok=True)
     stem = args.out / f"speed_{args.command}"
@@ -62,6 +64,8 @@ def main(argv=None):
     stem.with_name(f"{stem.name}_environment.json").write_text(
         json.dumps(environment, indent=2) + "\n", encoding="utf-8"
     )
+    if hasattr(COMMANDS[args.command], "picture"):
+        COMMANDS[args.command].picture(rows, stem.with_suffix(".png"))
     print(table)
 
 

@@ -12,20 +12,24 @@ from sklearn_xmodal._version import __version__
 _HOMES = {
     "BaseRetriever": "sklearn_xmodal.base",
     "CCARetriever": "sklearn_xmodal.cross_decomposition",
+    "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",
     "ImageTextPairs": "sklearn_xmodal.pairs",
     "KCCARetriever": "sklearn_xmodal.cross_decomposition",
     "MSLNRetriever": "sklearn_xmodal.deep",
     "ModalityTransformer": "sklearn_xmodal.pairs",
+    "PLSRetriever": "sklearn_xmodal.cross_decomposition",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
 }
 
 __all__ = [
     "BaseRetriever",
     "CCARetriever",
+    "CCARetrieverCV",
     "ImageTextPairs",
     "KCCARetriever",
     "MSLNRetriever",
     "ModalityTransformer",
+    "PLSRetriever",
     "SemanticMatchingRetriever",
     "__version__",
 ]

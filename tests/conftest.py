@@ -8,8 +8,10 @@ import pytest
 
 from sklearn_xmodal import (
     CCARetriever,
+    CCARetrieverCV,
     KCCARetriever,
     MSLNRetriever,
+    PLSRetriever,
     SemanticMatchingRetriever,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
@@ -28,6 +30,7 @@ def _factory(cls, **fast):
 #: Every retriever of the package, as a function that makes a fast one.
 RETRIEVERS = {
     "CCARetriever": _factory(CCARetriever, n_components=3),
+    "CCARetrieverCV": _factory(CCARetrieverCV, n_components=3, alphas=[0.1, 1.0], cv=3),
     "KCCARetriever": _factory(KCCARetriever, n_components=3),
     "MSLNRetriever": _factory(
         MSLNRetriever,
@@ -37,6 +40,7 @@ RETRIEVERS = {
         device="cpu",
         random_state=0,
     ),
+    "PLSRetriever": _factory(PLSRetriever, n_components=3),
     "SemanticMatchingRetriever": _factory(SemanticMatchingRetriever, tol=1e-9),
 }
 

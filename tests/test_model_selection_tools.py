@@ -35,8 +35,10 @@ from tests.conftest import RETRIEVERS, SEEDS
 # A parameter worth searching, for each retriever.
 GRIDS = {
     "CCARetriever": {"alpha": [1e-2, 1.0]},
+    "CCARetrieverCV": {"correlation_power": [0.0, 1.0]},
     "KCCARetriever": {"alpha": [1e-2, 1.0]},
     "MSLNRetriever": {"adversarial_weight": [0.0, 0.5]},
+    "PLSRetriever": {"scale": [False, True]},
     "SemanticMatchingRetriever": {"C": [0.1, 1.0]},
 }
 
@@ -201,7 +203,9 @@ class TestPairsInTools:
         pairs, y = _six_classes(0)
         retriever = RETRIEVERS[name]()
         with config_context(enable_metadata_routing=True):
-            assert not hasattr(retriever, "set_fit_request")
+            requests = retriever.get_metadata_routing()
+            assert set(requests.fit.requests) <= {"sample_weight"}
+            assert set(requests.partial_fit.requests) <= {"sample_weight", "classes"}
             assert not hasattr(retriever, "set_transform_request")
             search = GridSearchCV(
                 retriever, GRIDS[name], cv=2, scoring=make_retrieval_scorer()

@@ -4,6 +4,12 @@ import numpy as np
 from scipy import linalg
 from sklearn.utils.extmath import svd_flip
 
+# Where the leading part of a singular value decomposition is cheaper than all of it.
+_LEAST_SIZE = 64
+_LEAST_RATIO = 8
+# Of the k-th eigenvalue, relative to the first; values of A are square roots.
+_LEAST_EIGENVALUE = 1e-6
+
 
 def stable_svd(A):
     """Thin singular value decomposition with deterministic signs.
@@ -33,6 +39,58 @@ def stable_svd(A):
         U, S, Vt = linalg.svd(A, full_matrices=False, lapack_driver="gesvd")
     U, Vt = svd_flip(U, Vt)
     return U, S, Vt
+
+
+def leading_svd(A, k):
+    """Return the k leading singular triplets of a matrix.
+
+    Where they are few, they come from the eigenvectors of the products of rows or
+    columns, which are computed for those k alone, and one step of subspace
+    iteration, which brings back the digits that squaring has cost. Where their
+    values fall over more than three orders, that is not enough: they come from the
+    whole decomposition.
+
+    Parameters
+    ----------
+    A : ndarray of shape (m, n)
+        A finite matrix.
+
+    k : int
+        At most min(m, n).
+
+    Returns
+    -------
+    U : ndarray of shape (m, k)
+        Left singular vectors.
+
+    S : ndarray of shape (k,)
+        Singular values, largest first.
+
+    Vt : ndarray of shape (k, n)
+        Right singular vectors in rows.
+    """
+    small = min(A.shape)
+    if small < _LEAST_SIZE or _LEAST_RATIO * k > small:
+        return _first(k, *stable_svd(A))
+    if A.shape[0] < A.shape[1]:
+        V, S, Ut = leading_svd(A.T, k)
+        U, Vt = svd_flip(Ut.T, V.T)
+        return U, S, Vt
+    try:
+        w, V = linalg.eigh(A.T @ A, subset_by_index=(small - k, small - 1))
+    except linalg.LinAlgError:
+        return _first(k, *stable_svd(A))
+    # LAPACK may return fewer than it was asked for, where eigenvalues are equal.
+    if len(w) < k or w[0] < _LEAST_EIGENVALUE * w[-1]:
+        return _first(k, *stable_svd(A))
+    Q = linalg.qr(A @ V, mode="economic")[0]  # (m, k)
+    V, S, Ut = stable_svd(A.T @ Q)
+    U, Vt = svd_flip(Q @ Ut.T, V.T)
+    return U, S, Vt
+
+
+def _first(k, U, S, Vt):
+    return U[:, :k], S[:k], Vt[:k]
 
 
 def stable_eigh(A):

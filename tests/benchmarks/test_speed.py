@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import _speed_metrics, _speed_msln, speed
+from benchmarks import _speed_cca, _speed_metrics, _speed_msln, speed
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule, StackedLinear
 
@@ -55,6 +55,60 @@ def test_help_names_the_parts(capsys):
     with pytest.raises(SystemExit, match="0"):
         speed.main(["--help"])
     assert "metrics" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def cca_results(tmp_path_factory):
+    out = tmp_path_factory.mktemp("cca")
+    argv = (
+        "cca --rows 100 200 --widths 12 15 --n-components 3 --mapped-rows 500 "
+        "--mapped-width 12 --part 200 --repeats 2 --out"
+    )
+    speed.main([*argv.split(), str(out)])
+    return out
+
+
+class TestCCA:
+    @pytest.fixture
+    def rows(self, cca_results):
+        with (cca_results / "speed_cca.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    def test_every_tool_has_its_rows(self, rows):
+        tools = [row["tool"] for row in rows]
+        for name in (_speed_cca.LIMIT, _speed_cca.OURS, "scikit-learn CCA"):
+            assert tools.count(name) == 4
+        assert tools[-1] == f"{_speed_cca.OURS}, partial_fit"
+
+    def test_tools_find_the_same_correlations(self, rows):
+        for n in ("100", "200"):
+            values = [
+                float(row["mean_correlation"])
+                for row in rows
+                if row["mean_correlation"] and row["n_samples"] == n
+            ]
+            for width_values in np.array(values).reshape(2, -1):
+                np.testing.assert_allclose(width_values, width_values[0], atol=0.01)
+
+    def test_table_and_picture_are_written(self, cca_results):
+        table = (cca_results / "speed_cca.md").read_text()
+        assert "| 500 | 2 x 12 | sklearn" in table
+        assert (cca_results / "speed_cca.png").stat().st_size > 5000
+
+    def test_a_case_too_large_for_scikit_learn_goes_without(self, tmp_path):
+        argv = (
+            "cca --rows 100 --widths 5 --sklearn-values 499 --mapped-rows --repeats 1 "
+            "--n-components 2 --out"
+        )
+        speed.main([*argv.split(), str(tmp_path)])
+        assert "scikit-learn CCA" not in (tmp_path / "speed_cca.csv").read_text()
+
+    def test_parts_of_the_files_are_the_pairs(self, tmp_path):
+        paths = _speed_cca.write_pairs(tmp_path, 25, 4, 10)
+        X, Y = _speed_cca.read_part(paths, 20, 5, 4)
+        expected = _speed_cca.make_pairs(5, 4, seed=(0, 20))
+        np.testing.assert_array_equal(X, expected[0].astype(np.float32))
+        np.testing.assert_array_equal(Y, expected[1].astype(np.float32))
 
 
 class TestMSLN:

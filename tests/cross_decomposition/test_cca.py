@@ -1,13 +1,20 @@
 """Ridge CCA against independent solutions: QR and SVD, eigenproblems, identities."""
 
+import pickle
+import tracemalloc
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import linalg, sparse
+from sklearn import config_context
+from sklearn.covariance import oas
 from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
 from sklearn.utils.extmath import svd_flip
 
-from sklearn_xmodal import CCARetriever
-from sklearn_xmodal.cross_decomposition import _cca
+from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
+from sklearn_xmodal.cross_decomposition import _moments
 from tests.conftest import SEEDS
 
 EXACT = {"rtol": 0, "atol": 1e-10}
@@ -159,6 +166,38 @@ class TestTextbook:
         right = images[rows, :, 4:].reshape(1000, -1)
         assert (left.std(axis=0) == 0).any()
         assert_textbook(left, right)
+
+
+def fifty_digits(X, Y):
+    """Canonical correlations from covariances of 50 digits."""
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(50):
+        A, B = mpmath.matrix(X.tolist()), mpmath.matrix(Y.tolist())
+        for M in (A, B):
+            for j in range(M.cols):
+                mean = mpmath.fsum(M[i, j] for i in range(M.rows)) / M.rows
+                for i in range(M.rows):
+                    M[i, j] -= mean
+        cross = A.T * B
+        inverses = mpmath.inverse(A.T * A), mpmath.inverse(B.T * B)
+        values, _ = mpmath.eig(inverses[1] * cross.T * inverses[0] * cross)
+        roots = sorted((float(mpmath.sqrt(mpmath.re(v))) for v in values), reverse=True)
+    return roots[: min(X.shape[1], Y.shape[1])]
+
+
+@EVERY_SEED
+@pytest.mark.parametrize(
+    ("shift", "scale"), [(0, 1), (1e6, 1), (0, 1e-8), (1e6, 1e8)], ids=str
+)
+def test_correlations_equal_those_of_fifty_digits(seed, shift, scale):
+    X, Y = draw(seed, n=20, p=4, q=3)
+    X, Y = scale * (X + shift), Y * [1.0, scale, 1.0] - shift
+    expected = fifty_digits(X, Y)
+    parts = CCARetriever(alpha=0)
+    for rows in (slice(7), slice(7, 20)):
+        parts.partial_fit(X[rows], Y[rows])
+    for est in (CCARetriever(alpha=0).fit(X, Y), parts):
+        np.testing.assert_allclose(est.canonical_correlations_, expected, **EXACT)
 
 
 @EVERY_SEED
@@ -335,7 +374,7 @@ class TestCodes:
         X, Y = draw(seed, n=1001)
         for alpha in (0.0, 0.1):
             with monkeypatch.context() as patch:
-                patch.setattr(_cca, "_BLOCK_VALUES", 1)
+                patch.setattr(_moments, "_BLOCK_VALUES", 1)
                 many = CCARetriever(alpha=alpha).fit(np.hstack([X, X[:, :2]]), Y)
             one = CCARetriever(alpha=alpha).fit(np.hstack([X, X[:, :2]]), Y)
             np.testing.assert_allclose(many.image_weights_, one.image_weights_, **EXACT)
@@ -417,3 +456,360 @@ class TestErrors:
             CCARetriever().fit(constant, X)
         with pytest.raises(ValueError, match="text features must vary"):
             CCARetriever().fit(X, constant)
+
+
+def chunks(X, Y, size):
+    return [(X[i : i + size], Y[i : i + size]) for i in range(0, len(X), size)]
+
+
+def fitted_state(est):
+    return {
+        name: value.tobytes() if isinstance(value, np.ndarray) else value
+        for name, value in vars(est).items()
+    }
+
+
+@EVERY_SEED
+class TestPartialFit:
+    @pytest.mark.parametrize("alpha", [0.0, 0.1, 1e12, "oas"])
+    @pytest.mark.parametrize("shift", [0.0, 1e6], ids=str)
+    @pytest.mark.parametrize("size", [1000, 150, 37])
+    def test_equals_fit(self, seed, alpha, shift, size):
+        X, Y = draw(seed, n=300)
+        X, Y = X + shift, Y - shift / 2
+        X[150:] += 10  # chunks that differ
+        est = CCARetriever(alpha=alpha)
+        for part in chunks(X, Y, size):
+            est.partial_fit(*part)
+        whole = CCARetriever(alpha=alpha).fit(X, Y)
+        for name in (
+            "canonical_correlations_",
+            "image_weights_",
+            "text_weights_",
+            "image_mean_",
+            "image_loadings_",
+        ):
+            expected = getattr(whole, name)
+            scale = np.abs(expected).max()
+            np.testing.assert_allclose(
+                getattr(est, name) / scale, expected / scale, err_msg=name, **EXACT
+            )
+
+    def test_order_of_the_chunks_does_not_matter(self, seed):
+        X, Y = draw(seed)
+        forth, back = CCARetriever(), CCARetriever()
+        for part in chunks(X, Y, 60):
+            forth.partial_fit(*part)
+        for part in chunks(X, Y, 60)[::-1]:
+            back.partial_fit(*part)
+        np.testing.assert_allclose(forth.image_weights_, back.image_weights_, **EXACT)
+
+    def test_later_chunks_may_hold_one_pair(self, seed):
+        X, Y = draw(seed, n=21)
+        est = CCARetriever(3).partial_fit(X[:20], Y[:20]).partial_fit(X[20:], Y[20:])
+        whole = CCARetriever(3).fit(X, Y)
+        np.testing.assert_allclose(est.image_weights_, whole.image_weights_, **EXACT)
+
+    def test_fewer_samples_than_features(self, seed):
+        X, Y = draw(seed, n=30, p=60, q=50)
+        for alpha in (0.1, 1.0):
+            est = CCARetriever(5, alpha=alpha)
+            for part in chunks(X, Y, 11):
+                est.set_params(n_components=None).partial_fit(*part)
+            whole = CCARetriever(alpha=alpha).fit(X, Y)
+            np.testing.assert_allclose(
+                est.canonical_correlations_, whole.canonical_correlations_, **EXACT
+            )
+
+    def test_duplicated_columns_without_a_ridge(self, seed):
+        X, Y = draw(seed)
+        X, Y = np.hstack([X, -3 * X, X[:, :2]]), np.hstack([Y, Y[:, :3]])
+        est = CCARetriever(alpha=0)
+        for part in chunks(X, Y, 50):
+            est.partial_fit(*part)
+        expected = reference_correlations(X, Y)
+        np.testing.assert_allclose(est.canonical_correlations_, expected, **EXACT)
+
+    def test_sparse_and_dense_chunks_mix(self, seed):
+        X, Y = draw(seed)
+        Y = np.where(Y > 0, Y, 0.0)
+        est = CCARetriever().partial_fit(X[:90], sparse.csr_array(Y[:90]))
+        est.partial_fit(X[90:].astype(np.float32).astype(float), Y[90:])
+        whole = CCARetriever().fit(
+            np.vstack([X[:90], X[90:].astype(np.float32)]), sparse.csr_matrix(Y)
+        )
+        np.testing.assert_allclose(est.text_weights_, whole.text_weights_, **EXACT)
+
+    def test_classes_of_all_calls_are_recorded(self, seed):
+        X, Y = draw(seed, n=40)
+        est = CCARetriever(2).partial_fit(X[:20], Y[:20], np.repeat(["b", "d"], 10))
+        est.partial_fit(X[20:30], Y[20:30])
+        est.partial_fit(X[30:], Y[30:], np.repeat(["apple", "b"], 5))
+        np.testing.assert_array_equal(est.classes_, ["apple", "b", "d"])
+
+    def test_fit_begins_anew(self, seed):
+        X, Y = draw(seed)
+        once = CCARetriever().fit(X, Y)
+        again = CCARetriever().partial_fit(X + 7, -Y).fit(X, Y)
+        np.testing.assert_array_equal(once.text_weights_, again.text_weights_)
+        assert fitted_state(once).keys() == fitted_state(again).keys()
+
+    def test_goes_on_after_pickling(self, seed):
+        X, Y = draw(seed)
+        est = CCARetriever().partial_fit(X[:90], Y[:90])
+        copy = pickle.loads(pickle.dumps(est)).partial_fit(X[90:], Y[90:])
+        est.partial_fit(X[90:], Y[90:])
+        np.testing.assert_array_equal(copy.image_weights_, est.image_weights_)
+
+
+class TestFailedPartialFit:
+    @pytest.fixture
+    def data(self):
+        return draw(0)
+
+    @pytest.mark.parametrize(
+        ("call", "match"),
+        [
+            (lambda X, Y: (X[:, :-1], Y), "7 features, .* expecting 8 features .* im"),
+            (lambda X, Y: (X, Y[:, :-1]), "5 features, .* expecting 6 features .* te"),
+            (lambda X, Y: (X[:9], Y), "same number of rows.* 9 image rows"),
+            (lambda X, Y: (X * np.nan, Y), "image features must be finite"),
+            (lambda X, Y: (X, Y, np.full(len(X), None)), "must not be missing"),
+            (
+                lambda X, Y: (X, Y, None, -np.ones(len(X))),
+                "at least 0. Got -1 in row 0",
+            ),
+            (lambda X, Y: (X, Y, None, np.ones(3)), "sample_weight.shape"),
+            (lambda X, Y: (X, Y, np.ones(len(X), dtype=object) * [1j]), "one kind"),
+        ],
+    )
+    def test_leaves_the_retriever_as_it_was(self, data, call, match):
+        est = CCARetriever(3).partial_fit(*data, np.arange(200) % 3)
+        before = fitted_state(est)
+        with pytest.raises(ValueError, match=match):
+            est.partial_fit(*call(*data))
+        assert fitted_state(est) == before
+
+    def test_columns_must_be_those_of_the_first_call(self, data):
+        frames = [pd.DataFrame(A).add_prefix("x") for A in data]
+        est = CCARetriever(3).partial_fit(*frames)
+        before = fitted_state(est)
+        with pytest.raises(ValueError, match=r"columns of the text .* same order"):
+            est.partial_fit(frames[0], frames[1].iloc[:, ::-1])
+        assert fitted_state(est) == before
+        est.partial_fit(*frames)
+        expected = CCARetriever(3).partial_fit(*data).partial_fit(*data)
+        np.testing.assert_array_equal(est.image_weights_, expected.image_weights_)
+
+    def test_first_call_leaves_nothing_behind(self, data):
+        est = CCARetriever(7)
+        for X, Y, match in (
+            (*data, "at most 6, .* Got n_components=7"),
+            (data[0][:1], data[1][:1], "minimum of 2 is required"),
+            (np.ones((9, 2)), np.ones((9, 2)), "image features must vary"),
+        ):
+            with pytest.raises(ValueError, match=match):
+                est.partial_fit(X, Y)
+            assert vars(est) == vars(CCARetriever(7))
+
+    def test_parameters_that_do_not_fit_any_more(self, data):
+        est = CCARetriever(3).partial_fit(*data)
+        est.set_params(alpha=(1.0, -1.0))
+        before = fitted_state(est)
+        with pytest.raises(ValueError, match=r"'alpha' parameter .* Got -1.0"):
+            est.partial_fit(*data)
+        assert fitted_state(est) == before
+
+    def test_fit_keeps_no_moments_to_add_to(self, data):
+        est = CCARetriever().fit(*data)
+        with pytest.raises(ValueError, match=r"fit keeps no moments .* Got a CCARe"):
+            est.partial_fit(*data)
+
+
+@EVERY_SEED
+class TestSampleWeight:
+    @pytest.mark.parametrize("alpha", [0.0, 0.1, (1.0, "oas")], ids=str)
+    @pytest.mark.parametrize(("n", "p"), [(200, 8), (30, 60)])
+    def test_integers_are_repeated_rows(self, seed, alpha, n, p):
+        X, Y = draw(seed, n=n, p=p)
+        counts = np.random.default_rng(seed).integers(0, 4, n)
+        weighted = CCARetriever(4, alpha=alpha)
+        weighted.fit(X, Y, sample_weight=counts)
+        repeated = CCARetriever(4, alpha=alpha)
+        repeated.fit(np.repeat(X, counts, 0), np.repeat(Y, counts, 0))
+        np.testing.assert_allclose(
+            weighted.canonical_correlations_, repeated.canonical_correlations_, **EXACT
+        )
+        if not (alpha == 0.0 and p > n):  # all correlations are 1 there
+            Z, expected = weighted.transform_text(Y), repeated.transform_text(Y)
+            np.testing.assert_allclose(Z, expected, atol=1e-9)
+
+    def test_partial_fit_equals_fit(self, seed):
+        X, Y = draw(seed)
+        weights = np.random.default_rng(seed).random(200)
+        weights[:20] = 0
+        est = CCARetriever(4)
+        for rows in np.split(np.arange(200), [80, 81]):
+            est.partial_fit(X[rows], Y[rows], sample_weight=weights[rows])
+        whole = CCARetriever(4).fit(X, Y, sample_weight=weights)
+        np.testing.assert_allclose(est.image_weights_, whole.image_weights_, **EXACT)
+
+    @pytest.mark.parametrize("n", [200, 30])
+    def test_scale_of_the_weights_does_not_matter(self, seed, n):
+        X, Y = draw(seed, n=n, p=60)
+        weights = np.random.default_rng(seed).random(n)
+        one = CCARetriever(4).fit(X, Y, sample_weight=weights)
+        other = CCARetriever(4).fit(X, Y, sample_weight=1e6 * weights)
+        np.testing.assert_allclose(one.image_weights_, other.image_weights_, **EXACT)
+
+    def test_every_form_of_input_takes_them(self, seed):
+        X, Y = draw(seed)
+        weights = np.random.default_rng(seed).random(200)
+        arrays = CCARetriever(3).fit(X, Y, None, weights)
+        pairs = CCARetriever(3).fit(ImageTextPairs(X, Y), sample_weight=weights)
+        stacked = CCARetriever(3, n_image_features=8)
+        stacked.fit(np.hstack([X, Y]), sample_weight=weights)
+        for other in (pairs, stacked):
+            np.testing.assert_array_equal(arrays.image_weights_, other.image_weights_)
+
+    def test_pipelines_and_routing_hand_them_on(self, seed):
+        X, Y = draw(seed)
+        pairs = ImageTextPairs(X, Y)
+        weights = np.random.default_rng(seed).random(200)
+        expected = CCARetriever(3).fit(X, Y, sample_weight=weights)
+        pipe = make_pipeline(ModalityTransformer(), CCARetriever(3))
+        pipe.fit(pairs, ccaretriever__sample_weight=weights)
+        with config_context(enable_metadata_routing=True):
+            routed = make_pipeline(
+                ModalityTransformer(),
+                CCARetriever(3).set_fit_request(sample_weight=True),
+            ).fit(pairs, sample_weight=weights)
+        for got in (pipe[-1], routed[-1]):
+            np.testing.assert_array_equal(got.image_weights_, expected.image_weights_)
+
+    def test_too_few_positive_ones_are_refused(self, seed):
+        X, Y = draw(seed)
+        weights = np.arange(200) == 3
+        with pytest.raises(ValueError, match=r"for at least 2 pairs. Got 1 positive"):
+            CCARetriever().fit(X, Y, sample_weight=weights)
+
+
+@EVERY_SEED
+class TestShrinkage:
+    @pytest.mark.parametrize(("n", "p", "q"), [(200, 8, 6), (30, 60, 5), (30, 60, 50)])
+    def test_is_that_of_scikit_learn(self, seed, n, p, q):
+        X, Y = draw(seed, n=n, p=p, q=q)
+        est = CCARetriever(alpha="oas").fit(X, Y)
+        for features, alpha in zip((X, Y), est.alpha_, strict=True):
+            _, shrinkage = oas(features)
+            np.testing.assert_allclose(alpha / (1 + alpha), shrinkage, rtol=1e-10)
+
+    def test_may_be_asked_of_one_modality(self, seed):
+        X, Y = draw(seed)
+        both = CCARetriever(alpha="oas").fit(X, Y)
+        one = CCARetriever(alpha=("oas", 0.3)).fit(X, Y)
+        np.testing.assert_array_equal(one.alpha_, [both.alpha_[0], 0.3])
+
+    def test_full_shrinkage_is_the_pls_limit(self, seed):
+        rng = np.random.default_rng(seed)
+        X, Y = np.eye(4)[rng.permutation(4)], np.eye(4)[rng.permutation(4)]
+        est = CCARetriever(alpha="oas").fit(X, Y)
+        assert est.alpha_.min() > 1
+        assert np.isfinite(est.transform_image(X)).all()
+
+
+@EVERY_SEED
+class TestLoadings:
+    @pytest.mark.parametrize("alpha", [0.0, 0.1])
+    @pytest.mark.parametrize(("n", "p"), [(200, 8), (50, 60)])
+    def test_are_correlations_with_the_variates(self, seed, alpha, n, p):
+        X, Y = draw(seed, n=n, p=p)
+        est = CCARetriever(3, alpha=alpha).fit(X, Y)
+        for A, loadings, Z in zip(
+            (X, Y),
+            (est.image_loadings_, est.text_loadings_),
+            est.transform(X, Y),
+            strict=True,
+        ):
+            expected = np.corrcoef(A.T, Z.T)[: A.shape[1], A.shape[1] :]
+            np.testing.assert_allclose(loadings, expected, atol=1e-9)
+
+    def test_of_constant_columns_are_zero(self, seed):
+        X, Y = draw(seed)
+        X[:, 2] = 0.1
+        est = CCARetriever(3).fit(X, Y)
+        np.testing.assert_array_equal(est.image_loadings_[2], 0)
+
+
+@EVERY_SEED
+class TestManyFeatures:
+    @pytest.mark.parametrize(("p", "q"), [(90, 80), (80, 90)])
+    @pytest.mark.parametrize("alpha", [0.01, 1.0])
+    def test_few_components_are_the_first_of_all(self, seed, p, q, alpha):
+        X, Y = draw(seed, n=300, p=p, q=q)
+        few, all_ = CCARetriever(5, alpha=alpha), CCARetriever(alpha=alpha)
+        few.fit(X, Y)
+        all_.fit(X, Y)
+        np.testing.assert_allclose(
+            few.canonical_correlations_, all_.canonical_correlations_[:5], **EXACT
+        )
+        np.testing.assert_allclose(
+            few.image_weights_, all_.image_weights_[:, :5], atol=1e-9
+        )
+
+    @pytest.mark.parametrize("alpha", [0.01, 1.0])
+    def test_wide_sparse_text_is_never_held_dense(self, seed, alpha, monkeypatch):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((40, 8))
+        Y = sparse.random_array((40, 3000), density=0.02, rng=rng, format="csr")
+        expected = CCARetriever(3, alpha=alpha).fit(X, Y.toarray())
+        tracemalloc.start()
+        est = CCARetriever(3, alpha=alpha).fit(X, Y)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        np.testing.assert_allclose(est.text_weights_, expected.text_weights_, **EXACT)
+        assert peak < 8 * 3000**2 / 10
+
+
+class TestMemory:
+    """Blocks are made smaller here than in use, to see it on small data."""
+
+    @pytest.fixture(autouse=True)
+    def small_blocks(self, monkeypatch):
+        monkeypatch.setattr(_moments, "_BLOCK_VALUES", 2**14)
+
+    @staticmethod
+    def peak_bytes(function, *args):
+        tracemalloc.start()
+        try:
+            function(*args)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_fit_copies_no_data(self, dtype):
+        X, Y = (A.astype(dtype) for A in draw(0, n=40_000, p=20, q=20))
+        peak = self.peak_bytes(CCARetriever(5).fit, X, Y)
+        assert peak < 0.1 * (X.nbytes + Y.nbytes)
+
+    def test_memory_mapped_features_are_read_in_blocks(self, tmp_path):
+        X, Y = draw(0, n=40_000, p=20, q=20)
+        mapped = []
+        for name, A in (("image", X), ("text", Y)):
+            path = tmp_path / name
+            A.tofile(path)
+            mapped.append(np.memmap(path, dtype=A.dtype, mode="r", shape=A.shape))
+        est = CCARetriever(5)
+
+        def fit_in_parts(X, Y):
+            for rows in (slice(i, i + 5000) for i in range(0, len(X), 5000)):
+                est.partial_fit(X[rows], Y[rows])
+
+        peak = self.peak_bytes(fit_in_parts, *mapped)
+        assert peak < 0.1 * (X.nbytes + Y.nbytes)
+        expected = CCARetriever(5).fit(X, Y)
+        np.testing.assert_allclose(est.image_weights_, expected.image_weights_, **EXACT)
+        whole = CCARetriever(5)
+        assert self.peak_bytes(whole.fit, *mapped) < 0.1 * (X.nbytes + Y.nbytes)
+        np.testing.assert_array_equal(whole.image_weights_, expected.image_weights_)

@@ -3,7 +3,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg
 
-from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh, stable_svd
+from sklearn_xmodal.utils._linalg import (
+    inverse_root,
+    leading_svd,
+    stable_eigh,
+    stable_svd,
+)
 
 SEEDS = range(3)
 
@@ -49,6 +54,43 @@ class TestSVD:
         )
         for got, want in zip(stable_svd(A), expected, strict=True):
             assert_allclose(got, want, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+class TestLeadingSVD:
+    @pytest.mark.parametrize("shape", [(90, 70), (70, 90), (80, 80), (9, 70)], ids=str)
+    @pytest.mark.parametrize("k", [1, 5, 8])
+    @pytest.mark.parametrize("slope", [0.01, 0.1, 0.5])
+    def test_is_the_first_part_of_the_whole(self, seed, shape, k, slope):
+        A = _matrix(seed, shape)
+        U, S, Vt = linalg.svd(A, full_matrices=False)
+        A = U * 10.0 ** (-slope * np.arange(len(S))) @ Vt
+        expected = stable_svd(A)
+        U, S, Vt = leading_svd(A, k)
+        assert_allclose(S, expected[1][:k], rtol=1e-11, atol=1e-14)
+        assert_allclose(U, expected[0][:, :k], atol=1e-9)
+        assert_allclose(Vt, expected[2][:k], atol=1e-9)
+
+    def test_equal_values_are_found(self, seed):
+        Q = np.linalg.qr(_matrix(seed, (80, 80)))[0]
+        U, S, Vt = leading_svd(Q, 4)
+        assert_allclose(S, 1, atol=1e-13)
+        assert_allclose(U.T @ Q @ Vt.T, np.eye(4), atol=1e-12)
+
+    def test_whole_decomposition_takes_over(self, seed, monkeypatch):
+        A = _matrix(seed, (80, 70))
+        expected = leading_svd(A, 3)
+        monkeypatch.setattr(linalg, "eigh", _raise)
+        for got, want in zip(leading_svd(A, 3), expected, strict=True):
+            assert_allclose(got, want, atol=1e-12)
+
+
+def test_leading_svd_of_zeros_is_zero():
+    assert_array_equal(leading_svd(np.zeros((80, 70)), 3)[1], 0)
+
+
+def _raise(*args, **options):
+    raise linalg.LinAlgError("did not converge")
 
 
 class TestEigh:

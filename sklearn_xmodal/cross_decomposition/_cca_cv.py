@@ -1,0 +1,286 @@
+"""Ridge CCA whose ridge is chosen by cross-validation from shared moments."""
+
+from itertools import accumulate
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.model_selection import check_cv
+
+from sklearn_xmodal.cross_decomposition._cca import BaseCCA, CCARetriever
+from sklearn_xmodal.cross_decomposition._moments import (
+    PairMoments,
+    condensed_rows,
+    pair_moments,
+)
+from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
+from sklearn_xmodal.metrics import get_retrieval_scorer
+from sklearn_xmodal.pairs._pairs import ImageTextPairs
+from sklearn_xmodal.utils._sklearn_compat import Interval
+from sklearn_xmodal.utils._validation import validate_tuples
+
+
+class CCARetrieverCV(BaseCCA):
+    """Ridge CCA with built-in cross-validation of `alpha`.
+
+    The same choice as :class:`~sklearn.model_selection.GridSearchCV` makes over
+    `alpha` of :class:`CCARetriever`, at a fraction of the cost: second moments are
+    summed once for every fold, those of a training part are the merged ones of the
+    other folds, and every value of the grid starts from them. Where folds overlap,
+    moments are summed once per training part; with fewer samples than features,
+    products of rows are decomposed once per training part.
+
+    Parameters
+    ----------
+    n_components : int, default=None
+        As in :class:`CCARetriever`.
+
+    alphas : sequence of floats, "oas" or tuples, default=(0.001, 0.01, 0.1, 1.0, 10.0)
+        Values of `alpha` of :class:`CCARetriever` to try; a tuple gives
+        ``(image, text)``.
+
+    cv : int, cross-validation generator or iterable, default=None
+        Splits, as in :class:`~sklearn.model_selection.GridSearchCV`; `None` is
+        5 folds. For unseen classes take :class:`ClassDisjointKFold`.
+
+    scoring : str or callable, default=None
+        Name of a scorer, see :func:`~sklearn_xmodal.metrics.get_retrieval_scorer`,
+        or ``scorer(estimator, pairs, y)``. `None` is the mean average precision of
+        both directions, `score`. Without labels in `fit`, only the other half of a
+        pair is relevant.
+
+    correlation_power : float, default=1.0
+        As in :class:`CCARetriever`.
+
+    n_image_features : int, default=None
+        If set, inputs are single matrices whose first `n_image_features`
+        columns are the image features.
+
+    Attributes
+    ----------
+    alpha_ : float, "oas" or tuple
+        The one of `alphas` with the best mean score, the first of equal ones.
+
+    best_score_ : float
+        Its mean score over the splits.
+
+    best_index_ : int
+        Its place in `alphas`.
+
+    cv_results_ : dict of arrays
+        "params", "param_alpha", "split0_test_score" and so on,
+        "mean_test_score", "std_test_score" and "rank_test_score", as in
+        :class:`~sklearn.model_selection.GridSearchCV`.
+
+    n_splits_ : int
+        Number of splits.
+
+    canonical_correlations_ : ndarray of shape (n_components_,)
+        As in :class:`CCARetriever`, like all that follow: of all samples.
+
+    image_weights_ : ndarray of shape (n_image_features_, n_components_)
+        Directions of the images in columns.
+
+    text_weights_ : ndarray of shape (n_text_features_, n_components_)
+        Directions of the texts in columns.
+
+    image_loadings_ : ndarray of shape (n_image_features_, n_components_)
+        Correlations of the image features with their variates.
+
+    text_loadings_ : ndarray of shape (n_text_features_, n_components_)
+        Correlations of the text features with their variates.
+
+    image_mean_ : ndarray of shape (n_image_features_,)
+        Mean of the image features.
+
+    text_mean_ : ndarray of shape (n_text_features_,)
+        Mean of the text features.
+
+    classes_ : ndarray of shape (n_classes,)
+        Labels seen in `fit`. Only defined if there were 1-D class labels.
+
+    n_components_ : int
+        Number of pairs of directions.
+
+    n_image_features_ : int
+        Number of image features.
+
+    n_text_features_ : int
+        Number of text features.
+
+    n_features_in_ : int
+        Number of features of both modalities.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of a stacked input. Only defined if it had names.
+
+    See Also
+    --------
+    CCARetriever : One value of `alpha`.
+    sklearn_xmodal.model_selection.ClassDisjointKFold : Folds of unseen classes.
+
+    Notes
+    -----
+    `sample_weight` counts in the fits, not in the scores.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal import CCARetrieverCV
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> X_img, X_txt, y = make_paired_modalities(200, random_state=0)
+    >>> search = CCARetrieverCV(alphas=[0.01, 1.0, 100.0], cv=3).fit(X_img, X_txt, y)
+    >>> search.alpha_
+    1.0
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "alphas": ["array-like"],
+        "cv": ["cv_object"],
+        "scoring": [str, callable, None],
+        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "n_image_features": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        n_components=None,
+        *,
+        alphas=(0.001, 0.01, 0.1, 1.0, 10.0),
+        cv=None,
+        scoring=None,
+        correlation_power=1.0,
+        n_image_features=None,
+    ):
+        self.n_components = n_components
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.correlation_power = correlation_power
+        self.n_image_features = n_image_features
+
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
+        candidates = self._candidates()
+        scorer = _score if self.scoring is None else get_retrieval_scorer(self.scoring)
+        pairs = ImageTextPairs(X_img, X_txt)
+        splits = list(check_cv(self.cv, y).split(pairs, y))
+        data = _Training(X_img, X_txt, sample_weight, splits)
+        scores = np.empty((len(candidates), len(splits)))
+        for j, (_, test) in enumerate(splits):
+            problem = data.problem(j)
+            args = pairs[test], None if y is None else y[test]
+            for i, candidate in enumerate(candidates):
+                candidate._solve(problem)
+                scores[i, j] = scorer(candidate, *args)
+        self._record(candidates, scores)
+        self._solve(data.whole())
+        self.alpha_ = candidates[self.best_index_].alpha
+
+    def _solve(self, problem):
+        self._solve_with(problem, self.cv_results_["params"][self.best_index_]["alpha"])
+
+    def _candidates(self):
+        """Return a retriever for every alpha, complete but for its components."""
+        if len(self.alphas) == 0:
+            raise ValueError("alphas must hold at least one value. Got none.")
+        candidates = []
+        for alpha in self.alphas:
+            candidate = CCARetriever(
+                self.n_components, alpha=alpha, correlation_power=self.correlation_power
+            )
+            candidate._validate_params()
+            validate_tuples(candidate)
+            candidate.n_image_features_ = self.n_image_features_
+            candidate.n_text_features_ = self.n_text_features_
+            candidate.n_features_in_ = self.n_features_in_
+            candidate._image_feature_names = candidate._text_feature_names = None
+            candidates.append(candidate)
+        return candidates
+
+    def _record(self, candidates, scores):
+        alphas = np.empty(len(candidates), dtype=object)
+        alphas[:] = [candidate.alpha for candidate in candidates]
+        mean = scores.mean(axis=1)
+        ranks = rankdata(-np.where(np.isnan(mean), -np.inf, mean), method="min")
+        splits = {f"split{j}_test_score": scores[:, j] for j in range(scores.shape[1])}
+        self.cv_results_ = {
+            "params": [{"alpha": alpha} for alpha in alphas],
+            "param_alpha": alphas,
+            **splits,
+            "mean_test_score": mean,
+            "std_test_score": scores.std(axis=1),
+            "rank_test_score": ranks.astype(np.int32),
+        }
+        self.best_index_ = int(ranks.argmin())
+        self.best_score_ = float(mean[self.best_index_])
+        self.n_splits_ = scores.shape[1]
+
+
+class _Training:
+    """The problems of all training parts, from moments of the folds where possible."""
+
+    def __init__(self, X_img, X_txt, sample_weight, splits):
+        self._data = X_img, X_txt, sample_weight
+        self._parts = [train for train, _ in splits]
+        self._moments = None
+        tests = [test for _, test in splits]
+        n_least = min(self._count(train) for train in self._parts)
+        if n_least <= max(X_img.shape[1], X_txt.shape[1]):
+            return
+        if _are_folds(self._parts, tests, X_img.shape[0]):
+            folds = [pair_moments(*self._rows(test)) for test in tests]
+            self._moments = _merged_but_one(folds)
+            self._whole = folds[0].merged(self._moments[0])
+
+    def problem(self, j):
+        """Return the problem of a training part."""
+        rows = self._parts[j]
+        if self._moments is None:
+            return pair_problem(*self._rows(rows))
+        return self._moment_problem(self._moments[j], rows)
+
+    def whole(self):
+        """Return the problem of all pairs."""
+        if self._moments is None:
+            return pair_problem(*self._data)
+        return self._moment_problem(self._whole, slice(None))
+
+    def _moment_problem(self, moments, rows):
+        def read_rows():
+            X_img, X_txt, sample_weight = self._rows(rows)
+            return condensed_rows(X_img, X_txt, moments.mean, sample_weight)
+
+        return MomentProblem(moments, read_rows)
+
+    def _rows(self, rows):
+        X_img, X_txt, sample_weight = self._data
+        weights = None if sample_weight is None else sample_weight[rows]
+        return X_img[rows], X_txt[rows], weights
+
+    def _count(self, rows):
+        sample_weight = self._data[2]
+        return len(
+            rows if sample_weight is None else np.flatnonzero(sample_weight[rows])
+        )
+
+
+def _are_folds(trains, tests, n):
+    """Return whether every pair is tested once, and trained on in all other splits."""
+    if not np.array_equal(np.sort(np.concatenate(tests)), np.arange(n)):
+        return False
+    return all(
+        len(train) + len(test) == n and len(np.union1d(train, test)) == n
+        for train, test in zip(trains, tests, strict=True)
+    )
+
+
+def _merged_but_one(parts):
+    """Merge all parts but one, for every one of them, without ever subtracting."""
+    forth = list(accumulate(parts, PairMoments.merged))
+    back = list(accumulate(parts[::-1], PairMoments.merged))[::-1]
+    around = [a.merged(b) for a, b in zip(forth, back[2:], strict=False)]
+    return [back[1], *around, forth[-2]]
+
+
+def _score(estimator, pairs, y):
+    return estimator.score(pairs, y)

@@ -1,0 +1,254 @@
+"""Centred second moments of pairs: summed in blocks, merged without losing digits."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import blas
+
+# Rows of a block: about this many values, to stay in the cache, but enough rows for
+# the matrix product to run at its full speed.
+_BLOCK_VALUES = 2**19
+_BLOCK_ROWS = 256
+# A column that varies by fewer roundings of its mean counts as constant.
+_MOST_ROUNDINGS = 256
+
+
+class Mean(NamedTuple):
+    """Weighted column means in two parts, since one float cannot hold all digits.
+
+    Beside a mean of 1e6 its rounding error is a constant column that both
+    modalities share, and would pass for a perfect correlation.
+    """
+
+    weight: float
+    high: np.ndarray  # (n_columns,)
+    low: np.ndarray  # (n_columns,), what rounding took from `high`
+
+    @classmethod
+    def subtracted_from(cls, A, weights):
+        """Centre the rows of A in place, and return their mean."""
+        weight = weights.sum()
+        high = weights @ A / weight
+        A -= high
+        low = weights @ A / weight
+        A -= low
+        return cls(weight, high, low)
+
+    def step_to(self, other):
+        """Return how far the other mean is away."""
+        return (other.high - self.high) + (other.low - self.low)
+
+    def merged(self, other):
+        """Return the mean of the rows of both."""
+        if not self.weight or not other.weight:
+            return other if other.weight else self
+        weight = self.weight + other.weight
+        step = self.step_to(other) * (other.weight / weight) + self.low
+        high = self.high + step
+        # The rounding error of this sum, exactly (Knuth).
+        back = high - self.high
+        low = (self.high - (high - back)) + (step - back)
+        return Mean(weight, high, low)
+
+    def of_columns(self, columns):
+        """Return the mean of some of the columns."""
+        return Mean(self.weight, self.high[columns], self.low[columns])
+
+
+class PairMoments(NamedTuple):
+    """Means and centred sums of products of image and text columns side by side."""
+
+    n_samples: int  # rows of positive weight
+    n_image_features: int
+    mean: Mean
+    products: np.ndarray  # (p + q, p + q), zero above the diagonal
+
+    def merged(self, other):
+        r"""Return the moments of the rows of both.
+
+        Between two groups the sum of products grows by
+        :math:`\frac{w_a w_b}{w_a + w_b} d d^\top`, where d is the difference of
+        their means [1]_: nothing large is subtracted, wherever the means lie.
+
+        References
+        ----------
+        .. [1] T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing
+           the sample variance", The American Statistician, 1983.
+        """
+        products = np.asfortranarray(self.products + other.products)
+        add_products(products, _row_between(self.mean, other.mean)[None, :])
+        return PairMoments(
+            self.n_samples + other.n_samples,
+            self.n_image_features,
+            self.mean.merged(other.mean),
+            products,
+        )
+
+    def covariances(self):
+        """Return those of images, of texts, and between both."""
+        p, weight = self.n_image_features, self.mean.weight
+        image = _mirrored(self.products[:p, :p], weight)
+        text = _mirrored(self.products[p:, p:], weight)
+        return image, text, self.products[p:, :p].T / weight
+
+
+def pair_moments(X_img, X_txt, sample_weight=None):
+    """Sum the second moments of pairs around their means.
+
+    Every block of rows is centred by its own mean before the product, and its
+    mean joins the others by Chan's formula: one pass over the data, which are
+    neither copied nor, where sparse, densified as a whole.
+
+    Parameters
+    ----------
+    X_img : {ndarray, sparse matrix} of shape (n_samples, n_image_features)
+        Image features of any float type; sums are in float64.
+
+    X_txt : {ndarray, sparse matrix} of shape (n_samples, n_text_features)
+        Text features.
+
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights of at least 0; `None` is 1 for all.
+
+    Returns
+    -------
+    moments : PairMoments
+        Of all rows.
+    """
+    n, p = X_img.shape
+    width = p + X_txt.shape[1]
+    blocks = row_blocks(n, width)
+    buffer = np.empty((blocks[0].stop + 1, width))
+    mean = Mean(0.0, np.zeros(width), np.zeros(width))
+    products = np.zeros((width, width), order="F")
+    n_samples = 0
+    for rows in blocks:
+        weights = block_weights(sample_weight, rows)
+        if not weights.any():
+            continue
+        A = buffer[: len(weights) + 1]
+        fill(A[:-1, :p], X_img[rows])
+        fill(A[:-1, p:], X_txt[rows])
+        block = Mean.subtracted_from(A[:-1], weights)
+        if sample_weight is not None:
+            A[:-1] *= np.sqrt(weights)[:, None]
+        # As a row more of the block, the difference of means costs nothing.
+        A[-1] = _row_between(mean, block)
+        add_products(products, A)
+        mean = mean.merged(block)
+        n_samples += np.count_nonzero(weights)
+    return PairMoments(n_samples, p, mean, products)
+
+
+def condensed_rows(X_img, X_txt, mean, sample_weight=None):
+    """Return at most p + q rows per modality with all moments of the centred pairs.
+
+    The triangular factor of both modalities side by side, updated block by
+    block: unlike the moments it does not square the condition number.
+
+    Parameters
+    ----------
+    X_img, X_txt : {ndarray, sparse matrix}
+        As in :func:`pair_moments`.
+
+    mean : Mean
+        Of these pairs, or of more pairs that these belong to.
+
+    sample_weight : ndarray of shape (n_samples,), default=None
+        As in :func:`pair_moments`.
+
+    Returns
+    -------
+    R : ndarray of shape (n_rows, p + q)
+        Image columns first.
+    """
+    n, p = X_img.shape
+    width = p + X_txt.shape[1]
+    R = np.empty((0, width))
+    for rows in row_blocks(n, width, least=2 * width):
+        weights = block_weights(sample_weight, rows)
+        A = np.empty((len(weights), width))
+        fill(A[:, :p], X_img[rows])
+        fill(A[:, p:], X_txt[rows])
+        A -= mean.high
+        A -= mean.low
+        A *= np.sqrt(weights)[:, None]
+        R = condense(R, A)
+    return R
+
+
+def condense(R, A):
+    """Return a triangular factor of the rows of both, or the rows if they are few."""
+    rows = np.vstack([R, A])
+    return np.linalg.qr(rows, mode="r") if len(rows) > rows.shape[1] else rows
+
+
+def row_blocks(n_rows, n_columns, least=_BLOCK_ROWS):
+    """Return slices that cover all rows, at least `least` rows each but the last."""
+    step = max(least, _BLOCK_VALUES // n_columns)
+    return [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
+
+
+def block_weights(sample_weight, rows):
+    """Return the weights of a slice of rows."""
+    if sample_weight is None:
+        return np.ones(rows.stop - rows.start)
+    return sample_weight[rows]
+
+
+def fill(out, X):
+    """Write dense or sparse features into a float64 array."""
+    out[...] = X.toarray() if sparse.issparse(X) else X
+
+
+def add_products(products, A):
+    """Add the products of the columns of A to the lower triangle, in place."""
+    blas.dsyrk(1.0, A.T, beta=1.0, c=products, lower=1, overwrite_c=1)
+
+
+def find_varying(variances, mean, modality):
+    """Return which columns are more than rounding noise around their mean.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (n_features,)
+        Of the columns of one modality.
+
+    mean : ndarray of shape (n_features,)
+        Their means.
+
+    modality : {"image", "text"}
+        Named in the error.
+
+    Returns
+    -------
+    varies : ndarray of shape (n_features,)
+        A mask with at least one True.
+
+    Raises
+    ------
+    ValueError
+        If no column varies.
+    """
+    varies = variances > (_MOST_ROUNDINGS * np.finfo(float).eps * mean) ** 2
+    if not varies.any():
+        raise ValueError(
+            f"The {modality} features must vary: every column is constant over the "
+            f"samples, so there is nothing to correlate. Got {len(varies)} such "
+            "columns."
+        )
+    return varies
+
+
+def _row_between(mean, other):
+    weight = mean.weight + other.weight
+    factor = np.sqrt(mean.weight * other.weight / weight) if weight else 0.0
+    return factor * mean.step_to(other)
+
+
+def _mirrored(lower, divisor):
+    full = lower + lower.T
+    np.fill_diagonal(full, np.diag(lower))
+    full /= divisor
+    return full

@@ -1,0 +1,118 @@
+"""Roots of ridged covariances, which whiten a modality and lead back to weights.
+
+A root is called with coordinates of shape (r, k), and returns weights of the features;
+its ``transposed_times(C)`` whitens columns of a matrix with one row per feature.
+"""
+
+import numpy as np
+from scipy import linalg
+
+from sklearn_xmodal.utils._linalg import inverse_root, stable_svd
+
+# Second moments serve while they cost fewer than some five digits.
+LEAST_PIVOT = 1e-5
+# Eigenvalues of moments below this, relative to the largest, are mostly noise.
+_NOISE = 1e-12
+
+
+class Diagonal:
+    """Weights of scaled columns."""
+
+    def __init__(self, scale):
+        self._scale = scale
+
+    def __call__(self, V):
+        return self._scale[:, None] * V
+
+
+class Root:
+    """An explicit W with columns for the coordinates."""
+
+    def __init__(self, W):
+        self._W = W
+
+    def __call__(self, V):
+        return self._W @ V
+
+    def transposed_times(self, C):
+        return self._W.T @ C
+
+
+class TriangularRoot:
+    """The same by solving with the Cholesky factor of scaled columns."""
+
+    def __init__(self, L, keep, scale, n_features):
+        self._L, self._keep, self._scale = L, keep, scale
+        self._n_features = n_features
+
+    def __call__(self, V):
+        W = np.zeros((self._n_features, V.shape[1]))
+        W[self._keep] = self._scale * self._solve(V, "T")
+        return W
+
+    def transposed_times(self, C):
+        return self._solve(self._scale * C[self._keep], "N")
+
+    def _solve(self, B, trans):
+        return linalg.solve_triangular(
+            self._L, B, trans=trans, lower=True, check_finite=False
+        )
+
+
+def _scaled_ridge(C, side, alpha):
+    """Bring the ridged covariance of varying columns to unit diagonal.
+
+    So the scales of the columns cost no digits.
+    """
+    keep = np.flatnonzero(side.varies)
+    scale = 1 / np.sqrt(side.variances[keep] + alpha * side.variance)
+    A = C[np.ix_(keep, keep)]
+    A *= scale[:, None]
+    A *= scale
+    np.fill_diagonal(A, 1.0)
+    return A, keep, scale
+
+
+def cholesky_root(C, side, alpha):
+    r"""Return W with :math:`W^\top (C + ridge I) W = I`, or None.
+
+    None means that being close to singular would cost too many digits.
+    """
+    A, keep, scale = _scaled_ridge(C, side, alpha)
+    try:
+        L = linalg.cholesky(A, lower=True)
+    except linalg.LinAlgError:
+        return None
+    # The square of the pivots' range estimates the condition number from below.
+    pivots = np.diag(L)
+    if (pivots.min() / pivots.max()) ** 2 < LEAST_PIVOT:
+        return None
+    return TriangularRoot(L, keep, scale[:, None], len(C))
+
+
+def eigen_root(side, alpha):
+    """Do the same on the numerical range of a covariance close to singular."""
+    A, keep, scale = _scaled_ridge(side.covariance, side, alpha)
+    root = inverse_root(A, _NOISE)
+    W = np.zeros((len(side.mean), root.shape[1]))
+    W[keep] = scale[:, None] * root
+    return Root(W)
+
+
+def whitened_rows(A, side, alpha):
+    """Return ridge-whitened coordinates of the rows of A, and the way to weights.
+
+    Directions within rounding error of zero are dropped.
+    """
+    keep = np.flatnonzero(side.varies)
+    A = A[:, keep]
+    # Without a ridge the scales of the columns are free: one scale for all keeps
+    # those directions that only small columns have.
+    scale = 1.0 if alpha else 1 / linalg.norm(A, axis=0)
+    U, S, Vt = stable_svd(A * scale)
+    rank = np.count_nonzero(max(A.shape) * np.finfo(float).eps * S[0] < S)
+    U, S, Vt = U[:, :rank], S[:rank], Vt[:rank]
+    deviation = np.sqrt(S**2 / side.weight + alpha * side.variance)
+    W = np.zeros((len(side.varies), rank))
+    W[keep] = (Vt * scale).T / deviation
+    return U * (S / deviation), Root(W)

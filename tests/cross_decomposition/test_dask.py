@@ -1,0 +1,240 @@
+"""Dask arrays give what the same data give in memory, whatever becomes of workers."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_xmodal import CCARetriever, CCARetrieverCV, ImageTextPairs, PLSRetriever
+from sklearn_xmodal.datasets import make_paired_modalities
+
+da = pytest.importorskip("dask.array")
+dask = pytest.importorskip("dask")
+
+TOLERANCE = {"rtol": 0, "atol": 1e-10}
+RETRIEVERS = [
+    CCARetriever(4, alpha=0.1),
+    CCARetriever(alpha=0),
+    CCARetriever(alpha="oas"),
+    PLSRetriever(3),
+]
+
+
+def draw(n=300, p=8, q=6, shift=0.0):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, p))
+    Y = X[:, :q] + rng.standard_normal((n, q))
+    return X + shift, Y - shift
+
+
+def chunked(X, Y, rows=70, columns=3):
+    return da.from_array(X, chunks=(rows, columns)), da.from_array(Y, chunks=(50, 4))
+
+
+def assert_same(got, expected, **tolerance):
+    for name in ("weights_", "loadings_", "mean_"):
+        for modality in ("image_", "text_"):
+            a, b = (getattr(est, modality + name) for est in (got, expected))
+            assert_allclose(a, b, **{**TOLERANCE, **tolerance}, err_msg=name)
+    assert got.n_features_in_ == expected.n_features_in_
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    with dask.config.set(scheduler="threads", num_workers=2):
+        yield
+
+
+@pytest.mark.parametrize("est", RETRIEVERS, ids=str)
+class TestSameAsInMemory:
+    @pytest.mark.parametrize("shift", [0.0, 1e6], ids=str)
+    def test_whatever_the_chunks(self, est, shift):
+        X, Y = draw(shift=shift)
+        expected = type(est)(**est.get_params()).fit(X, Y)
+        for rows, columns in ((70, 3), (300, 8), (7, 8)):
+            assert_same(est.fit(*chunked(X, Y, rows, columns)), expected)
+
+    def test_in_every_form(self, est):
+        X, Y = draw()
+        y = np.arange(300) % 3
+        expected = type(est)(**est.get_params()).fit(X, Y, y)
+        A, B = chunked(X, Y)
+        assert_same(est.fit(ImageTextPairs(A, B), y), expected)
+        assert_array_equal(est.classes_, [0, 1, 2])
+        stacked = type(est)(**est.get_params()).set_params(n_image_features=8)
+        stacked.fit(da.concatenate([A, B.rechunk({0: 70})], axis=1), da.from_array(y))
+        assert_same(stacked, expected)
+        assert_array_equal(stacked.classes_, [0, 1, 2])
+
+    def test_with_weights(self, est):
+        X, Y = draw()
+        weights = np.random.default_rng(1).integers(0, 3, 300)
+        expected = type(est)(**est.get_params()).fit(X, Y, sample_weight=weights)
+        assert_same(est.fit(*chunked(X, Y), sample_weight=weights), expected)
+
+    def test_with_float32(self, est):
+        X, Y = (A.astype(np.float32) for A in draw())
+        expected = type(est)(**est.get_params()).fit(X, Y)
+        assert_same(est.fit(*chunked(X, Y)), expected)
+
+
+class TestBlocks:
+    def test_may_be_sparse(self):
+        X, Y = draw()
+        Y = np.where(Y > 0, Y, 0.0)
+        expected = CCARetriever(3).fit(X, Y)
+        A = da.from_array(X, chunks=(100, -1))
+        B = da.from_array(Y, chunks=(100, -1)).map_blocks(sparse.csr_array)
+        assert_same(CCARetriever(3).fit(A, B), expected)
+
+    def test_may_be_empty(self):
+        X, Y = draw()
+        A, B = (da.from_array(M, chunks=((100, 0, 200), -1)) for M in (X, Y))
+        assert_same(CCARetriever(3).fit(A, B), CCARetriever(3).fit(X, Y))
+
+    def test_are_read_again_for_a_covariance_close_to_singular(self):
+        X, Y = draw()
+        noise = np.random.default_rng(1).standard_normal((300, 2))
+        X = np.hstack([X, X[:, :2] + 1e-6 * noise])
+        got = CCARetriever(alpha=0).fit(*chunked(X, Y))
+        expected = CCARetriever(alpha=0).fit(X, Y)
+        assert_allclose(
+            got.canonical_correlations_, expected.canonical_correlations_, atol=1e-9
+        )
+
+    def test_fewer_samples_than_features(self):
+        X, Y = draw(n=30, p=60, q=50)
+        got = CCARetriever(alpha=0.1).fit(*chunked(X, Y, 7))
+        expected = CCARetriever(alpha=0.1).fit(X, Y)
+        assert_allclose(
+            got.canonical_correlations_, expected.canonical_correlations_, **TOLERANCE
+        )
+
+    def test_codes_of_blocks_are_those_of_the_whole(self):
+        X, Y = draw()
+        A, B = chunked(X, Y, columns=8)
+        est = CCARetriever(3).fit(A, B)
+        Z = A.map_blocks(est.transform_image, chunks=(A.chunks[0], (3,)), meta=X[:0])
+        assert_allclose(Z.compute(), est.transform_image(X), atol=1e-12)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("change", "error", "match"),
+        [
+            (lambda A, B: (A, B.compute()), TypeError, "Got text of type ndarray"),
+            (lambda A, B: (A[:9], B), ValueError, "9 image rows and 300 text rows"),
+            (lambda A, B: (A[A[:, 0] > 0], B[A[:, 0] > 0]), ValueError, "chunk_sizes"),
+            (lambda A, B: (A[:1], B[:1]), ValueError, r"at least 2 rows. .* \(1, 8\)"),
+            (lambda A, B: (A, B[:, :, None]), ValueError, r"matrix .* \(300, 6, 1\)"),
+            (lambda A, B: (A * np.nan, B), ValueError, "image features must be finite"),
+            (lambda A, B: (A, B, np.ones(3)), ValueError, "inconsistent numbers"),
+            (lambda A, B: (A, B, None, -np.ones(300)), ValueError, "Got -1 in row 0"),
+        ],
+    )
+    def test_say_what_is_wrong(self, change, error, match):
+        with pytest.raises(error, match=match):
+            CCARetriever(3).fit(*change(*chunked(*draw())))
+
+    def test_too_many_components(self):
+        with pytest.raises(ValueError, match=r"at most 6, .* Got n_components=7"):
+            CCARetriever(7).fit(*chunked(*draw()))
+
+    def test_cross_validation_takes_none(self):
+        with pytest.raises(TypeError, match="CCARetrieverCV scores held-out pairs"):
+            CCARetrieverCV().fit(*chunked(*draw()))
+
+
+def test_dask_is_not_imported_with_the_package():
+    code = (
+        "import sys, numpy as np\n"
+        "from sklearn_xmodal import CCARetriever\n"
+        "CCARetriever().fit(np.eye(4), np.eye(4)[:, :2])\n"
+        "assert not {'dask', 'distributed'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def traced(block, folder):
+    """Say that the work has begun, and take some time."""
+    (folder / str(time.monotonic_ns())).touch()
+    time.sleep(0.2)
+    return block
+
+
+def kill_when_work_has_begun(pid, folder):
+    while len(list(folder.iterdir())) < 3:
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="class")
+def client():
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.usefixtures("client")
+class TestCluster:
+    @pytest.fixture(autouse=True)
+    def threads(self):
+        """Leave the work to the cluster."""
+
+    @pytest.mark.parametrize("est", RETRIEVERS, ids=str)
+    def test_same_as_in_memory(self, est):
+        X, Y = draw(shift=1e3)
+        expected = type(est)(**est.get_params()).fit(X, Y)
+        assert_same(est.fit(*chunked(X, Y)), expected)
+
+    def test_a_killed_worker_is_survived(self, client, tmp_path):
+        X, Y = draw(n=600)
+        A = da.from_array(X, chunks=(20, -1))
+        A = A.map_blocks(traced, folder=tmp_path, meta=X[:0])
+        before = client.run(os.getpid)
+        victim = min(before.values())
+        killer = threading.Thread(
+            target=kill_when_work_has_begun, args=(victim, tmp_path)
+        )
+        killer.start()
+        got = CCARetriever(4).fit(A, da.from_array(Y, chunks=(20, -1)))
+        killer.join()
+        assert_same(got, CCARetriever(4).fit(X, Y))
+        assert len(list(tmp_path.iterdir())) > 30  # blocks were computed again
+        # One worker has a new process, so the old one did die in the middle.
+        client.wait_for_workers(2, timeout=60)
+        assert set(client.run(os.getpid).values()) != set(before.values())
+
+    def test_grid_search_runs_on_the_workers(self, client):
+        X, Y, y = make_paired_modalities(90, n_classes=3, random_state=0)
+        grid = {"alpha": [0.1, 1.0, 10.0]}
+        here = GridSearchCV(CCARetriever(4), grid, cv=3).fit(ImageTextPairs(X, Y), y)
+        with parallel_config("dask", client=client):
+            there = GridSearchCV(CCARetriever(4), grid, cv=3)
+            there.fit(ImageTextPairs(X, Y), y)
+        assert there.best_params_ == here.best_params_
+        assert_allclose(
+            there.cv_results_["mean_test_score"], here.cv_results_["mean_test_score"]
+        )
