@@ -7,15 +7,16 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.cross_decomposition._kernel_solver import (
-    canonical_pairs,
-    centre_and_scale,
-    check_definite,
+from sklearn_xmodal.cross_decomposition._kernel_maps import (
+    FourierMap,
+    approximate_pairs,
+    check_shift_invariant,
+    choose_landmarks,
 )
+from sklearn_xmodal.cross_decomposition._kernel_solver import exact_pairs
 from sklearn_xmodal.cross_decomposition._kernels import (
     KernelMap,
     check_square,
-    is_definite,
     kernel_origin,
     resolve_gamma,
 )
@@ -73,6 +74,21 @@ class KCCARetriever(BaseRetriever):
     kernel_params : dict or tuple of two, default=None
         Keyword arguments of a callable kernel.
 
+    approximation : {"nystroem", "rff"}, default=None
+        What to take instead of the kernel matrices, past some 10,000 samples:
+        ``"nystroem"`` kernel values against landmarks [2]_, ``"rff"`` random Fourier
+        features [3]_, which the kernels ``"rbf"`` and ``"laplacian"`` have. `None` is
+        exact. `alpha` means the same throughout. See the notes.
+
+    n_landmarks : int, default=1000
+        Number of landmarks per modality, at most all samples, where the approximation
+        is exact; or of random features, rounded up to an even number. Not used by the
+        exact form.
+
+    landmarks : {"uniform", "k-means++"}, default="uniform"
+        How landmarks are drawn from the training items: all alike, or far apart, as
+        k-means++ seeds among at most 20 times as many items.
+
     correlation_power : float, default=1.0
         Every canonical variate is multiplied by its correlation to this power.
         0 gives unit variates.
@@ -84,7 +100,7 @@ class KCCARetriever(BaseRetriever):
     random_state : int, RandomState instance or None, default=0
         Start of the block iteration, which hardly matters: correlations are exact to
         rounding and codes to some seven digits. Also draws the sample of
-        ``gamma="median"``.
+        ``gamma="median"``, the landmarks and the random features.
 
     n_jobs : int, default=None
         Parallel jobs of the kernel computation, see
@@ -96,16 +112,18 @@ class KCCARetriever(BaseRetriever):
         Maxima of the objective, largest first.
 
     image_dual_coef_ : ndarray of shape (n_samples, n_components_)
-        Coefficients :math:`a` in columns.
+        Coefficients :math:`a` in columns; one row per landmark or random feature
+        where there is an approximation.
 
     text_dual_coef_ : ndarray of shape (n_samples, n_components_)
-        Coefficients :math:`b` in columns.
+        Coefficients :math:`b`, likewise.
 
     X_image_fit_ : {ndarray, sparse matrix} of shape (n_samples, n_image_features_)
-        The training images, kept for the kernel.
+        The training images, kept for the kernel; only the landmarks where there
+        are any, not defined for ``"rff"``.
 
     X_text_fit_ : {ndarray, sparse matrix} of shape (n_samples, n_text_features_)
-        The training texts, kept for the kernel.
+        The training texts, likewise.
 
     image_gamma_ : float or None
         The value used.
@@ -143,6 +161,13 @@ class KCCARetriever(BaseRetriever):
     times n_samples squared; time that of the kernels, one Cholesky factorisation of
     their sum and, whatever the ridge, some ten thin blocks of products.
 
+    The approximations fit ridge CCA to explicit features, from means and second
+    moments that are sums over blocks of rows: memory is some 100 MB and a few matrices
+    of n_landmarks by n_landmarks, whatever n_samples, and memory-mapped features are
+    read once. Time grows with n_samples * n_landmarks**2. Landmarks adapt to the data;
+    random features need many more for features of many dimensions. The ridge is
+    relative to the kernel's own mean eigenvalue, what the features miss included.
+
     Kernels must be positive semi-definite. Where that is not known beforehand
     (callables, ``"precomputed"``, ``"sigmoid"``) one more factorisation per modality
     checks it, and an eigenvalue below -0.001 times the mean one is an error.
@@ -155,6 +180,10 @@ class KCCARetriever(BaseRetriever):
     .. [1] D. Hardoon, S. Szedmak, J. Shawe-Taylor, "Canonical correlation
        analysis: an overview with application to learning methods", Neural
        Computation, 2004.
+    .. [2] C. Williams, M. Seeger, "Using the Nystroem method to speed up kernel
+       machines", NIPS, 2000.
+    .. [3] A. Rahimi, B. Recht, "Random features for large-scale kernel machines",
+       NIPS, 2007.
 
     Examples
     --------
@@ -186,6 +215,9 @@ class KCCARetriever(BaseRetriever):
         "degree": [Interval(Real, 0, None, closed="left"), tuple],
         "coef0": [Interval(Real, None, None, closed="neither"), tuple],
         "kernel_params": [dict, tuple, None],
+        "approximation": [StrOptions({"nystroem", "rff"}), None],
+        "n_landmarks": [Interval(Integral, 1, None, closed="left")],
+        "landmarks": [StrOptions({"uniform", "k-means++"})],
         "correlation_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
         "random_state": ["random_state"],
@@ -202,6 +234,9 @@ class KCCARetriever(BaseRetriever):
         degree=3,
         coef0=1,
         kernel_params=None,
+        approximation=None,
+        n_landmarks=1000,
+        landmarks="uniform",
         correlation_power=1.0,
         n_image_features=None,
         random_state=0,
@@ -214,6 +249,9 @@ class KCCARetriever(BaseRetriever):
         self.degree = degree
         self.coef0 = coef0
         self.kernel_params = kernel_params
+        self.approximation = approximation
+        self.n_landmarks = n_landmarks
+        self.landmarks = landmarks
         self.correlation_power = correlation_power
         self.n_image_features = n_image_features
         self.random_state = random_state
@@ -223,25 +261,27 @@ class KCCARetriever(BaseRetriever):
         validate_tuples(self)
         n = X_img.shape[0]
         k = self._check_n_components(n)
-        self.X_image_fit_, self.X_text_fit_ = X_img, X_txt
-        K_img, ridge_img = self._training_kernel(X_img, "image")
-        K_txt, ridge_txt = self._training_kernel(X_txt, "text")
         random_state = check_random_state(self.random_state)
-        S, dual_img, dual_txt = canonical_pairs(K_img, K_txt, k, random_state)
-        available = int(np.count_nonzero(n * np.finfo(float).eps * S[0] < S))
-        if self.n_components == "auto":
-            k = max(1, min(k, available))
-        elif k > available:
-            raise ValueError(
-                f"n_components must be at most {available}, the number of canonical "
-                "directions that these kernels have on these data. Got "
-                f"n_components={self.n_components}."
-            )
+        sides = X_img, X_txt
+        maps = [
+            self._make_map(X, modality, random_state)
+            for X, modality in zip(sides, MODALITIES, strict=True)
+        ]
+        if self.approximation is None:
+            S, duals, means = exact_pairs(maps, self._alphas(), k, random_state)
+        else:
+            S, duals, means = approximate_pairs(sides, maps, self._alphas(), k)
+        k = self._check_available(S, n, k)
         self.canonical_correlations_ = S[:k]
-        # Variates of unit variance (plus ridge), as in CCARetriever.
-        self.image_dual_coef_ = dual_img[:, :k] * (np.sqrt(n) / ridge_img)
-        self.text_dual_coef_ = dual_txt[:, :k] * (np.sqrt(n) / ridge_txt)
         self.n_components_ = k
+        fitted = zip(MODALITIES, maps, duals, means, strict=True)
+        for modality, found, dual, mean in fitted:
+            setattr(self, f"{modality}_dual_coef_", dual[:, :k])
+            setattr(self, f"_{modality}_map", found)
+            setattr(self, f"_{modality}_means", mean)
+
+    def _alphas(self):
+        return per_modality(self.alpha, "alpha")
 
     def _check_n_components(self, n_samples):
         if self.n_components == "auto":
@@ -253,38 +293,56 @@ class KCCARetriever(BaseRetriever):
             )
         return self.n_components
 
-    def _training_kernel(self, X, modality):
-        """Return the kernel matrix of one modality, centred and scaled."""
-        index = MODALITIES.index(modality)
-        kernel, alpha, degree, coef0 = (
-            per_modality(getattr(self, name), name)[index]
-            for name in ("kernel", "alpha", "degree", "coef0")
-        )
-        if kernel == "precomputed":
-            check_square(X, modality)
-        K = self._kernel_map(X, modality).square()
-        means, ridge = centre_and_scale(K, alpha, modality)
-        setattr(self, f"_{modality}_means", means)
-        if not is_definite(kernel, degree, coef0):
-            check_definite(K, alpha, modality)
-        return K, ridge
+    def _check_available(self, S, n_samples, k):
+        """Return how many of the pairs with correlations S to keep."""
+        available = int(np.count_nonzero(n_samples * np.finfo(float).eps * S[0] < S))
+        if self.n_components == "auto":
+            return max(1, min(k, available))
+        if k > available:
+            advice = "" if self.approximation is None else ", or raise n_landmarks"
+            raise ValueError(
+                f"n_components must be at most {available}, the number of canonical "
+                "directions that these kernels have on these data. Got "
+                f"n_components={self.n_components}. Lower it{advice}."
+            )
+        return k
 
-    def _kernel_map(self, X, modality):
-        """Set up the kernel of one modality."""
+    def _make_map(self, X, modality, random_state):
+        """Set up the kernel of one modality, or what approximates it."""
         index = MODALITIES.index(modality)
         kernel, degree, coef0, gamma, params = (
             per_modality(getattr(self, name), name)[index]
             for name in ("kernel", "degree", "coef0", "gamma", "kernel_params")
         )
-        gamma = resolve_gamma(X, gamma, check_random_state(self.random_state))
+        if kernel == "precomputed":
+            check_square(X, modality)
+        gamma = resolve_gamma(X, gamma, random_state)
         setattr(self, f"{modality}_gamma_", gamma)
+        vars(self).pop(f"X_{modality}_fit_", None)
+        origin = kernel_origin(X, kernel)
+        if self.approximation == "rff":
+            check_shift_invariant(kernel, modality)
+            shape = X.shape[1], self.n_landmarks
+            return FourierMap(kernel, gamma, origin, *shape, random_state)
+        rows = self._basis_rows(X, kernel, modality, random_state)
+        basis = X if rows is None else X[rows]
+        setattr(self, f"X_{modality}_fit_", basis)
         if callable(kernel):
             params = params or {}
         else:
             params = {"gamma": gamma, "degree": degree, "coef0": coef0}
-        found = KernelMap(kernel, params, self.n_jobs, kernel_origin(X, kernel), X)
-        setattr(self, f"_{modality}_map", found)
-        return found
+        return KernelMap(kernel, params, self.n_jobs, origin, basis, rows)
+
+    def _basis_rows(self, X, kernel, modality, random_state):
+        """Return which training items to take kernel values against, None for all."""
+        if self.approximation is None or self.n_landmarks >= X.shape[0]:
+            return None
+        if self.landmarks == "k-means++" and kernel == "precomputed":
+            raise ValueError(
+                f'landmarks="k-means++" needs features. Got a precomputed {modality} '
+                'kernel: use landmarks="uniform".'
+            )
+        return choose_landmarks(X, self.n_landmarks, self.landmarks, random_state)
 
     def _encode(self, X, modality):
         weights = relative_powers(self.canonical_correlations_, self.correlation_power)
@@ -292,7 +350,7 @@ class KCCARetriever(BaseRetriever):
         means = getattr(self, f"_{modality}_means")
         Z = np.empty((X.shape[0], self.n_components_), dtype=X.dtype)
         for rows, values in getattr(self, f"_{modality}_map").blocks(X):
-            # Coefficients sum to zero, so the means of rows need no subtracting.
+            # The means of rows need no subtracting: exact coefficients sum to zero.
             values -= means
             Z[rows] = values @ coef
         return Z

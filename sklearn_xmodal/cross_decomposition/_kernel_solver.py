@@ -18,6 +18,12 @@ needs about as many steps for any ridge.
 import numpy as np
 from scipy import linalg
 
+from sklearn_xmodal.cross_decomposition._kernels import (
+    INDEFINITE,
+    check_spectrum,
+    check_varies,
+)
+from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh, stable_svd
 
 # Thinner products take as long, since reading the kernel matrix is what they cost.
@@ -29,8 +35,6 @@ _RESIDUAL_TOLERANCE = 1e-7
 _FASTEST = 20
 # Directions that are new by so many times the rounding error need fresh products.
 _WEAK = 1e6
-# A kernel with more negative eigenvalues, relative to the mean one, is indefinite.
-_INDEFINITE = 1e-3
 _BLOCK_VALUES = 2**18
 
 
@@ -65,12 +69,7 @@ def centre_and_scale(K, alpha, modality):
     means = K.mean(axis=0)
     total = means.mean()
     scale = np.mean(K.diagonal() - 2 * means + total)
-    rounding = n * np.finfo(float).eps * abs(total)
-    if not scale > max(rounding, np.finfo(float).tiny):
-        raise ValueError(
-            f"The {modality} features must vary: the centred {modality} kernel "
-            "matrix is zero to rounding, so there is nothing to correlate."
-        )
+    check_varies(scale, n * np.finfo(float).eps * abs(total), modality)
     ridge = alpha * scale
     step = max(1, _BLOCK_VALUES // n)  # rows that stay in the cache meanwhile
     for start in range(0, n, step):
@@ -101,14 +100,10 @@ def check_definite(K, alpha, modality):
         If it has a negative eigenvalue that is more than rounding of float32.
     """
     raised = K.copy()
-    raised.flat[:: len(K) + 1] += _INDEFINITE / alpha
+    raised.flat[:: len(K) + 1] += INDEFINITE / alpha
     if _cholesky(raised) is None:
         smallest = linalg.eigvalsh(K, subset_by_index=[0, 0])[0] * alpha
-        raise ValueError(
-            f"The centred {modality} kernel must be positive semi-definite. Got one "
-            f"with an eigenvalue of {smallest:.3g} times the mean of all. Use another "
-            "kernel, or clip the negative eigenvalues to zero."
-        )
+        check_spectrum(smallest, f"centred {modality} kernel")
 
 
 def _cholesky(A):
@@ -286,13 +281,27 @@ def _rayleigh_ritz(problem, B):
     root_img = inverse_root(_symmetric((A + F).T @ F), problem.rounding)
     root_txt = inverse_root(_symmetric((B + G).T @ G), problem.rounding)
     U, S, Vt = stable_svd(root_img.T @ (F.T @ G) @ root_txt)
-    # Signs from the variates, not from the basis: chance has no part in them.
-    variates = F @ (root_img @ U[:, : len(S)])
+    signs = signs_of(F @ (root_img @ U))
+    return S, A @ (root_img @ U) * signs, B @ (root_txt @ Vt.T) * signs
+
+
+def signs_of(variates):
+    """Return the sign of the largest value of every column.
+
+    From the variates, not from a basis: chance has no part in them.
+
+    Parameters
+    ----------
+    variates : ndarray of shape (n_samples, n_components)
+        Of one modality.
+
+    Returns
+    -------
+    signs : ndarray of shape (n_components,)
+        1 or -1.
+    """
     largest = np.abs(variates).argmax(axis=0)
-    signs = np.sign(variates[largest, np.arange(len(S))])
-    dual_img = A @ (root_img @ U[:, : len(S)]) * signs
-    dual_txt = B @ (root_txt @ Vt.T) * signs
-    return S, dual_img, dual_txt
+    return np.sign(variates[largest, np.arange(variates.shape[1])])
 
 
 def _symmetric(A):
@@ -335,3 +344,51 @@ def canonical_pairs(K_img, K_txt, k, random_state):
     if B is None:
         B = _solve_whole(problem, k)
     return _rayleigh_ritz(problem, B)
+
+
+def exact_pairs(maps, alphas, k, random_state):
+    r"""Return the leading canonical pairs of the kernels of two maps.
+
+    Parameters
+    ----------
+    maps : tuple of two KernelMap
+        With the training items as basis.
+
+    alphas : tuple of two floats
+        Ridges relative to the mean eigenvalue of the centred kernel matrix.
+
+    k : int
+        Number of pairs.
+
+    random_state : RandomState instance
+        Start of the iteration.
+
+    Returns
+    -------
+    S : ndarray of shape (r,)
+        Correlations, largest first; r is at most k.
+
+    duals : list of two ndarray of shape (n_samples, r)
+        Coefficients of variates of unit variance (ridge included).
+
+    means : list of two ndarray of shape (n_samples,)
+        Means of the columns of the kernel matrices.
+
+    Raises
+    ------
+    ValueError
+        If a kernel is not positive semi-definite, or does not vary.
+    """
+    kernels, means, ridges = [], [], []
+    for found, alpha, modality in zip(maps, alphas, MODALITIES, strict=True):
+        K = found.square()
+        mean, ridge = centre_and_scale(K, alpha, modality)
+        if not found.is_definite():
+            check_definite(K, alpha, modality)
+        kernels.append(K)
+        means.append(mean)
+        ridges.append(ridge)
+    S, *duals = canonical_pairs(*kernels, k, random_state)
+    root_n = np.sqrt(len(K))
+    duals = [D * (root_n / ridge) for D, ridge in zip(duals, ridges, strict=True)]
+    return S, duals, means

@@ -6,6 +6,11 @@ from sklearn import get_config
 from sklearn.metrics.pairwise import pairwise_distances, pairwise_kernels
 from sklearn.utils import gen_batches
 
+from sklearn_xmodal.utils._linalg import stable_eigh
+
+# A kernel with more negative eigenvalues, relative to the mean one, is indefinite.
+INDEFINITE = 1e-3
+_DEFINITE = "rbf", "laplacian", "linear", "cosine", "chi2", "additive_chi2"
 # Larger blocks are no faster, whatever the working memory allows.
 _BLOCK_BYTES = 2**26
 _MEDIAN_SAMPLE = 1000
@@ -121,13 +126,23 @@ class KernelMap:
         self.basis = basis
         self.columns = columns
 
-    def blocks(self, X):
-        """Yield slices of rows, and their values of shape (n_rows, n_basis)."""
-        n_basis = self.basis.shape[0]
-        basis = None if self.kernel == "precomputed" else self._shifted(self.basis)
+    def bytes_per_row(self, X):
+        """Return what `blocks` allocates for a row."""
         # The values, and as much again for what computing them takes.
-        for rows in row_blocks(X.shape[0], 16 * n_basis + 8 * X.shape[1]):
+        return 16 * self.basis.shape[0] + 8 * X.shape[1]
+
+    def blocks(self, X, batches=None):
+        """Yield slices of rows, and their values of shape (n_rows, n_basis)."""
+        basis = None if self.kernel == "precomputed" else self._shifted(self.basis)
+        for rows in batches or row_blocks(X.shape[0], self.bytes_per_row(X)):
             yield rows, self._values(X[rows], basis)
+
+    def is_definite(self):
+        """Return whether the kernel is known to be semi-definite once centred."""
+        if self.kernel in ("poly", "polynomial"):
+            whole = float(self.params["degree"]).is_integer()
+            return whole and self.params["coef0"] >= 0
+        return self.kernel in _DEFINITE
 
     def square(self):
         """Return the values of the basis itself, (n_basis, n_basis)."""
@@ -137,6 +152,8 @@ class KernelMap:
 
     def mean_diagonal(self, X):
         """Return the mean over items of their kernel value with themselves."""
+        if self.kernel in ("rbf", "laplacian", "chi2"):
+            return 1.0
         if self.kernel == "precomputed":
             return X.diagonal().mean(dtype=np.float64)
         total = 0.0
@@ -144,6 +161,22 @@ class KernelMap:
         for rows in gen_batches(X.shape[0], step):
             total += self._values(X[rows]).trace()
         return total / X.shape[0]
+
+    def whitener(self, modality):
+        r"""Return R so that values times R are Nystroem features.
+
+        Their inner products are :math:`k(x, L) K_{LL}^{-1} k(L, y)` with the basis
+        as landmarks :math:`L` (Williams and Seeger, "Using the Nystroem method to
+        speed up kernel machines", NIPS 2000).
+        """
+        w, V = stable_eigh(self.square())
+        check_spectrum(w[-1] / abs(w.mean()), f"{modality} kernel of the landmarks")
+        rank = int(np.count_nonzero(w > len(w) * np.finfo(float).eps * w[0]))
+        return V[:, :rank] / np.sqrt(w[:rank])
+
+    def sample(self, X):
+        """Return some training items."""
+        return self.basis
 
     def _values(self, X, *basis):
         """Kernel of some items with a shifted basis, or with themselves."""
@@ -191,27 +224,54 @@ def kernel_origin(X, kernel):
     return X.mean(axis=0, dtype=np.float64)
 
 
-def is_definite(kernel, degree, coef0):
-    """Return whether a kernel is known to be positive semi-definite once centred.
+def check_spectrum(smallest, what):
+    """Raise a ValueError where a kernel matrix is clearly not semi-definite.
 
     Parameters
     ----------
-    kernel : str or callable
-        The kernel.
+    smallest : float
+        Smallest eigenvalue relative to the mean one.
 
-    degree, coef0 : float
-        Of the polynomial kernel.
+    what : str
+        Which matrix, for the error.
 
-    Returns
-    -------
-    is_definite : bool
-        False where the matrix has to be looked at.
+    Raises
+    ------
+    ValueError
+        If the eigenvalue is more negative than rounding of float32 explains.
     """
-    if kernel in ("poly", "polynomial"):
-        return float(degree).is_integer() and coef0 >= 0
-    return kernel in (
-        "rbf", "laplacian", "linear", "cosine", "chi2", "additive_chi2"
-    )  # fmt: skip
+    if smallest < -INDEFINITE:
+        raise ValueError(
+            f"The {what} must be positive semi-definite. Got an eigenvalue of "
+            f"{smallest:.3g} times the mean of all. Use another kernel, or clip the "
+            "negative eigenvalues to zero."
+        )
+
+
+def check_varies(scale, rounding, modality):
+    """Raise a ValueError where a centred kernel matrix is zero to rounding.
+
+    Parameters
+    ----------
+    scale : float
+        Its mean eigenvalue.
+
+    rounding : float
+        Error of `scale`.
+
+    modality : {"image", "text"}
+        Named in the error.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left.
+    """
+    if not scale > max(rounding, np.finfo(float).tiny):
+        raise ValueError(
+            f"The {modality} features must vary: the centred {modality} kernel "
+            "matrix is zero to rounding, so there is nothing to correlate."
+        )
 
 
 def check_square(X, modality):
