@@ -51,8 +51,9 @@ class KCCARetriever(BaseRetriever):
     kernel : str, callable or tuple of two, default="rbf"
         Any name of :func:`sklearn.metrics.pairwise.pairwise_kernels`, a
         callable of two rows that returns a number, or ``"precomputed"``, where
-        the "features" are kernel values against the training items. A tuple
-        gives ``(image, text)``.
+        the "features" are kernel values against the training items; in
+        cross-validation these must come as :class:`KernelPairs`. A tuple gives
+        ``(image, text)``.
 
     alpha : float or tuple of two floats, default=10.0
         Ridge relative to the mean eigenvalue of the centred kernel matrix,
@@ -292,6 +293,15 @@ class KCCARetriever(BaseRetriever):
                 f"n_components={self.n_components} for n_samples={n_samples}."
             )
         return self.n_components
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        kernels = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,)
+        # One side alone cannot be cut by columns while the other is not.
+        tags.input_tags.pairwise = all(
+            isinstance(kernel, str) and kernel == "precomputed" for kernel in kernels
+        )
+        return tags
 
     def _check_available(self, S, n_samples, k):
         """Return how many of the pairs with correlations S to keep."""

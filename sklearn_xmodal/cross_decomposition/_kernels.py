@@ -294,8 +294,8 @@ def check_square(X, modality):
     if X.shape != (n, n):
         raise ValueError(
             f"A precomputed {modality} kernel must be square in fit, training "
-            f"items by training items. Got shape {X.shape}. In cross-validation, "
-            "where rows and columns must be cut together, pass KernelPairs."
+            f"items by training items. Got shape {X.shape}. Cross-validation must cut "
+            "rows and columns together: pass KernelPairs, precomputed on both sides."
         )
     largest, gap = abs(X).max(), 0.0
     for rows in row_blocks(n, 24 * n):

@@ -1,15 +1,19 @@
 """Kernel CCA against the textbook eigenproblem, linear CCA and explicit features."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy import linalg, sparse
 from scipy.spatial.distance import pdist
 from sklearn import config_context
 from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
+from sklearn.utils import get_tags
 
-from sklearn_xmodal import CCARetriever, KCCARetriever
+from sklearn_xmodal import CCARetriever, ImageTextPairs, KCCARetriever, KernelPairs
 from sklearn_xmodal.cross_decomposition import _kernel_solver, _kernels
 from sklearn_xmodal.cross_decomposition._kernels import resolve_gamma
 from sklearn_xmodal.datasets import make_paired_modalities
@@ -379,6 +383,63 @@ class TestKernels:
         np.testing.assert_allclose(
             scaled.transform_image(1e5 * X), plain.transform_image(X), atol=1e-8
         )
+
+
+class TestPrecomputedInModelSelection:
+    @pytest.fixture
+    def problem(self):
+        X, Y, y = make_paired_modalities(90, random_state=0)
+        return ImageTextPairs(X, Y), KernelPairs(rbf_kernel(X), rbf_kernel(Y)), y
+
+    @pytest.mark.parametrize("n_jobs", [None, 2])
+    def test_grid_search_finds_what_it_finds_with_features(self, problem, n_jobs):
+        pairs, kernels, y = problem
+        params = {"gamma": None}
+        grid = {"alpha": [0.1, 1.0, 10.0]}
+        named = GridSearchCV(KCCARetriever(3, **params), grid, cv=3)
+        given = GridSearchCV(
+            KCCARetriever(3, kernel="precomputed"), grid, cv=3, n_jobs=n_jobs
+        )
+        named.fit(pairs, y)
+        given.fit(kernels, y)
+        np.testing.assert_allclose(
+            given.cv_results_["mean_test_score"],
+            named.cv_results_["mean_test_score"],
+            atol=1e-9,
+        )
+        assert given.best_params_ == named.best_params_
+        assert isinstance(given.transform(kernels), ImageTextPairs)
+
+    @pytest.mark.parametrize("kind", [sparse.csr_array, pd.DataFrame])
+    def test_a_pipeline_and_other_containers_are_cut_alike(self, problem, kind):
+        _, kernels, y = problem
+        est = make_pipeline(KCCARetriever(3, kernel="precomputed"))
+        expected = cross_val_score(est, kernels, y, cv=3)
+        other = KernelPairs(kind(kernels.image), kernels.text)
+        np.testing.assert_allclose(cross_val_score(est, other, y, cv=3), expected)
+
+    def test_pairs_cut_by_rows_only_are_refused(self, problem):
+        _, kernels, y = problem
+        est = KCCARetriever(3, kernel="precomputed")
+        pairs = ImageTextPairs(kernels.image, kernels.text)
+        with pytest.raises(ValueError, match="square kernel matrix"):
+            cross_val_score(est, pairs, y, cv=3)
+        with pytest.raises(ValueError, match=r"Got shape \(60, 90\).* KernelPairs"):
+            est.fit(kernels[:60], y[:60])
+
+    def test_one_precomputed_side_is_refused(self, problem):
+        pairs, kernels, y = problem
+        mixed = ImageTextPairs(kernels.image, pairs.text)
+        est = KCCARetriever(3, kernel=("precomputed", "rbf"))
+        assert est.fit(mixed).n_components_ == 3
+        with pytest.raises(ValueError, match="KernelPairs, precomputed on both sides"):
+            cross_val_score(est, mixed, y, cv=3, error_score="raise")
+
+    @pytest.mark.parametrize("kernel", ["rbf", np.dot, ("precomputed", "rbf")])
+    def test_other_kernels_are_cut_by_rows(self, kernel):
+        assert not get_tags(KCCARetriever(kernel=kernel)).input_tags.pairwise
+        both = KCCARetriever(kernel=("precomputed", "precomputed"))
+        assert get_tags(both).input_tags.pairwise
 
 
 class TestMemory:
