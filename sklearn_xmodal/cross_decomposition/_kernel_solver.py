@@ -31,6 +31,8 @@ _LEAST_WIDTH = 24
 _OVERSAMPLING = 4
 # Residuals enter the correlations squared: this leaves them exact to rounding.
 _RESIDUAL_TOLERANCE = 1e-7
+# Spaces that would grow further are no cheaper than the whole problem.
+_LARGEST_SHARE = 0.75
 # Hardly any step makes residuals smaller by more.
 _FASTEST = 20
 # Directions that are new by so many times the rounding error need fresh products.
@@ -233,7 +235,7 @@ def _iterate(problem, k, random_state):
     start = random_state.standard_normal((n, width))
     G = start - start.mean(axis=0)
     steps_to_check = 1
-    while 2 * (len(space) + width) <= n:
+    while len(space) + width <= _LARGEST_SHARE * n:
         B = problem.solve(problem.image_product(G))
         KB = problem.text_product(B)
         if len(space):
@@ -390,5 +392,9 @@ def exact_pairs(maps, alphas, k, random_state):
         ridges.append(ridge)
     S, *duals = canonical_pairs(*kernels, k, random_state)
     root_n = np.sqrt(len(K))
-    duals = [D * (root_n / ridge) for D, ridge in zip(duals, ridges, strict=True)]
+    # Their mean does nothing on centred kernels; without it, nor do means of new rows.
+    duals = [
+        (D - D.mean(axis=0)) * (root_n / ridge)
+        for D, ridge in zip(duals, ridges, strict=True)
+    ]
     return S, duals, means

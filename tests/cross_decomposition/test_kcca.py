@@ -95,6 +95,18 @@ class TestOracles:
             est.canonical_correlations_, expected[:3], atol=1e-11
         )
 
+    @pytest.mark.parametrize("n", SIZES)
+    @pytest.mark.parametrize("kernel", ["rbf", "poly", "laplacian", "cosine"])
+    def test_codes_of_the_square_root_form(self, seed, kernel, n):
+        X, Y = draw(seed, n=n)
+        est = KCCARetriever(3, kernel=kernel, correlation_power=0).fit(X, Y)
+        roots = [smoother_root(K, 10.0) for K in kernels_of(est, X, Y, kernel)]
+        U, _, Vt = linalg.svd(roots[0] @ roots[1])
+        expected = roots[0] @ U[:, :3], roots[1] @ Vt[:3].T
+        for Z, variates in zip(est.transform(X, Y), expected, strict=True):
+            signs = np.sign((Z * variates).sum(axis=0))
+            np.testing.assert_allclose(Z, variates * signs * np.sqrt(n), atol=1e-6)
+
     @pytest.mark.parametrize("kernel", ["rbf", "laplacian", ("poly", "rbf")])
     def test_generalised_eigenproblem(self, seed, kernel):
         X, Y = draw(seed, n=40)
@@ -523,6 +535,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("params", "match"),
         [
+            ({"alpha": -1.0}, r"'alpha' parameter .* Got -1\.0"),
             ({"alpha": 0.0}, r"'alpha' parameter .* Got 0\.0"),
             ({"alpha": (1.0, 0.0)}, r"'alpha' parameter .* Got 0\.0"),
             ({"alpha": (1.0, np.inf)}, "'alpha' parameter .* Got inf"),
