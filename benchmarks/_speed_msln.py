@@ -7,7 +7,6 @@ difference of a long and a short one, so that set-up does not count.
 """
 
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from benchmarks._timing import PeakMemory, cpu_seconds
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.deep._training import reversal_strength
@@ -68,12 +68,6 @@ def run(args):
     return add_ratios(rows)
 
 
-def cpu_seconds(function):
-    start = time.process_time()
-    function()
-    return time.process_time() - start
-
-
 def our_fit(X_img, X_txt, y, epochs, n_estimators):
     MSLNRetriever(
         n_estimators=n_estimators,
@@ -115,37 +109,6 @@ def draw_mapped(path, n_rows, width, rng):
         block[:] = rng.standard_normal(block.shape, dtype=np.float32)
     X.flush()
     return np.memmap(path, dtype=np.float32, mode="r", shape=(n_rows, width))
-
-
-class PeakMemory:
-    """Most memory held meanwhile, without pages of files, looked at 50 times a second.
-
-    Linux only; `extra_mib` is None elsewhere.
-    """
-
-    def __enter__(self):
-        self.done = threading.Event()
-        self.start = self.peak = anonymous_mib()
-        self.thread = threading.Thread(target=self.watch)
-        self.thread.start()
-        return self
-
-    def watch(self):
-        while self.peak is not None and not self.done.wait(0.02):
-            self.peak = max(self.peak, anonymous_mib())
-
-    def __exit__(self, *exc_info):
-        self.done.set()
-        self.thread.join()
-        self.extra_mib = None if self.peak is None else self.peak - self.start
-
-
-def anonymous_mib():
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    lines = status.read_text(encoding="utf-8").splitlines()
-    return int(dict(line.split(":") for line in lines)["RssAnon"].split()[0]) / 1024
 
 
 class StepTimer(Callback):

@@ -2,6 +2,7 @@
 
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
+    python -m benchmarks.speed kcca
 
 Everything runs in one process with one thread (unless a row says otherwise), all
 tools on the same data in turns. Tools that would take too long run on the first
@@ -16,10 +17,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import _speed_metrics, _speed_msln
+from benchmarks import _speed_kcca, _speed_metrics, _speed_msln
 from benchmarks._environment import environment_record
 
-COMMANDS = {"metrics": _speed_metrics, "msln": _speed_msln}
+COMMANDS = {"metrics": _speed_metrics, "msln": _speed_msln, "kcca": _speed_kcca}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -53,6 +54,7 @@ def main(argv=None):
                 if info["user_api"] == "blas"
             ],
             "torchmetrics": installed("torchmetrics"),
+            "cca-zoo": installed("cca-zoo"),
         }
     args.out.mkdir(parents=True, exist_ok=True)
     stem = args.out / f"speed_{args.command}"
