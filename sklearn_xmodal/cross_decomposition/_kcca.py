@@ -294,15 +294,6 @@ class KCCARetriever(BaseRetriever):
             )
         return self.n_components
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        kernels = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,)
-        # One side alone cannot be cut by columns while the other is not.
-        tags.input_tags.pairwise = all(
-            isinstance(kernel, str) and kernel == "precomputed" for kernel in kernels
-        )
-        return tags
-
     def _check_available(self, S, n_samples, k):
         """Return how many of the pairs with correlations S to keep."""
         available = int(np.count_nonzero(n_samples * np.finfo(float).eps * S[0] < S))
@@ -364,3 +355,12 @@ class KCCARetriever(BaseRetriever):
             values -= means
             Z[rows] = values @ coef
         return Z
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        kernels = self.kernel if isinstance(self.kernel, tuple) else (self.kernel,)
+        # One side alone cannot be cut by columns while the other is not.
+        tags.input_tags.pairwise = all(
+            isinstance(kernel, str) and kernel == "precomputed" for kernel in kernels
+        )
+        return tags

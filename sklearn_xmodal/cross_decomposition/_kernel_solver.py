@@ -243,11 +243,11 @@ def _iterate(problem, k, random_state):
             steps_to_check -= 1
         if len(space) and not steps_to_check:
             tau, c = space.ritz(k)
-            allowed = _RESIDUAL_TOLERANCE * tau + problem.rounding * tau[0]
+            allowed = _RESIDUAL_TOLERANCE * np.abs(tau) + problem.rounding * tau.max()
             excess = (space.residual(B + KB, c) / allowed).max()
             if len(tau) == k and excess < 1:
                 break
-            steps_to_check = max(1, int(np.log(excess) / np.log(_FASTEST)))
+            steps_to_check = max(1, int(np.log(max(excess, 1)) / np.log(_FASTEST)))
         G = space.extend(B, KB)
         if not space.width and len(space):  # it holds all there is
             _, c = space.ritz(k)

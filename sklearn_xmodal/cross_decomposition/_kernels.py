@@ -170,7 +170,8 @@ class KernelMap:
         speed up kernel machines", NIPS 2000).
         """
         w, V = stable_eigh(self.square())
-        check_spectrum(w[-1] / abs(w.mean()), f"{modality} kernel of the landmarks")
+        mean = max(abs(w.mean()), np.finfo(float).tiny)
+        check_spectrum(w[-1] / mean, f"{modality} kernel of the landmarks")
         rank = int(np.count_nonzero(w > len(w) * np.finfo(float).eps * w[0]))
         return V[:, :rank] / np.sqrt(w[:rank])
 

@@ -230,6 +230,13 @@ class TestSolver:
         est = KCCARetriever(40, gamma=1e6, alpha=1.0).fit(X, Y)
         np.testing.assert_allclose(est.canonical_correlations_, 0.5, rtol=1e-2)
 
+    @pytest.mark.parametrize("n", [40, 200])
+    def test_modalities_without_any_correlation(self, seed, n):
+        rng = np.random.default_rng(seed)
+        Q, _ = np.linalg.qr(np.hstack([np.ones((n, 1)), rng.normal(size=(n, 8))]))
+        est = KCCARetriever(kernel="linear").fit(Q[:, 1:5], Q[:, 5:])
+        np.testing.assert_allclose(est.canonical_correlations_, 0, atol=1e-7)
+
     @pytest.mark.parametrize("kernel", ["rbf", "linear"])
     def test_chance_hardly_matters(self, seed, kernel):
         X, Y = draw(seed, n=200)

@@ -276,6 +276,12 @@ class TestErrors:
         with pytest.raises(ValueError, match="text features must vary"):
             est.fit(X, np.full_like(Y, 0.1))
 
+    def test_landmarks_of_constant_features_are_refused(self):
+        X, Y, _ = draw(0)
+        est = KCCARetriever(2, approximation="nystroem", n_landmarks=30)
+        with pytest.raises(ValueError, match="image features must vary"):
+            est.set_params(kernel="linear").fit(np.ones_like(X), Y)
+
     def test_k_means_needs_features(self):
         K = np.eye(60)
         est = KCCARetriever(2, kernel="precomputed", approximation="nystroem")
