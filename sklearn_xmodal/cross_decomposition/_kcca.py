@@ -168,6 +168,8 @@ class KCCARetriever(BaseRetriever):
     read once. Time grows with n_samples * n_landmarks**2. Landmarks adapt to the data;
     random features need many more for features of many dimensions. The ridge is
     relative to the kernel's own mean eigenvalue, what the features miss included.
+    Choose `alpha` for the approximation itself: far below the default, landmarks can
+    overfit more than the exact form does.
 
     Kernels must be positive semi-definite. Where that is not known beforehand
     (callables, ``"precomputed"``, ``"sigmoid"``) one more factorisation per modality
