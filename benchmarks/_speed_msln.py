@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from benchmarks._timing import PeakMemory
+from benchmarks._timing import PeakMemory, cpu_seconds
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.deep._training import reversal_strength
@@ -66,12 +66,6 @@ def run(args):
     ]  # fmt: skip
     rows += [mapped_row(n, args.width) for n in args.rows]
     return add_ratios(rows)
-
-
-def cpu_seconds(function):
-    start = time.process_time()
-    function()
-    return time.process_time() - start
 
 
 def our_fit(X_img, X_txt, y, epochs, n_estimators):

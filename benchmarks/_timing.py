@@ -55,6 +55,12 @@ def peak_extra_mib(tool, data):
         tracemalloc.stop()
 
 
+def cpu_seconds(function):
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
 class PeakMemory:
     """Most memory held meanwhile, looked at 50 times a second.
 

@@ -1,6 +1,7 @@
 """How fast the package is beside what users would otherwise take.
 
     python -m benchmarks.speed cca
+    python -m benchmarks.speed kcca
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
 
@@ -17,10 +18,15 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import _speed_cca, _speed_metrics, _speed_msln
+from benchmarks import _speed_cca, _speed_kcca, _speed_metrics, _speed_msln
 from benchmarks._environment import environment_record
 
-COMMANDS = {"cca": _speed_cca, "metrics": _speed_metrics, "msln": _speed_msln}
+COMMANDS = {
+    "cca": _speed_cca,
+    "kcca": _speed_kcca,
+    "metrics": _speed_metrics,
+    "msln": _speed_msln,
+}
 RESULTS = Path(__file__).parent / "results"
 
 

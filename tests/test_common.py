@@ -11,7 +11,7 @@ from sklearn.utils import estimator_html_repr
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_xmodal
-from sklearn_xmodal import BaseRetriever, ModalityTransformer
+from sklearn_xmodal import BaseRetriever, KCCARetriever, ModalityTransformer
 from tests.conftest import RETRIEVERS
 
 
@@ -28,6 +28,11 @@ STACKED = [
     ModalityTransformer(n_image_features=1),
 ]
 CLASSES = [type(estimator) for estimator in STACKED]
+#: Those with other code behind some parameter, too.
+CHECKED = [
+    *STACKED,
+    KCCARetriever(1, approximation="nystroem", n_landmarks=20, n_image_features=1),
+]
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def _expected_failures(estimator):
     }
 
 
-@parametrize_with_checks(STACKED, expected_failed_checks=_expected_failures)
+@parametrize_with_checks(CHECKED, expected_failed_checks=_expected_failures)
 @pytest.mark.usefixtures("global_generators_stay_as_they_are")
 def test_check_of_scikit_learn_holds(estimator, check):
     check(estimator)

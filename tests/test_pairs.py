@@ -17,7 +17,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import resample, shuffle
 
-from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
+from sklearn_xmodal import (
+    CCARetriever,
+    ImageTextPairs,
+    KernelPairs,
+    ModalityTransformer,
+)
 
 N = 12
 IMAGE = np.arange(N * 3, dtype=float).reshape(N, 3)
@@ -447,3 +452,37 @@ class TestNamesAndFrames:
         assert list(codes.text) == ["text_ccaretriever0", "text_ccaretriever1"]
         scaled = pipe[0].transform(pairs)
         assert list(scaled.text) == ["pca0", "pca1"]
+
+
+class TestKernelPairs:
+    @pytest.fixture
+    def kernels(self):
+        rng = np.random.default_rng(0)
+        return KernelPairs(rng.normal(size=(6, 6)), rng.normal(size=(6, 6)))
+
+    def test_look_like_one_square_matrix(self, kernels):
+        assert kernels.shape == (6, 6)
+        assert KernelPairs(text=kernels.text).shape == (6, 6)
+        assert repr(kernels) == "KernelPairs(image=(6, 6) float64, text=(6, 6) float64)"
+
+    @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array, pd.DataFrame])
+    def test_are_cut_by_rows_and_columns(self, kernels, kind):
+        rows, columns = [5, 0], [1, 2, 4]
+        cut = KernelPairs(kind(kernels.image), kernels.text)[np.ix_(rows, columns)]
+        assert isinstance(cut.image, type(kind(kernels.image)))
+        assert_array_equal(_dense(cut.image), kernels.image[np.ix_(rows, columns)])
+        assert_array_equal(cut.text, kernels.text[np.ix_(rows, columns)])
+
+    def test_are_cut_by_rows_like_other_pairs(self, kernels):
+        some = kernels[[4, 1]]
+        assert isinstance(some, KernelPairs)
+        assert some.shape == (2, 6)
+        assert_array_equal(some.image, kernels.image[[4, 1]])
+        assert KernelPairs(image=kernels.image)[np.ix_([0], [1, 2])].text is None
+
+    @pytest.mark.parametrize("text", [np.ones((6, 5)), np.ones((6, 6, 1))])
+    def test_need_matrices_of_one_shape(self, kernels, text):
+        with pytest.raises(
+            ValueError, match=r"kernel matrices of the same items.* Got"
+        ):
+            KernelPairs(kernels.image, text)

@@ -97,7 +97,7 @@ class ImageTextPairs:
                 "ImageTextPairs are indexed by a slice, a mask or an array of rows. "
                 f"Got the single integer {key}; use pairs[[{key}]]."
             )
-        return ImageTextPairs(*(_take_rows(side, key) for side in self._sides()))
+        return type(self)(*(_take_rows(side, key) for side in self._sides()))
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError(
@@ -108,7 +108,7 @@ class ImageTextPairs:
     def __repr__(self):
         sides = zip(MODALITIES, self._sides(), strict=True)
         inner = ", ".join(f"{name}={_describe(side)}" for name, side in sides)
-        return f"ImageTextPairs({inner})"
+        return f"{type(self).__name__}({inner})"
 
     def _sides(self):
         return self.image, self.text

@@ -1,14 +1,21 @@
 """Kernel CCA against the textbook eigenproblem, linear CCA and explicit features."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy import linalg, sparse
+from scipy.spatial.distance import pdist
+from sklearn import config_context
 from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
+from sklearn.utils import get_tags
 
-from sklearn_xmodal import CCARetriever, KCCARetriever
-from sklearn_xmodal.cross_decomposition import _kcca
+from sklearn_xmodal import CCARetriever, ImageTextPairs, KCCARetriever, KernelPairs
+from sklearn_xmodal.cross_decomposition import _kernel_solver, _kernels
+from sklearn_xmodal.cross_decomposition._kernels import resolve_gamma
 from sklearn_xmodal.datasets import make_paired_modalities
 from tests.conftest import SEEDS
 
@@ -87,6 +94,18 @@ class TestOracles:
         np.testing.assert_allclose(
             est.canonical_correlations_, expected[:3], atol=1e-11
         )
+
+    @pytest.mark.parametrize("n", SIZES)
+    @pytest.mark.parametrize("kernel", ["rbf", "poly", "laplacian", "cosine"])
+    def test_codes_of_the_square_root_form(self, seed, kernel, n):
+        X, Y = draw(seed, n=n)
+        est = KCCARetriever(3, kernel=kernel, correlation_power=0).fit(X, Y)
+        roots = [smoother_root(K, 10.0) for K in kernels_of(est, X, Y, kernel)]
+        U, _, Vt = linalg.svd(roots[0] @ roots[1])
+        expected = roots[0] @ U[:, :3], roots[1] @ Vt[:3].T
+        for Z, variates in zip(est.transform(X, Y), expected, strict=True):
+            signs = np.sign((Z * variates).sum(axis=0))
+            np.testing.assert_allclose(Z, variates * signs * np.sqrt(n), atol=1e-6)
 
     @pytest.mark.parametrize("kernel", ["rbf", "laplacian", ("poly", "rbf")])
     def test_generalised_eigenproblem(self, seed, kernel):
@@ -182,11 +201,41 @@ class TestSolver:
         X, Y = draw(seed, n=150)
         est = KCCARetriever(3, kernel=kernel)
         iterated = est.fit(X, Y).transform(X, Y)
-        # Without residuals small enough the spaces grow until the problem is whole.
-        monkeypatch.setattr(_kcca, "_RESIDUAL_TOLERANCE", 0.0)
+        # Blocks as wide as the problem leave no room for an iteration.
+        monkeypatch.setattr(_kernel_solver, "_LEAST_WIDTH", 150)
         whole = est.fit(X, Y).transform(X, Y)
         for Z, expected in zip(iterated, whole, strict=True):
             np.testing.assert_allclose(Z, expected, atol=1e-6)
+
+    @pytest.mark.parametrize("alpha", [1e-4, 1e-2, 1e4])
+    def test_steps_are_few_for_any_ridge(self, seed, alpha, monkeypatch):
+        X, Y = draw(seed, n=600, p=40, q=30)
+        steps = []
+        solve = _kernel_solver._Problem.solve
+
+        def count(problem, B):
+            steps.append(B.shape[1])
+            return solve(problem, B)
+
+        monkeypatch.setattr(_kernel_solver._Problem, "solve", count)
+        est = KCCARetriever(4, alpha=alpha).fit(X, Y)
+        expected = root_correlations(*kernels_of(est, X, Y), (alpha, alpha))[:4]
+        np.testing.assert_allclose(est.canonical_correlations_, expected, rtol=1e-8)
+        assert max(steps) < 30
+        assert len(steps) < 11
+
+    def test_correlations_that_are_all_equal(self, seed):
+        # Far narrower than the distances, the kernel is the identity matrix.
+        X, Y = draw(seed, n=200)
+        est = KCCARetriever(40, gamma=1e6, alpha=1.0).fit(X, Y)
+        np.testing.assert_allclose(est.canonical_correlations_, 0.5, rtol=1e-2)
+
+    @pytest.mark.parametrize("n", [40, 200])
+    def test_modalities_without_any_correlation(self, seed, n):
+        rng = np.random.default_rng(seed)
+        Q, _ = np.linalg.qr(np.hstack([np.ones((n, 1)), rng.normal(size=(n, 8))]))
+        est = KCCARetriever(kernel="linear").fit(Q[:, 1:5], Q[:, 5:])
+        np.testing.assert_allclose(est.canonical_correlations_, 0, atol=1e-7)
 
     @pytest.mark.parametrize("kernel", ["rbf", "linear"])
     def test_chance_hardly_matters(self, seed, kernel):
@@ -264,14 +313,44 @@ class TestKernels:
         if shift < 1e7:  # a kernel from squared lengths has no digits left there
             est = KCCARetriever(2).fit(X, Y)
             np.testing.assert_allclose(est.image_gamma_, svc._gamma, rtol=1e-9)
-        np.testing.assert_allclose(_kcca._gamma(X, "scale"), svc._gamma, rtol=1e-9)
+        np.testing.assert_allclose(
+            resolve_gamma(X, "scale", None), svc._gamma, rtol=1e-9
+        )
 
     def test_gamma_scale_counts_the_zeros_of_sparse_features(self, seed):
         X, _ = draw(seed)
         X = np.where(X > 1, X, 0)
         np.testing.assert_allclose(
-            _kcca._gamma(sparse.csr_matrix(X), "scale"), 1 / (7 * X.var()), rtol=1e-12
+            resolve_gamma(sparse.csr_matrix(X), "scale", None),
+            1 / (7 * X.var()),
+            rtol=1e-12,
         )
+
+    @pytest.mark.parametrize("shift", [0.0, 1e7])
+    def test_gamma_median_is_that_of_all_distances(self, seed, shift):
+        X, Y = draw(seed)
+        est = KCCARetriever(2, gamma=("median", "scale")).fit(X + shift, Y)
+        np.testing.assert_allclose(
+            est.image_gamma_, 1 / np.median(pdist(X)) ** 2, rtol=1e-6
+        )
+        scaled = KCCARetriever(2, gamma=("median", "scale")).fit(1e3 * X, Y)
+        np.testing.assert_allclose(
+            scaled.transform_image(1e3 * X), est.transform_image(X + shift), atol=1e-5
+        )
+
+    def test_gamma_median_of_a_sample_is_close(self, seed):
+        X, _ = draw(seed, n=3000)
+        found = resolve_gamma(X, "median", np.random.RandomState(seed))
+        np.testing.assert_allclose(found, 1 / np.median(pdist(X)) ** 2, rtol=0.1)
+
+    def test_gamma_median_takes_duplicates_and_sparse_features(self, seed):
+        X = np.where(np.arange(60)[:, None] < 50, 0, draw(seed)[0])
+        distances = pdist(X)
+        expected = 1 / np.median(distances[distances > 0]) ** 2
+        chance = np.random.RandomState(0)
+        for features in (X, sparse.csr_array(X)):
+            found = resolve_gamma(features, "median", chance)
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
 
     def test_gamma_none_is_the_kernels_own(self, seed):
         X, Y = draw(seed)
@@ -325,23 +404,145 @@ class TestKernels:
         )
 
 
+class TestPrecomputedInModelSelection:
+    @pytest.fixture
+    def problem(self):
+        X, Y, y = make_paired_modalities(90, random_state=0)
+        return ImageTextPairs(X, Y), KernelPairs(rbf_kernel(X), rbf_kernel(Y)), y
+
+    @pytest.mark.parametrize("n_jobs", [None, 2])
+    def test_grid_search_finds_what_it_finds_with_features(self, problem, n_jobs):
+        pairs, kernels, y = problem
+        params = {"gamma": None}
+        grid = {"alpha": [0.1, 1.0, 10.0]}
+        named = GridSearchCV(KCCARetriever(3, **params), grid, cv=3)
+        given = GridSearchCV(
+            KCCARetriever(3, kernel="precomputed"), grid, cv=3, n_jobs=n_jobs
+        )
+        named.fit(pairs, y)
+        given.fit(kernels, y)
+        np.testing.assert_allclose(
+            given.cv_results_["mean_test_score"],
+            named.cv_results_["mean_test_score"],
+            atol=1e-9,
+        )
+        assert given.best_params_ == named.best_params_
+        assert isinstance(given.transform(kernels), ImageTextPairs)
+
+    @pytest.mark.parametrize("kind", [sparse.csr_array, pd.DataFrame])
+    def test_a_pipeline_and_other_containers_are_cut_alike(self, problem, kind):
+        _, kernels, y = problem
+        est = make_pipeline(KCCARetriever(3, kernel="precomputed"))
+        expected = cross_val_score(est, kernels, y, cv=3)
+        other = KernelPairs(kind(kernels.image), kernels.text)
+        np.testing.assert_allclose(cross_val_score(est, other, y, cv=3), expected)
+
+    def test_pairs_cut_by_rows_only_are_refused(self, problem):
+        _, kernels, y = problem
+        est = KCCARetriever(3, kernel="precomputed")
+        pairs = ImageTextPairs(kernels.image, kernels.text)
+        with pytest.raises(ValueError, match="square kernel matrix"):
+            cross_val_score(est, pairs, y, cv=3)
+        with pytest.raises(ValueError, match=r"Got shape \(60, 90\).* KernelPairs"):
+            est.fit(kernels[:60], y[:60])
+
+    def test_one_precomputed_side_is_refused(self, problem):
+        pairs, kernels, y = problem
+        mixed = ImageTextPairs(kernels.image, pairs.text)
+        est = KCCARetriever(3, kernel=("precomputed", "rbf"))
+        assert est.fit(mixed).n_components_ == 3
+        with pytest.raises(ValueError, match="KernelPairs, precomputed on both sides"):
+            cross_val_score(est, mixed, y, cv=3, error_score="raise")
+
+    @pytest.mark.parametrize("kernel", ["rbf", np.dot, ("precomputed", "rbf")])
+    def test_other_kernels_are_cut_by_rows(self, kernel):
+        assert not get_tags(KCCARetriever(kernel=kernel)).input_tags.pairwise
+        both = KCCARetriever(kernel=("precomputed", "precomputed"))
+        assert get_tags(both).input_tags.pairwise
+
+
+class TestMemory:
+    @pytest.mark.parametrize("kernel", ["rbf", "laplacian", "precomputed"])
+    @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+    def test_codes_do_not_depend_on_the_number_of_rows_at_a_time(self, kernel, kind):
+        X, Y = draw(0, n=250)
+        X, Y = X[:150], kind(Y)
+        if kernel == "precomputed":
+            X = rbf_kernel(X)
+            Y = kind(rbf_kernel(Y.toarray() if sparse.issparse(Y) else Y, Y[:150]))
+        est = KCCARetriever(3, kernel=kernel).fit(X, Y[:150])
+        whole = est.transform_text(Y)
+        with config_context(working_memory=1e-3):
+            np.testing.assert_allclose(est.transform_text(Y), whole, atol=1e-12)
+        for i in (0, 249):
+            Z = est.transform_text(Y[[i]])
+            np.testing.assert_allclose(Z, whole[[i]], atol=1e-12)
+
+    @pytest.mark.parametrize("megabytes", [0.1, 0.5])
+    def test_kernels_of_new_items_fit_the_working_memory(self, megabytes, monkeypatch):
+        X, Y = draw(0, n=600)
+        est = KCCARetriever(3).fit(X[:150], Y[:150])
+        sizes = []
+
+        def measured(*args, **kwargs):
+            K = pairwise_kernels(*args, **kwargs)
+            sizes.append(K.nbytes)
+            return K
+
+        monkeypatch.setattr(_kernels, "pairwise_kernels", measured)
+        with config_context(working_memory=megabytes):
+            est.transform_image(X)
+        assert sum(sizes) == 600 * 150 * 8
+        assert 0.2 * megabytes * 2**20 < max(sizes) <= megabytes * 2**20
+
+
 class TestErrors:
     @pytest.fixture
     def pair(self):
         return draw(0)
 
-    def test_kernel_matrix_must_be_definite_with_its_ridge(self):
+    @pytest.mark.parametrize("alpha", [0.1, 100.0])
+    def test_kernel_matrix_must_be_semi_definite(self, alpha):
         A = np.random.default_rng(0).standard_normal((30, 30))
         indefinite = A + A.T + 5 * np.eye(30)
-        est = KCCARetriever(2, kernel="precomputed", alpha=0.1)
-        with pytest.raises(ValueError, match=r"image kernel .* positive definite"):
+        w = linalg.eigvalsh(centred(indefinite))
+        message = rf"image kernel .* semi-definite. Got .* of {w[0] / w.mean():.3g} "
+        est = KCCARetriever(2, kernel="precomputed", alpha=alpha)
+        with pytest.raises(ValueError, match=message):
             est.fit(indefinite, A @ A.T)
-        with pytest.raises(ValueError, match=r"text kernel .* positive definite"):
+        with pytest.raises(ValueError, match=r"text kernel .* semi-definite"):
             est.fit(A @ A.T, indefinite)
+        with pytest.raises(ValueError, match=r"image kernel .* semi-definite"):
+            KCCARetriever(2, kernel="sigmoid", gamma=1.0, alpha=alpha).fit(*draw(0))
+
+    def test_rounding_of_float32_leaves_a_precomputed_kernel_good_enough(self):
+        X, Y = draw(0, n=150)
+        K_img, K_txt = (rbf_kernel(Z, gamma=2e-3).astype(np.float32) for Z in (X, Y))
+        assert linalg.eigvalsh(centred(K_img.astype(float)))[0] < -1e-8
+        est = KCCARetriever(2, kernel="precomputed").fit(K_img, K_txt)
+        assert est.canonical_correlations_[0] > 0.2
+
+    def test_ridge_must_outweigh_the_rounding_of_the_kernels(self):
+        X, Y = draw(0, n=150)
+        K_img, K_txt = (rbf_kernel(Z, gamma=2e-3).astype(np.float32) for Z in (X, Y))
+        est = KCCARetriever(2, kernel="precomputed", alpha=1e-9)
+        with pytest.raises(ValueError, match=r"sum of both kernels .* raise alpha"):
+            est.fit(K_img, K_txt)
+
+    def test_precomputed_kernel_must_be_symmetric(self):
+        K = np.eye(30)
+        wrong = K.copy()
+        wrong[3, 5] = 0.25
+        est = KCCARetriever(2, kernel="precomputed")
+        with pytest.raises(ValueError, match=r"image kernel .*symmetric.* by 0\.25"):
+            est.fit(wrong, K)
+        with pytest.raises(ValueError, match=r"text kernel .*symmetric"):
+            est.fit(sparse.csr_array(K), sparse.csr_array(wrong))
 
     @pytest.mark.parametrize(
         ("params", "match"),
         [
+            ({"alpha": -1.0}, r"'alpha' parameter .* Got -1\.0"),
             ({"alpha": 0.0}, r"'alpha' parameter .* Got 0\.0"),
             ({"alpha": (1.0, 0.0)}, r"'alpha' parameter .* Got 0\.0"),
             ({"alpha": (1.0, np.inf)}, "'alpha' parameter .* Got inf"),

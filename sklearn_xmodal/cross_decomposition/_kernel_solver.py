@@ -1,0 +1,400 @@
+r"""Numerics of exact kernel CCA: one Cholesky factor and a block Krylov iteration.
+
+Kernel matrices are centred and divided by their ridge here, so that every ridge is 1.
+With :math:`f = K_v a` and :math:`g = K_t b` the optimality conditions read
+
+.. math:: S (f + a) = g, \qquad S (g + b) = f.
+
+Eliminating :math:`a`, the correlations :math:`S` follow from
+
+.. math::
+    (I + K_v + K_t)^{-1} K_v K_t\, b = \tau b, \qquad \tau = \frac{S^2}{1 - S^2}.
+
+One factor serves both modalities. And where correlations crowd below 1, which
+a small ridge brings about, the values of :math:`\tau` are far apart: the iteration
+needs about as many steps for any ridge.
+"""
+
+import numpy as np
+from scipy import linalg
+
+from sklearn_xmodal.cross_decomposition._kernels import (
+    INDEFINITE,
+    check_spectrum,
+    check_varies,
+)
+from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh, stable_svd
+
+# Thinner products take as long, since reading the kernel matrix is what they cost.
+_LEAST_WIDTH = 24
+_OVERSAMPLING = 4
+# Residuals enter the correlations squared: this leaves them exact to rounding.
+_RESIDUAL_TOLERANCE = 1e-7
+# Spaces that would grow further are no cheaper than the whole problem.
+_LARGEST_SHARE = 0.75
+# Hardly any step makes residuals smaller by more.
+_FASTEST = 20
+# Directions that are new by so many times the rounding error need fresh products.
+_WEAK = 1e6
+_BLOCK_VALUES = 2**18
+
+
+def centre_and_scale(K, alpha, modality):
+    """Centre a kernel matrix and divide it by its ridge, in place.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n_samples, n_samples)
+        A symmetric kernel matrix in float64.
+
+    alpha : float
+        Ridge relative to the mean eigenvalue of the centred matrix.
+
+    modality : {"image", "text"}
+        Named in the error.
+
+    Returns
+    -------
+    means : ndarray of shape (n_samples,)
+        Column means of the matrix as it came.
+
+    ridge : float
+        What it was divided by.
+
+    Raises
+    ------
+    ValueError
+        If the centred matrix is zero to rounding.
+    """
+    n = len(K)
+    means = K.mean(axis=0)
+    total = means.mean()
+    scale = np.mean(K.diagonal() - 2 * means + total)
+    check_varies(scale, n * np.finfo(float).eps * abs(total), modality)
+    ridge = alpha * scale
+    step = max(1, _BLOCK_VALUES // n)  # rows that stay in the cache meanwhile
+    for start in range(0, n, step):
+        block = K[start : start + step]
+        block -= means - total
+        block -= means[start : start + step, None]
+        block /= ridge
+    return means, ridge
+
+
+def check_definite(K, alpha, modality):
+    """Raise a ValueError unless a centred kernel matrix is positive semi-definite.
+
+    Parameters
+    ----------
+    K : ndarray of shape (n_samples, n_samples)
+        As :func:`centre_and_scale` leaves it.
+
+    alpha : float
+        Its ridge, relative to the mean eigenvalue.
+
+    modality : {"image", "text"}
+        Named in the error.
+
+    Raises
+    ------
+    ValueError
+        If it has a negative eigenvalue that is more than rounding of float32.
+    """
+    raised = K.copy()
+    raised.flat[:: len(K) + 1] += INDEFINITE / alpha
+    if _cholesky(raised) is None:
+        smallest = linalg.eigvalsh(K, subset_by_index=[0, 0])[0] * alpha
+        check_spectrum(smallest, f"centred {modality} kernel")
+
+
+def _cholesky(A):
+    """Factorise a symmetric C-contiguous matrix in place; None where it is not PD."""
+    factor, info = linalg.lapack.dpotrf(A.T, lower=1, clean=0, overwrite_a=1)
+    return None if info else factor
+
+
+class _Problem:
+    """The two kernels, and the factor of their sum."""
+
+    def __init__(self, K_img, K_txt):
+        self.K_img, self.K_txt = K_img, K_txt
+        self.n = len(K_img)
+        norm = max(np.linalg.norm(K_img), np.linalg.norm(K_txt))
+        # Relative error of a solve: rounding times the condition number, or some more.
+        self.rounding = 10 * np.finfo(float).eps * (1 + norm)
+        total = K_img + K_txt
+        total.flat[:: self.n + 1] += 1.0
+        self._factor = _cholesky(total)
+        if self._factor is None:
+            raise ValueError(
+                "The sum of both kernels and their ridges must be positive definite. "
+                "Got kernels with negative eigenvalues larger than the ridge. Use "
+                "positive semi-definite kernels, or raise alpha."
+            )
+
+    def image_product(self, B):
+        return _product(self.K_img, B)
+
+    def text_product(self, B):
+        return _product(self.K_txt, B)
+
+    def solve(self, B):
+        solution, _ = linalg.lapack.dpotrs(self._factor, B, lower=1)
+        return solution
+
+
+def _product(K, B):
+    # Transposed, a symmetric matrix in C order is one in Fortran order: no copy.
+    return linalg.blas.dgemm(1.0, K.T, B)
+
+
+class _KrylovSpace:
+    r"""A growing space of vectors :math:`p = g + b`, with their images :math:`g`.
+
+    An orthonormal basis of :math:`p` is well scaled at any ridge, which one of
+    :math:`b` is not. The operator is symmetric in the inner product
+    :math:`p^\top g`, which is the constraint.
+    """
+
+    def __init__(self, problem):
+        self.problem = problem
+        self.P = np.empty((problem.n, 0))
+        self.G = np.empty((problem.n, 0))
+        self.width = 0  # of the last block
+        self._gram = np.empty((0, 0))  # p' g
+        self._operator = np.empty((0, 0))  # g' op(p)
+
+    def __len__(self):
+        return self.P.shape[1]
+
+    def extend(self, B, G):
+        """Append what coefficients B with variates G add; return its variates."""
+        P, G, weakest = self._orthonormal(B + G, G)
+        if weakest < _WEAK * self.problem.rounding:
+            B = P - G
+            G = self.problem.text_product(B)
+            P, G, _ = self._orthonormal(B + G, G)
+        self.width = P.shape[1]
+        self.P, self.G = np.hstack([self.P, P]), np.hstack([self.G, G])
+        self._gram = _bordered(self._gram, self.P.T @ G)
+        return G
+
+    def _orthonormal(self, P, G):
+        """Orthonormalise P against the basis, G by the same combinations.
+
+        Directions that are rounding are dropped; the relative size of the smallest
+        of the others comes third.
+        """
+        largest = linalg.norm(P, axis=0).max(initial=0)
+        for _ in range(2):  # twice is enough for orthogonality to rounding
+            inside = self.P.T @ P
+            P = P - self.P @ inside
+            G = G - self.G @ inside
+        P, R, order = linalg.qr(P, mode="economic", pivoting=True, check_finite=False)
+        sizes = np.abs(R.diagonal())
+        r = int(np.count_nonzero(sizes > self.problem.rounding * largest))
+        if r == 0:
+            return P[:, :0], G[:, :0], 1.0
+        G = linalg.solve_triangular(
+            R[:r, :r], G[:, order[:r]].T, trans="T", check_finite=False
+        ).T
+        return P[:, :r], G, sizes[r - 1] / largest
+
+    def record(self, images):
+        """Take note of the operator's images of the last block."""
+        self._operator = _bordered(self._operator, self.G.T @ images)
+
+    def ritz(self, k):
+        """Return the k largest values of tau, and their vectors in the basis."""
+        root = inverse_root(self._gram, self.problem.rounding)
+        tau, c = stable_eigh(root.T @ self._operator @ root)
+        return tau[:k], root @ c[:, :k]
+
+    def residual(self, images, c):
+        """Norms of what the operator moves out of the space, per vector."""
+        outside = images - self.P @ (self.P.T @ images)
+        return linalg.norm(outside @ c[-self.width :], axis=0)
+
+
+def _bordered(A, columns):
+    """Append columns to a symmetric matrix, and the same as rows."""
+    old, new = len(A), columns.shape[1]
+    grown = np.empty((old + new, old + new))
+    grown[:old, :old] = A
+    grown[:, old:] = columns
+    grown[old:, :old] = columns[:old].T
+    grown[old:, old:] = (columns[old:] + columns[old:].T) / 2
+    return grown
+
+
+def _iterate(problem, k, random_state):
+    """Return text coefficients of the leading pairs; None where that does not pay."""
+    n, width = problem.n, max(k + _OVERSAMPLING, _LEAST_WIDTH)
+    space = _KrylovSpace(problem)
+    start = random_state.standard_normal((n, width))
+    G = start - start.mean(axis=0)
+    steps_to_check = 1
+    while len(space) + width <= _LARGEST_SHARE * n:
+        B = problem.solve(problem.image_product(G))
+        KB = problem.text_product(B)
+        if len(space):
+            space.record(B + KB)
+            steps_to_check -= 1
+        if len(space) and not steps_to_check:
+            tau, c = space.ritz(k)
+            allowed = _RESIDUAL_TOLERANCE * np.abs(tau) + problem.rounding * tau.max()
+            excess = (space.residual(B + KB, c) / allowed).max()
+            if len(tau) == k and excess < 1:
+                break
+            steps_to_check = max(1, int(np.log(max(excess, 1)) / np.log(_FASTEST)))
+        G = space.extend(B, KB)
+        if not space.width and len(space):  # it holds all there is
+            _, c = space.ritz(k)
+            break
+    else:
+        return None
+    P, G = space.P @ c, space.G @ c
+    return P - G
+
+
+def _solve_whole(problem, k):
+    """Return text coefficients of the leading pairs from the problem of full size."""
+    space = _KrylovSpace(problem)
+    G = space.extend(np.eye(problem.n), problem.K_txt)
+    B = problem.solve(problem.image_product(G))
+    space.record(B + problem.text_product(B))
+    _, c = space.ritz(k)
+    return space.P @ c - space.G @ c
+
+
+def _rayleigh_ritz(problem, B):
+    """Return correlations and coefficients of both modalities in their spaces.
+
+    A last half step, from fresh products, takes the text to the image; the
+    singular values resolve correlations whose squares are lost to rounding.
+    """
+    G = problem.text_product(B)
+    A = problem.solve(problem.text_product(B + G))
+    F = problem.image_product(A)
+    size = linalg.norm(A + F, axis=0)
+    size = np.maximum(size, np.finfo(float).eps * size.max())
+    A, F = A / size, F / size
+    root_img = inverse_root(_symmetric((A + F).T @ F), problem.rounding)
+    root_txt = inverse_root(_symmetric((B + G).T @ G), problem.rounding)
+    U, S, Vt = stable_svd(root_img.T @ (F.T @ G) @ root_txt)
+    signs = signs_of(F @ (root_img @ U))
+    return S, A @ (root_img @ U) * signs, B @ (root_txt @ Vt.T) * signs
+
+
+def signs_of(variates):
+    """Return the sign of the largest value of every column.
+
+    From the variates, not from a basis: chance has no part in them.
+
+    Parameters
+    ----------
+    variates : ndarray of shape (n_samples, n_components)
+        Of one modality.
+
+    Returns
+    -------
+    signs : ndarray of shape (n_components,)
+        1 or -1.
+    """
+    largest = np.abs(variates).argmax(axis=0)
+    return np.sign(variates[largest, np.arange(variates.shape[1])])
+
+
+def _symmetric(A):
+    return (A + A.T) / 2
+
+
+def canonical_pairs(K_img, K_txt, k, random_state):
+    r"""Return the leading canonical pairs of two centred kernels with ridge 1.
+
+    Parameters
+    ----------
+    K_img, K_txt : ndarray of shape (n_samples, n_samples)
+        As :func:`centre_and_scale` leaves them.
+
+    k : int
+        Number of pairs.
+
+    random_state : RandomState instance
+        Start of the iteration.
+
+    Returns
+    -------
+    S : ndarray of shape (r,)
+        Correlations, largest first; r is at most k, fewer where the kernels
+        have a lower rank.
+
+    dual_img : ndarray of shape (n_samples, r)
+        Coefficients :math:`a` with :math:`a^\top K_v (K_v + I) a = 1`.
+
+    dual_txt : ndarray of shape (n_samples, r)
+        Coefficients :math:`b`, likewise.
+
+    Raises
+    ------
+    ValueError
+        If the sum of the kernels and the ridge is not positive definite.
+    """
+    problem = _Problem(K_img, K_txt)
+    B = _iterate(problem, k, random_state)
+    if B is None:
+        B = _solve_whole(problem, k)
+    return _rayleigh_ritz(problem, B)
+
+
+def exact_pairs(maps, alphas, k, random_state):
+    r"""Return the leading canonical pairs of the kernels of two maps.
+
+    Parameters
+    ----------
+    maps : tuple of two KernelMap
+        With the training items as basis.
+
+    alphas : tuple of two floats
+        Ridges relative to the mean eigenvalue of the centred kernel matrix.
+
+    k : int
+        Number of pairs.
+
+    random_state : RandomState instance
+        Start of the iteration.
+
+    Returns
+    -------
+    S : ndarray of shape (r,)
+        Correlations, largest first; r is at most k.
+
+    duals : list of two ndarray of shape (n_samples, r)
+        Coefficients of variates of unit variance (ridge included).
+
+    means : list of two ndarray of shape (n_samples,)
+        Means of the columns of the kernel matrices.
+
+    Raises
+    ------
+    ValueError
+        If a kernel is not positive semi-definite, or does not vary.
+    """
+    kernels, means, ridges = [], [], []
+    for found, alpha, modality in zip(maps, alphas, MODALITIES, strict=True):
+        K = found.square()
+        mean, ridge = centre_and_scale(K, alpha, modality)
+        if not found.is_definite():
+            check_definite(K, alpha, modality)
+        kernels.append(K)
+        means.append(mean)
+        ridges.append(ridge)
+    S, *duals = canonical_pairs(*kernels, k, random_state)
+    root_n = np.sqrt(len(K))
+    # Their mean does nothing on centred kernels; without it, nor do means of new rows.
+    duals = [
+        (D - D.mean(axis=0)) * (root_n / ridge)
+        for D, ridge in zip(duals, ridges, strict=True)
+    ]
+    return S, duals, means
