@@ -1,7 +1,8 @@
-"""The compared methods: those of the command, and the network as published."""
+"""The compared methods: those of the command, one more baseline, and the paper's."""
 
 from sklearn_xmodal.cli._methods import METHODS as COMMAND_METHODS
 from sklearn_xmodal.cli._methods import Budget, Method
+from sklearn_xmodal.cross_decomposition import PLSRetriever
 from sklearn_xmodal.deep import MSLNRetriever
 
 #: The plain reading of the paper: one network, four losses, the code alone.
@@ -20,6 +21,10 @@ FOUR_LOSSES = {
 }
 
 
+def _build_pls(seed, budget, protocol):
+    return PLSRetriever()
+
+
 def _build_four_losses(seed, budget, protocol):
     length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
     return MSLNRetriever(**FOUR_LOSSES, **length, random_state=seed)
@@ -30,6 +35,15 @@ BUDGET = Budget(n_candidates=3, n_folds=2, max_steps=None)
 
 METHODS = {
     **COMMAND_METHODS,
+    "pls": Method(
+        "PLS",
+        _build_pls,
+        [
+            {"scale": scale, "singular_value_power": power}
+            for scale, power in ((True, 0.0), (False, 0.0), (False, 0.5))
+        ],
+        needs_labels=False,
+    ),
     "msln-four": Method(
         "MSLN, four losses",
         _build_four_losses,

@@ -9,6 +9,7 @@ _COLOURS = {
     "CCA": "#7a8ba3",
     "KCCA": "#3b6ea8",
     "semantic matching": "#6f9e6e",
+    "PLS": "#b9a7c9",
     "MSLN": "#d1603d",
     "MSLN, four losses": "#e3a857",
 }

@@ -34,8 +34,11 @@ VARIANTS = {
     DEFAULT: {},
     "one network": {"n_estimators": 1},
     "wider: 512 hidden units": {"hidden_layer_sizes": (512,)},
-    "64 principal components": {"n_input_components": 64},
-    "128 principal components": {"n_input_components": 128},
+    "all components in every network": {"min_input_share": 1.0},
+    "64 components in every network": {
+        "n_input_components": 64,
+        "min_input_share": 1.0,
+    },
     "no adversary": {"adversarial_weight": 0.0},
     "adversary ten times as strong": {"adversarial_weight": 1.0},
     "no correlation loss": {"correlation_weight": 0.0},
@@ -46,7 +49,6 @@ VARIANTS = {
     "no dropout": {"dropout": 0.0, "input_dropout": 0.0},
     "constant learning rate": {"lr_scheduler": None},
     "early stopping": {"early_stopping": True},
-    "code alone": {"block_weights": {"code": 1}},
 }
 #: Class embeddings instead of one-hot vectors; words only where classes have names.
 EMBEDDINGS = ("none", "random", "words")
@@ -121,9 +123,28 @@ def run_task(key, data_home, device):
             retriever = MSLNRetriever(
                 target_classes=PROTOCOLS[protocol], device=device, random_state=split
             )
-            codes = retriever.set_params(**changes).fit(known, y[train]).transform(new)
-            scores[name] = cross_modal_score(codes.image, codes.text, y[test])
+            retriever.set_params(**changes).fit(known, y[train])
+            scores[name] = score(retriever, new, y[test])
+            if name == DEFAULT:
+                scores |= scores_by_block(retriever, new, y[test])
     return {"scores": scores, "n_train": len(train), "n_test": len(test)}
+
+
+def score(retriever, pairs, y):
+    codes = retriever.transform(pairs)
+    return cross_modal_score(codes.image, codes.text, y)
+
+
+def scores_by_block(retriever, pairs, y):
+    """Score a fitted retriever with each block left out, and alone."""
+    weights, scores = retriever.block_weights_, {}
+    for block in weights:
+        others = {name: w for name, w in weights.items() if name != block}
+        for name, kept in (("left out", others), ("alone", {block: 1.0})):
+            retriever.block_weights_ = kept
+            scores[f"block {block} {name}"] = score(retriever, pairs, y)
+    retriever.block_weights_ = weights
+    return scores
 
 
 def run(arguments):

@@ -40,8 +40,8 @@ def draw_case(case, seed):
     return X, container(X)
 
 
-def fit(X, n_directions, seed=0):
-    return fit_input_map(X, "image", n_directions, np.random.RandomState(seed))
+def fit(X, n_directions, seed=0, n_least=0):
+    return fit_input_map(X, "image", n_directions, n_least, np.random.RandomState(seed))
 
 
 def is_rounding_of(a, b, tolerance):
@@ -186,14 +186,23 @@ class TestForms:
 
 
 class TestNoReduction:
-    @pytest.mark.parametrize("n_directions", [None, 12, 13])
-    def test_as_many_directions_as_columns_leave_the_features(self, n_directions):
+    @pytest.mark.parametrize(
+        ("n_directions", "n_least"), [(None, 0), (12, 12), (24, 12), (24, 13)]
+    )
+    def test_few_columns_are_left_as_they_are(self, n_directions, n_least):
         X = draw(0, 150, 12)
-        found = fit(X, n_directions)
+        found = fit(X, n_directions, n_least=n_least)
         assert found.components is None
         assert found.width == 12
         expected = (X - X.mean(axis=0)) / root_mean_square(X - X.mean(axis=0))
         np.testing.assert_allclose(found.apply(X), expected, atol=1e-5)
+
+    def test_more_columns_than_the_fewest_are_turned_to_main_directions(self):
+        X = draw(0, 150, 12)
+        found = fit(X, 20, n_least=11)
+        assert found.components.shape == (12, 12)
+        spread = found.apply(X).std(axis=0)
+        assert (np.diff(spread) <= 0).all()
 
     def test_width_is_that_of_the_inputs(self):
         assert InputMap(np.zeros(7), None, 1.0).width == 7
