@@ -8,7 +8,8 @@ from sklearn.utils import check_random_state
 
 from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
 from sklearn_xmodal.cross_decomposition._permutation import permutation_test
-from sklearn_xmodal.cross_decomposition._problems import pair_problem
+from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
+from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
@@ -29,6 +30,28 @@ class BaseCCA(LinearRetriever):
 
     def _spectrum(self):
         return self.canonical_correlations_, self.correlation_power
+
+
+def canonical_weights(moments, alpha, correlation_power):
+    """Return the weights that lead from centred features to canonical variates.
+
+    Parameters
+    ----------
+    moments : PairMoments
+        Of the pairs.
+
+    alpha, correlation_power : float
+        As in :class:`CCARetriever`.
+
+    Returns
+    -------
+    W_img, W_txt : ndarray of shape (n_features, k)
+        Variates are centred features times these.
+    """
+    cca = CCARetriever(alpha=alpha, correlation_power=correlation_power)
+    cca._solve(MomentProblem(moments))
+    powers = relative_powers(*cca._spectrum())
+    return cca.image_weights_ * powers, cca.text_weights_ * powers
 
 
 def ridges(problem, alpha):

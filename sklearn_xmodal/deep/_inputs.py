@@ -123,6 +123,21 @@ def resolve_optimizer(optimizer):
     return found
 
 
+def check_continues(retriever, y):
+    """Raise a ValueError unless a fit can go on from the weights of the last one."""
+    classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
+    widths = [retriever.n_image_features_, retriever.n_text_features_]
+    before = [len(retriever.image_mean_), len(retriever.text_mean_)]
+    is_same_kind = retriever.net_.module_.multi_label == (y.ndim == 2)
+    known = retriever._net_classes
+    if widths != before or not is_same_kind or not np.array_equal(classes, known):
+        raise ValueError(
+            "warm_start=True needs the features and classes of the fit before. Got "
+            f"{widths} features and classes {classes[:5]}..., where it had "
+            f"{before} and {known[:5]}... Fit a clone instead."
+        )
+
+
 def split_off_validation(y, retriever, seed):
     """Return rows of the training and of the validation part, `None` for no part."""
     if not retriever.early_stopping:

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.deep._inputs import (
+    check_continues,
     check_layer_sizes,
     class_vectors,
     inputs_of_members,
@@ -594,20 +595,7 @@ class MSLNRetriever(BaseRetriever):
         """Return the weights of the last fit where this one continues it."""
         if not self.warm_start or not hasattr(self, "net_"):
             return None
-        classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
-        widths = [self.n_image_features_, self.n_text_features_]
-        before = [len(self.image_mean_), len(self.text_mean_)]
-        is_same_kind = self.net_.module_.multi_label == (y.ndim == 2)
-        if (
-            widths != before
-            or not is_same_kind
-            or not np.array_equal(classes, self._net_classes)
-        ):
-            raise ValueError(
-                "warm_start=True needs the features and classes of the fit before. Got "
-                f"{widths} features and classes {classes[:5]}..., where it had "
-                f"{before} and {self._net_classes[:5]}... Fit a clone instead."
-            )
+        check_continues(self, y)
         return self.net_.module_.state_dict()
 
     def _fit_input_maps(self, sides, seed):

@@ -5,8 +5,9 @@ import torch
 from scipy.spatial.distance import pdist
 from torch.nn import functional as F
 
-from sklearn_xmodal.cross_decomposition import CCARetriever
-from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh
+from sklearn_xmodal.cross_decomposition._cca import canonical_weights
+from sklearn_xmodal.cross_decomposition._moments import pair_moments
+from sklearn_xmodal.utils._linalg import inverse_root
 
 MODALITIES = ("image", "text")
 _N_LANDMARKS = 300
@@ -33,7 +34,7 @@ class LinearVariates:
     N_COMPONENTS = None
 
     def __init__(self):
-        self._n_rows, self._sums, self._products = 0, 0.0, 0.0
+        self._moments = None
 
     def prepare(self, data, rng):
         """Learn from the first pairs what `features` needs: here nothing."""
@@ -52,32 +53,31 @@ class LinearVariates:
         """
         for batch in batches:
             sides = [
-                self.features(x, name)
+                self.features(x, name).cpu().numpy()
                 for x, name in zip(batch, MODALITIES, strict=True)
             ]
-            self._width = sides[0].shape[1]
-            joint = torch.cat(sides, dim=1)  # (b, p + q)
-            self._n_rows += len(joint)
-            self._sums = self._sums + joint.sum(dim=0).cpu().numpy()
-            self._products = self._products + (joint.T @ joint).cpu().numpy()
+            moments = pair_moments(*sides)
+            if self._moments is not None:
+                moments = self._moments.merged(moments)
+            self._moments = moments
 
     def solve(self):
         """Find the weights for all pairs so far, and return self."""
-        mean = self._sums / self._n_rows
-        moments = self._products / self._n_rows - np.outer(mean, mean)
-        # These rows have the moments of all pairs.
-        w, V = stable_eigh(moments)
-        root = (V * np.sqrt(np.maximum(w, 0))).T * np.sqrt(len(w))
-        sides = np.split(np.vstack([root, -root]), [self._width], axis=1)
-        self.means = dict(zip(MODALITIES, np.split(mean, [self._width]), strict=True))
-        self.weights = {name: [] for name in MODALITIES}
-        for alpha, power in self.SETTINGS:
-            cca = CCARetriever(alpha=alpha, correlation_power=power)
-            cca.set_output(transform="default").fit(*sides)
-            # About the origin, so the codes of unit vectors are the weights.
-            for name, rows in zip(MODALITIES, sides, strict=True):
-                W = getattr(cca, f"transform_{name}")(np.eye(rows.shape[1]))
-                self.weights[name].append(W[:, : self.N_COMPONENTS])
+        mean, p = self._moments.mean, self._moments.n_image_features
+        self.means = dict(
+            zip(MODALITIES, np.split(mean.high + mean.low, [p]), strict=True)
+        )
+        sides = zip(
+            *(
+                canonical_weights(self._moments, alpha, power)
+                for alpha, power in self.SETTINGS
+            ),
+            strict=True,
+        )
+        self.weights = {
+            name: [W[:, : self.N_COMPONENTS] for W in of_ridges]
+            for name, of_ridges in zip(MODALITIES, sides, strict=True)
+        }
         return self
 
     def transform(self, x, modality):
