@@ -137,7 +137,7 @@ class BareNet(nn.Module):
             )
 
         def decoder():
-            first = nn.Linear(_CODE + _N_CLASSES, _HIDDEN)
+            first = nn.Linear(2 * _CODE + _N_CLASSES, _HIDDEN)
             second = nn.Linear(_HIDDEN, width)
             return nn.Sequential(first, nn.ReLU(), nn.Dropout(0.5), second)
 
@@ -166,7 +166,7 @@ def bare_loss(net, image, text, target, strength):
     (z_img, z_txt), (g_img, g_txt) = z.chunk(2), g.chunk(2)
     loss = 0.1 * (z_img - z_txt).square().sum(1).mean()
     loss = loss + 0.1 * (g_img - g_txt).square().sum(1).mean()
-    joined = torch.cat([z, F.one_hot(target, _N_CLASSES).float().repeat(2, 1)], 1)
+    joined = torch.cat([codes, F.one_hot(target, _N_CLASSES).float().repeat(2, 1)], 1)
     for decoder, x in ((net.image_decoder, image), (net.text_decoder, text)):
         for decoded in decoder(joined).chunk(2):
             loss = loss + 0.1 * F.mse_loss(decoded, x)

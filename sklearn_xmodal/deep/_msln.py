@@ -329,7 +329,8 @@ class MSLNRetriever(BaseRetriever):
 
     Codes are computed in float32. Memory-mapped and sparse features are read batch
     by batch, unless `early_stopping` sets a part of them aside, which copies the
-    rest. Principal components are learnt from 16,384 rows at most.
+    rest. Principal components are learnt from 16,384 rows at most. The block "kernel"
+    keeps 300 training items, in principal components, inside the retriever.
 
     References
     ----------

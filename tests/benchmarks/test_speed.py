@@ -144,6 +144,7 @@ class TestMSLN:
             np.eye(10),
             multi_label=False,
             n_members=1,
+            n_inputs=None,
             n_components=64,
             n_contrastive_components=64,
             hidden_layer_sizes=(256,),
