@@ -129,7 +129,7 @@ class TestSides:
         self, seed, features, kind, n_directions, tmp_path
     ):
         rng = np.random.RandomState(seed)
-        input_map = fit_input_map(features, "image", n_directions, rng)
+        input_map = fit_input_map(features, "image", n_directions, 0, rng)
         X = {
             "dense": lambda: features,
             "sparse": lambda: sparse.csr_array(features),
