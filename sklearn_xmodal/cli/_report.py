@@ -41,8 +41,11 @@ def _format_table(protocol, runs):
     n_splits = len({run.split for run in runs})
     lines = ["", f"{what}.", _describe_splits(runs, n_splits)]
     width = 13 if n_splits == 1 else 16
-    lines.append("method  " + "".join(f"{name:>{width}}" for name in _COLUMNS))
-    for method in dict.fromkeys(run.method for run in runs):
+    methods = list(dict.fromkeys(run.method for run in runs))
+    first = max(len(name) for name in ["method", *methods])
+    header = "".join(f"{name:>{width}}" for name in _COLUMNS)
+    lines.append(f"{'method':<{first}}{header}")
+    for method in methods:
         own = [run for run in runs if run.method == method]
         cells = [
             _cell([run.image_to_text for run in own], 3),
@@ -51,7 +54,8 @@ def _format_table(protocol, runs):
             _cell([run.chance for run in own], 3),
             f"{np.mean([run.seconds for run in own]):.1f}",
         ]
-        lines.append(f"{method:<8}" + "".join(f"{cell:>{width}}" for cell in cells))
+        row = "".join(f"{cell:>{width}}" for cell in cells)
+        lines.append(f"{method:<{first}}{row}")
     return "\n".join(lines)
 
 
