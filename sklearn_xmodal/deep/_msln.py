@@ -105,7 +105,7 @@ class MSLNRetriever(BaseRetriever):
         `None`; the training is the same. For ``"seen"`` code 1, posterior 2;
         for ``"unseen"`` contrastive 1, canonical 1, kernel 1, reconstruction 0.5,
         code 0.25; for ``"both"`` the latter with code 0.5 and soft_posterior 4, a
-        compromise that is a little behind the special choice in either case.
+        compromise that is behind the special choice in either case.
 
     block_weights : mapping from str to float, default=None
         Weights of the blocks, instead of those of `target_classes`.
@@ -531,8 +531,8 @@ class MSLNRetriever(BaseRetriever):
         data = self._dataset(X_img, X_txt, known_targets(y, self.classes_))
         if first:
             self._start_variates(data, self._seeds(0)[0])
-        self._update_variates(data)
         self._train_a_little(data)
+        self._update_variates(data)
         self._set_representation(data)
         return self
 
