@@ -81,7 +81,15 @@ METHODS = {
     "msln": Method(
         "MSLN",
         _build_msln,
-        [{"n_input_components": n, "min_input_share": 1.0} for n in (64, 128)],
+        # Few inputs suit noisy features, many inputs and units fine distinctions.
+        [
+            {
+                "n_input_components": n,
+                "hidden_layer_sizes": (8 * n,),
+                "min_input_share": 1.0,
+            }
+            for n in (64, 128)
+        ],
         needs_labels=True,
         while_tuning={"n_estimators": 1},
         # The defaults. Folds that hold out some of few classes would choose by chance.

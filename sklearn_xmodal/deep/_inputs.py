@@ -2,22 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from inspect import signature
-from numbers import Integral
 
 import numpy as np
-import torch
 from sklearn.model_selection import train_test_split
 
 from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
-
-
-def check_layer_sizes(sizes, name):
-    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
-        raise ValueError(
-            f"{name} must hold whole numbers of at least 1, one per hidden layer. "
-            f"Got {sizes!r}."
-        )
 
 
 def inputs_of_members(retriever):
@@ -95,32 +84,6 @@ def known_targets(y, classes):
             f"classes=. Got {len(unknown)} others, such as {unknown[:5].tolist()}."
         )
     return np.searchsorted(classes, y).astype(np.int64)
-
-
-def resolve_device(device):
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            "device must be 'auto' or a torch device that is there, such as 'cpu' or "
-            f"'cuda:0'. Got {device!r}: {str(error).splitlines()[0]}"
-        ) from None
-    return device
-
-
-def resolve_optimizer(optimizer):
-    found = optimizer
-    if isinstance(optimizer, str):
-        found = getattr(torch.optim, optimizer, None)
-    is_optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
-    if not is_optimizer or "weight_decay" not in signature(found).parameters:
-        raise ValueError(
-            "optimizer must be a class of torch.optim or the name of one, such as "
-            f"'AdamW' or 'SGD', with a parameter weight_decay. Got {optimizer!r}."
-        )
-    return found
 
 
 def check_continues(retriever, y):

@@ -1,8 +1,5 @@
 """Modal-adversarial Semantic Learning Network."""
 
-from collections.abc import Mapping
-from numbers import Integral, Real
-
 import numpy as np
 import torch
 from sklearn.preprocessing import LabelEncoder
@@ -11,18 +8,20 @@ from sklearn.utils import check_random_state
 from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.deep._inputs import (
     check_continues,
-    check_layer_sizes,
     class_vectors,
     inputs_of_members,
     known_targets,
-    resolve_device,
     split_off_validation,
 )
-from sklearn_xmodal.deep._modules import ACTIVATIONS
 from sklearn_xmodal.deep._net import build_net, build_partial_net
+from sklearn_xmodal.deep._parameters import (
+    PARAMETER_CONSTRAINTS,
+    check_layer_sizes,
+    resolve_contrastive_weight,
+    resolve_device,
+)
 from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
 from sklearn_xmodal.deep._representation import (
-    DEFAULT_WEIGHTS,
     VARIATES,
     Representation,
     block_weights,
@@ -30,18 +29,10 @@ from sklearn_xmodal.deep._representation import (
 from sklearn_xmodal.deep._training import PairDataset, Side
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
-from sklearn_xmodal.utils._sklearn_compat import (
-    Interval,
-    StrOptions,
-    validate_on_fit,
-)
+from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import check_class_targets
 
 _ENCODE_ROWS = 4096
-_weight = Interval(Real, 0, None, closed="left")
-_positive = Interval(Real, 0, None, closed="neither")
-_probability = Interval(Real, 0, 1, closed="left")
-_at_least_one = Interval(Integral, 1, None, closed="left")
 
 
 class MSLNRetriever(BaseRetriever):
@@ -102,7 +93,8 @@ class MSLNRetriever(BaseRetriever):
     target_classes : {"seen", "unseen", "both"}, default="both"
         Which classes will be searched for: those of the training pairs, others,
         or both. Chooses the blocks and their weights, where `block_weights` is
-        `None`; the training is the same. For ``"seen"`` code 1, posterior 2;
+        `None`, and whether there is a contrastive code. For ``"seen"`` code 1,
+        posterior 2;
         for ``"unseen"`` contrastive 1, canonical 1, kernel 1, reconstruction 0.5,
         code 0.25; for ``"both"`` the latter with code 0.5 and soft_posterior 4, a
         compromise that is behind the special choice in either case.
@@ -164,8 +156,9 @@ class MSLNRetriever(BaseRetriever):
     classification_weight : float, default=1.0
         :math:`\lambda_{cls}`.
 
-    contrastive_weight : float, default=1.0
-        :math:`\lambda_{con}`; 0 leaves the contrastive code out.
+    contrastive_weight : float or "auto", default="auto"
+        :math:`\lambda_{con}`; 0 leaves the contrastive code out. ``"auto"`` is 0 for
+        ``target_classes="seen"`` and 1 otherwise.
 
     temperature : float, default=0.1
         :math:`\tau` of the contrastive term, which divides its cosines.
@@ -287,6 +280,9 @@ class MSLNRetriever(BaseRetriever):
     text_scale_ : float
         Root mean square of the centred and reduced text features.
 
+    contrastive_weight_ : float
+        The weight used.
+
     block_weights_ : dict
         Weights of the blocks in use.
 
@@ -356,47 +352,7 @@ class MSLNRetriever(BaseRetriever):
 
     _dtypes = (np.float64, np.float32)
 
-    _parameter_constraints: dict = {
-        "n_components": [_at_least_one],
-        "target_classes": [StrOptions(set(DEFAULT_WEIGHTS))],
-        "block_weights": [Mapping, None],
-        "n_estimators": [_at_least_one],
-        "n_input_components": [_at_least_one, None],
-        "min_input_share": [Interval(Real, 0, 1, closed="right")],
-        "n_contrastive_components": [_at_least_one],
-        "hidden_layer_sizes": [tuple, list],
-        "discriminator_layer_sizes": [tuple, list],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "code_activation": [StrOptions(set(ACTIVATIONS))],
-        "dropout": [_probability],
-        "input_dropout": [_probability],
-        "correlation_weight": [_weight],
-        "reconstruction_weight": [_weight],
-        "adversarial_weight": [_weight],
-        "classification_weight": [_weight],
-        "contrastive_weight": [_weight],
-        "temperature": [_positive],
-        "class_embeddings": [Mapping, "array-like", None],
-        "max_epochs": [_at_least_one, None],
-        "max_steps": [_at_least_one, StrOptions({"auto"})],
-        "batch_size": [_at_least_one],
-        "optimizer": [str, type],
-        "lr": [_positive],
-        "lr_scheduler": [StrOptions({"cosine"}), None],
-        "weight_decay": [_weight],
-        "warm_start": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "validation": [StrOptions({"stratified", "class_disjoint"})],
-        "n_iter_no_change": [_at_least_one],
-        "tol": [_weight],
-        "callbacks": [list, None],
-        "precision": [StrOptions({"float32", "bfloat16"})],
-        "device": [str],
-        "n_image_features": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints: dict = PARAMETER_CONSTRAINTS
 
     def __init__(
         self,
@@ -418,7 +374,7 @@ class MSLNRetriever(BaseRetriever):
         reconstruction_weight=0.1,
         adversarial_weight=0.1,
         classification_weight=1.0,
-        contrastive_weight=1.0,
+        contrastive_weight="auto",
         temperature=0.1,
         class_embeddings=None,
         max_epochs=None,
@@ -541,8 +497,9 @@ class MSLNRetriever(BaseRetriever):
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
         self.device_ = resolve_device(self.device)
+        self.contrastive_weight_ = resolve_contrastive_weight(self)
         self.block_weights_ = block_weights(
-            self.target_classes, self.block_weights, self.contrastive_weight > 0
+            self.target_classes, self.block_weights, self.contrastive_weight_ > 0
         )
 
     def _seeds(self, call):

@@ -8,9 +8,10 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 from skorch.dataset import unpack_data
 
-from sklearn_xmodal.deep._inputs import inputs_of_members, resolve_optimizer
+from sklearn_xmodal.deep._inputs import inputs_of_members
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule, SeededDropout
+from sklearn_xmodal.deep._parameters import resolve_optimizer
 from sklearn_xmodal.deep._training import (
     EpochProgress,
     ReversalSchedule,
@@ -176,7 +177,7 @@ def _early_stopping(retriever, score):
 
 
 def _build(retriever, data, seeds, n_epochs, callbacks):
-    has_contrastive = retriever.contrastive_weight > 0
+    has_contrastive = retriever.contrastive_weight_ > 0
     terms = LOSS_TERMS if has_contrastive else LOSS_TERMS[:-1]
     # Before early stopping, which ends an epoch for all that come after it.
     callbacks = [
@@ -218,7 +219,7 @@ def _build(retriever, data, seeds, n_epochs, callbacks):
         criterion__reconstruction_weight=retriever.reconstruction_weight,
         criterion__adversarial_weight=retriever.adversarial_weight,
         criterion__classification_weight=retriever.classification_weight,
-        criterion__contrastive_weight=retriever.contrastive_weight,
+        criterion__contrastive_weight=retriever.contrastive_weight_,
         criterion__temperature=retriever.temperature,
         optimizer=optimizer,
         lr=retriever.lr,

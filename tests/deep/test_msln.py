@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import Callback
@@ -462,7 +463,10 @@ class TestBlocks:
     def test_they_do_not_change_the_training(self, seed):
         X, T, y = draw(seed)
         expected = state_of(make(random_state=seed).fit(X, T, y))
-        for params in ({"target_classes": "seen"}, {"block_weights": {"canonical": 1}}):
+        for params in (
+            {"target_classes": "unseen"},
+            {"block_weights": {"canonical": 1}},
+        ):
             est = make(random_state=seed, **params).fit(X, T, y)
             assert same_bytes(state_of(est), expected)
 
@@ -533,6 +537,20 @@ class TestContrastiveCode:
         assert "contrastive_loss" not in est.history_[0]
         assert "contrastive" not in est.block_weights_
         assert np.isfinite(est.transform_text(T)).all()
+
+    @pytest.mark.parametrize(
+        ("target_classes", "weight"), [("seen", 0), ("unseen", 1), ("both", 1)]
+    )
+    def test_automatic_weight_leaves_it_out_for_seen_classes(
+        self, target_classes, weight
+    ):
+        X, T, y = draw()
+        est = make(target_classes=target_classes, contrastive_weight="auto")
+        fitted = clone(est).fit(X, T, y)
+        given = est.set_params(contrastive_weight=weight).fit(X, T, y)
+        assert fitted.contrastive_weight_ == weight
+        assert fitted.net_.module_.n_contrastive_components == 3 * weight
+        np.testing.assert_array_equal(fitted.transform_text(T), given.transform_text(T))
 
     def test_its_block_is_refused_without_weight(self):
         est = make(contrastive_weight=0, block_weights={"contrastive": 1})

@@ -38,7 +38,8 @@ class TestGenerated:
         train, test = data
         chance = chance_level(test[2], test[2])
         for block in ("code", "contrastive", "soft_posterior", "reconstruction"):
-            retriever = fit(*train, seed, block_weights={block: 1}, n_estimators=1)
+            params = {"block_weights": {block: 1}, "contrastive_weight": 1}
+            retriever = fit(*train, seed, n_estimators=1, **params)
             assert retriever.score(*test) > chance + 0.1, block
 
     def test_order_of_the_labels_does_not_matter(self, seed, data):
