@@ -33,22 +33,40 @@ DEFAULT = "default"
 VARIANTS = {
     DEFAULT: {},
     "one network": {"n_estimators": 1},
-    "wider: 512 hidden units": {"hidden_layer_sizes": (512,)},
-    "all components in every network": {"min_input_share": 1.0},
+    "five networks": {"n_estimators": 5},
+    "all 128 components in every network": {"min_input_share": 1.0},
     "64 components in every network": {
         "n_input_components": 64,
         "min_input_share": 1.0,
     },
-    "no adversary": {"adversarial_weight": 0.0},
-    "adversary ten times as strong": {"adversarial_weight": 1.0},
+    "code of 128": {"n_components": 128},
+    "tanh code": {"code_activation": "tanh"},
+    "512 hidden units": {"hidden_layer_sizes": (512,)},
+    "no dropout": {"dropout": 0.0, "input_dropout": 0.0},
+    "no dropout of inputs": {"input_dropout": 0.0},
     "no correlation loss": {"correlation_weight": 0.0},
     "correlation loss ten times as strong": {"correlation_weight": 1.0},
-    "no contrastive code": {"contrastive_weight": 0.0},
-    "no classification loss": {"classification_weight": 0.0},
     "no reconstruction loss": {"reconstruction_weight": 0.0},
-    "no dropout": {"dropout": 0.0, "input_dropout": 0.0},
+    "reconstruction loss ten times as strong": {"reconstruction_weight": 1.0},
+    "no adversary": {"adversarial_weight": 0.0},
+    "adversary ten times as strong": {"adversarial_weight": 1.0},
+    "no classification loss": {"classification_weight": 0.0},
     "constant learning rate": {"lr_scheduler": None},
-    "early stopping": {"early_stopping": True},
+    "a third of the learning rate": {"lr": 1e-3},
+    "1,200 steps": {"max_steps": 1200},
+    "no weight decay": {"weight_decay": 0.0},
+}
+#: The same for one protocol.
+VARIANTS_OF_PROTOCOL = {
+    "standard": {
+        "with a contrastive code": {"contrastive_weight": 1.0},
+        "early stopping": {"early_stopping": True},
+    },
+    "extendable": {
+        "no contrastive code": {"contrastive_weight": 0.0},
+        "twice the temperature": {"temperature": 0.2},
+        "early stopping": {"early_stopping": True, "validation": "class_disjoint"},
+    },
 }
 #: Class embeddings instead of one-hot vectors; words only where classes have names.
 EMBEDDINGS = ("none", "random", "words")
@@ -96,9 +114,7 @@ def class_vectors(kind, dataset, data_home, y, seed):
 
 def variants_of(dataset, protocol, data_home, y, seed):
     """Return name -> parameters of MSLNRetriever for one data set."""
-    found = {name: dict(changes) for name, changes in VARIANTS.items()}
-    if protocol == "extendable":
-        found["early stopping"]["validation"] = "class_disjoint"
+    found = {**VARIANTS, **VARIANTS_OF_PROTOCOL[protocol]}
     for kind in EMBEDDINGS:
         vectors = class_vectors(kind, dataset, data_home, y, seed)
         if vectors is not None:
@@ -151,7 +167,8 @@ def run(arguments):
     """Do the tasks that are not done yet, then write rows and tables."""
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    journal = Journal(out / "journal.jsonl", {"variants": list(VARIANTS)})
+    variants = {**VARIANTS, **VARIANTS_OF_PROTOCOL}
+    journal = Journal(out / "journal.jsonl", {"variants": repr(variants)})
     keys = [
         (dataset, protocol, split)
         for split in range(arguments.splits)
