@@ -6,6 +6,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.deep._checkpoint import checkpointing
 from sklearn_xmodal.deep._inputs import (
     check_continues,
     class_vectors,
@@ -13,7 +14,11 @@ from sklearn_xmodal.deep._inputs import (
     known_targets,
     split_off_validation,
 )
-from sklearn_xmodal.deep._net import build_net, build_partial_net
+from sklearn_xmodal.deep._net import (
+    NonFiniteLossError,
+    build_net,
+    build_partial_net,
+)
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     check_layer_sizes,
@@ -220,6 +225,15 @@ class MSLNRetriever(BaseRetriever):
     callbacks : list of skorch callbacks, default=None
         Added to the training loop.
 
+    checkpoint_dir : path-like, default=None
+        Folder that `fit` leaves the whole state of the training in after every epoch,
+        each time in place of the last. Needs an int as `random_state`.
+
+    resume_from : path-like, default=None
+        Such a folder, of a training with the same parameters and pairs that was cut
+        short: `fit` goes on from there and ends with the same bytes. May be
+        `checkpoint_dir` itself.
+
     precision : {"float32", "bfloat16"}, default="float32"
         Of the matrix products in training; weights and everything else stay in
         float32. ``"bfloat16"`` pays for layers of thousands of units on GPUs, and
@@ -391,6 +405,8 @@ class MSLNRetriever(BaseRetriever):
         n_iter_no_change=10,
         tol=1e-4,
         callbacks=None,
+        checkpoint_dir=None,
+        resume_from=None,
         precision="float32",
         device="auto",
         n_image_features=None,
@@ -431,6 +447,8 @@ class MSLNRetriever(BaseRetriever):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.callbacks = callbacks
+        self.checkpoint_dir = checkpoint_dir
+        self.resume_from = resume_from
         self.precision = precision
         self.device = device
         self.n_image_features = n_image_features
@@ -487,9 +505,11 @@ class MSLNRetriever(BaseRetriever):
         data = self._dataset(X_img, X_txt, known_targets(y, self.classes_))
         if first:
             self._start_variates(data, self._seeds(0)[0])
-        self._train_a_little(data)
+        is_interrupted = self._train_a_little(data)
         self._update_variates(data)
         self._set_representation(data)
+        if is_interrupted:
+            raise KeyboardInterrupt
         return self
 
     def _prepare(self):
@@ -524,19 +544,41 @@ class MSLNRetriever(BaseRetriever):
         score = None
         if valid is not None:
             score = self._validation_score(data, X_img[valid], X_txt[valid], y[valid])
-        net = build_net(self, data, seeds[1:], score).start_from(start)
-        self._train(net, data, is_partial=False)
+        checkpoint = checkpointing(self, data)
+        net = build_net(self, data, seeds[1:], score, checkpoint).start_from(start)
+        vars(self).pop("net_", None)
+        try:
+            is_interrupted = self._train(net, data, False, checkpoint)
+        except NonFiniteLossError:
+            if hasattr(self, "net_"):
+                self._set_representation(data)
+            raise
         self._set_representation(data)
-
-    def _train(self, net, data, is_partial):
-        self.net_ = net.partial_fit(data)
-        self._is_partial, self._net_classes = is_partial, self.classes_
-        if "train_loss" not in net.history[-1]:
-            # Stopped within an epoch, so not by a callback but by the user, which
-            # skorch keeps to itself.
+        if is_interrupted:
             raise KeyboardInterrupt
+
+    def _train(self, net, data, is_partial, checkpoint=None):
+        """Train, take what was learnt, and tell whether the user cut that short."""
+        n_epochs = net.max_epochs
+        if checkpoint is not None and checkpoint.start is not None:
+            n_epochs -= checkpoint.start.load_into(net).n_epochs
+        try:
+            net.partial_fit(data, epochs=n_epochs)
+        except NonFiniteLossError:
+            if net.return_to_good_weights():
+                self._take(net, is_partial)
+            raise
+        # skorch keeps a user's interrupt, within an epoch, to itself. Callbacks stop
+        # between two epochs.
+        is_interrupted = "train_loss" not in net.history[-1]
+        self._take(net, is_partial)
+        return is_interrupted
+
+    def _take(self, net, is_partial):
+        net.drop_unfinished_epoch()
         net.pause()
-        self.history_ = net.history
+        self.net_, self.history_ = net, net.history
+        self._is_partial, self._net_classes = is_partial, self.classes_
         self.n_iter_ = len(self.history_)
 
     def _train_a_little(self, data):
@@ -547,7 +589,7 @@ class MSLNRetriever(BaseRetriever):
             net.resume(*self._seeds(len(net.history))[2:])
         else:
             net = build_partial_net(self, data, self._seeds(0)[1:]).start_from(weights)
-        self._train(net, data, is_partial=True)
+        return self._train(net, data, is_partial=True)
 
     def _weights_to_start_from(self, y):
         """Return the weights of the last fit where this one continues it."""

@@ -33,8 +33,17 @@ _AUTO_STEPS = (400, 800)
 _FUSED = ("Adam", "AdamW", "SGD")
 
 
+class NonFiniteLossError(ValueError):
+    """Training went astray: a loss is infinite or NaN."""
+
+
 class MSLNNet(NeuralNet):
-    """A skorch net of several members that keeps the loss terms of every batch."""
+    """A skorch net of several members that keeps the loss terms of every batch.
+
+    It also keeps the weights of the last epoch that left them finite.
+    """
+
+    _good_weights = None
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the total loss, the mean over the members."""
@@ -42,10 +51,16 @@ class MSLNNet(NeuralNet):
         # (terms, members) -> terms; waits for CUDA once
         values = torch.stack(list(terms.values())).mean(dim=1).tolist()
         if not np.isfinite(values).all():
-            raise ValueError(
-                "Training must keep the losses finite. Got "
-                f"{dict(zip(terms, values, strict=True))} in epoch {len(self.history)} "
-                f"with lr={self.lr}. Lower the learning rate."
+            wrong = {
+                name: value
+                for name, value in zip(terms, values, strict=True)
+                if not np.isfinite(value)
+            }
+            raise NonFiniteLossError(
+                f"Training must keep the losses finite. Got {wrong} in epoch "
+                f"{len(self.history)} with lr={self.lr}. Lower lr or the weight of "
+                "that term, or scale features that hold outliers. The retriever has "
+                "the weights of the last good epoch, if there was one."
             )
         for name, value in zip(terms, values, strict=True):
             self.history.record_batch(name, value)
@@ -59,6 +74,45 @@ class MSLNNet(NeuralNet):
         loss = self.get_loss(y_pred, target, X=inputs, training=True)
         (loss * self.module_.n_members).backward()
         return {"loss": loss, "y_pred": y_pred}
+
+    def on_train_begin(self, net, **kwargs):
+        """Keep the weights that training starts from, unless they are fresh."""
+        super().on_train_begin(net, **kwargs)
+        if self.history:
+            self._keep_weights()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep the weights of the epoch."""
+        super().on_epoch_end(net, **kwargs)
+        self._keep_weights()
+
+    def _keep_weights(self):
+        if self.has_finite_weights():
+            weights = self.module_.state_dict().items()
+            self._good_weights = {name: w.clone() for name, w in weights}
+
+    def has_finite_weights(self):
+        """Tell whether no weight is infinite or NaN."""
+        weights = self.module_.state_dict().values()
+        return all(bool(torch.isfinite(w).all()) for w in weights)
+
+    def drop_unfinished_epoch(self):
+        """Forget what the history holds of an epoch that was cut short."""
+        if self.history and "train_loss" not in self.history[-1]:
+            self.history.pop()
+
+    def return_to_good_weights(self):
+        """Go back to the last finite weights, and tell whether there were any."""
+        if self._good_weights is None:
+            return False
+        self.module_.load_state_dict(self._good_weights)
+        return True
+
+    def generators(self):
+        """Return the generators of chance: of dropout, and of batches."""
+        layers = self.module_.modules()
+        dropout = [x.generator for x in layers if isinstance(x, SeededDropout)]
+        return dropout[0], self.iterator_train__generator
 
     def start_from(self, weights):
         """Build the module, with given weights or fresh ones where that is None."""
@@ -76,12 +130,14 @@ class MSLNNet(NeuralNet):
                 )
         # These are data, and may be others than before.
         own = {"class_embeddings": self.module_.class_embeddings}
-        self.module_.load_state_dict({**weights, **own})
+        self._good_weights = {**weights, **own}
+        self.module_.load_state_dict(self._good_weights)
         return self
 
     def pause(self):
         """Keep what prediction needs: no generators, evaluation mode."""
         self._set_generators(None, None)
+        self._good_weights = None
         self.module_.eval()
 
     def resume(self, dropout_seed, batch_seed):
@@ -100,7 +156,7 @@ class MSLNNet(NeuralNet):
         self.iterator_train__generator = batches
 
 
-def build_net(retriever, data, seeds, score=None):
+def build_net(retriever, data, seeds, score=None, checkpoint=None):
     """Return the net that `fit` trains.
 
     Parameters
@@ -116,6 +172,9 @@ def build_net(retriever, data, seeds, score=None):
 
     score : callable, default=None
         Module -> mAP on held-out pairs, for early stopping.
+
+    checkpoint : TrainingCheckpoint, default=None
+        Writes the state after every epoch.
 
     Returns
     -------
@@ -137,7 +196,8 @@ def build_net(retriever, data, seeds, score=None):
         callbacks.append(LRScheduler(policy, T_max=n_steps, step_every="batch"))
     if score is not None:
         callbacks += _early_stopping(retriever, score)
-    return _build(retriever, data, seeds, n_epochs, callbacks)
+    last = [] if checkpoint is None else [checkpoint]
+    return _build(retriever, data, seeds, n_epochs, callbacks, last)
 
 
 def build_partial_net(retriever, data, seeds):
@@ -176,7 +236,7 @@ def _early_stopping(retriever, score):
     return [ValidationScore(score), stop]
 
 
-def _build(retriever, data, seeds, n_epochs, callbacks):
+def _build(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
     has_contrastive = retriever.contrastive_weight_ > 0
     terms = LOSS_TERMS if has_contrastive else LOSS_TERMS[:-1]
     # Before early stopping, which ends an epoch for all that come after it.
@@ -228,7 +288,7 @@ def _build(retriever, data, seeds, n_epochs, callbacks):
         iterator_train=ShuffledBatches,
         iterator_train__generator=torch.Generator().manual_seed(seeds[2]),
         train_split=None,
-        callbacks=callbacks + list(retriever.callbacks or []),
+        callbacks=[*callbacks, *(retriever.callbacks or []), *last_callbacks],
         device=retriever.device_,
         verbose=retriever.verbose,
         **options,

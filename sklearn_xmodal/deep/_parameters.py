@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from inspect import signature
 from numbers import Integral, Real
+from os import PathLike
 
 import torch
 
@@ -51,6 +52,8 @@ PARAMETER_CONSTRAINTS = {
     "n_iter_no_change": [_at_least_one],
     "tol": [_weight],
     "callbacks": [list, None],
+    "checkpoint_dir": [str, PathLike, None],
+    "resume_from": [str, PathLike, None],
     "precision": [StrOptions({"float32", "bfloat16"})],
     "device": [str],
     "n_image_features": [Integral, None],

@@ -1,0 +1,317 @@
+"""Checkpoints: the whole state of a training after every epoch, in a folder.
+
+A training that was killed goes on from the last one and ends with the same bytes:
+beside skorch's own files (weights, optimiser, history) a checkpoint holds the state of
+the generators of chance and of the callbacks that count steps.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+
+from sklearn_xmodal.deep._training import ReversalSchedule
+
+_PREFIX, _UNFINISHED = "epoch-", "unfinished-"
+_FILES = {
+    "f_params": "weights.pt",
+    "f_optimizer": "optimizer.pt",
+    "f_history": "history.json",
+}
+_STATE = "state.pt"
+#: Callback -> what it remembers from epoch to epoch.
+_REMEMBERED = {
+    ReversalSchedule: ("step_",),
+    EarlyStopping: (
+        "misses_",
+        "dynamic_threshold_",
+        "best_epoch_",
+        "best_model_weights_",
+    ),
+    LRScheduler: ("batch_idx_",),
+}
+#: Parameters that may be others when a training goes on.
+_FREE = {"checkpoint_dir", "resume_from", "callbacks", "device", "verbose"}
+
+
+class TrainingCheckpoint(Callback):
+    """Write a checkpoint after every epoch; start from one if there is one.
+
+    Must be the last of the callbacks.
+
+    Parameters
+    ----------
+    directory : path-like or None
+        Where to write; holds one checkpoint, the last. `None` writes nothing.
+
+    start : Checkpoint or None
+        Where the training goes on.
+
+    fingerprint : str
+        Of the training.
+    """
+
+    def __init__(self, directory, start, fingerprint):
+        self.directory = directory
+        self.start = start
+        self.fingerprint = fingerprint
+
+    def on_train_begin(self, net, **kwargs):
+        """Return callbacks and optimiser to where they were."""
+        if self.start is not None:
+            self.start.restore(net)
+            self.start = None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write a folder beside the last one, which then takes its place."""
+        if self.directory is None or not net.has_finite_weights():
+            return
+        home = Path(self.directory)
+        home.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
+        net.save_params(**{f: unfinished / name for f, name in _FILES.items()})
+        torch.save(
+            {"fingerprint": self.fingerprint, **_state_of(net)}, unfinished / _STATE
+        )
+        for path in [*unfinished.iterdir(), unfinished]:
+            _sync(path)
+        finished = home / f"{_PREFIX}{len(net.history):06d}"
+        unfinished.rename(finished)
+        _sync(home)
+        for path in home.iterdir():
+            is_ours = path.name.startswith((_PREFIX, _UNFINISHED))
+            if is_ours and path != finished:
+                shutil.rmtree(path)
+
+
+class Checkpoint:
+    """A checkpoint that was read.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+
+    state : dict
+        What is not in skorch's files.
+    """
+
+    def __init__(self, path, state):
+        self.path = path
+        self.state = state
+
+    @property
+    def n_epochs(self):
+        """Epochs that were done."""
+        return self.state["n_epochs"]
+
+    def load_into(self, net):
+        """Give a net the weights, the optimiser and the history of then."""
+        with _whole(self.path):
+            net.load_params(**{f: self.path / name for f, name in _FILES.items()})
+        return self
+
+    def restore(self, net):
+        """Set what the start of a training resets: chance, counts and rates."""
+        dropout, batches = self.state["chance"]
+        for generator, state in zip(net.generators(), (dropout, batches), strict=True):
+            generator.set_state(state)
+        for (_, callback), remembered in zip(
+            _counting_callbacks(net), self.state["callbacks"], strict=True
+        ):
+            schedule = remembered.pop("lr_scheduler_", None)
+            for name, value in remembered.items():
+                setattr(callback, name, value)
+            if schedule is not None:
+                callback.lr_scheduler_.load_state_dict(schedule)
+        # The schedule set its first rate when it was built.
+        net.load_params(f_optimizer=self.path / _FILES["f_optimizer"])
+
+
+def _state_of(net):
+    callbacks = []
+    for kind, callback in _counting_callbacks(net):
+        remembered = {
+            name: _plain(getattr(callback, name)) for name in _REMEMBERED[kind]
+        }
+        if kind is LRScheduler:
+            remembered["lr_scheduler_"] = callback.lr_scheduler_.state_dict()
+        callbacks.append(remembered)
+    return {
+        "n_epochs": len(net.history),
+        "chance": [generator.get_state() for generator in net.generators()],
+        "callbacks": callbacks,
+    }
+
+
+def _counting_callbacks(net):
+    return [
+        (type(callback), callback)
+        for _, callback in net.callbacks_
+        if type(callback) in _REMEMBERED
+    ]
+
+
+def _plain(value):
+    """Turn numbers of numpy into those of Python, which torch reads back."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _sync(path):
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def fingerprint_of(retriever, data):
+    """Return what two trainings share when one can go on where the other stopped.
+
+    Parameters
+    ----------
+    retriever : MSLNRetriever
+        Its parameters, and the input maps, which stand for the features.
+
+    data : PairDataset
+        Training pairs.
+
+    Returns
+    -------
+    fingerprint : str
+        Hexadecimal.
+    """
+    parameters = {
+        name: repr(value)
+        for name, value in sorted(retriever.get_params(deep=False).items())
+        if name not in _FREE and name != "class_embeddings"
+    }
+    digest = hashlib.sha256(repr(parameters).encode())
+    for side in (data.image, data.text):
+        digest.update(side.input_map.mean.tobytes())
+    digest.update(retriever.class_embeddings_.tobytes())
+    digest.update(repr(retriever.classes_.tolist()).encode())
+    digest.update(data.target.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def read_checkpoint(directory, fingerprint):
+    """Return the checkpoint of a folder.
+
+    Parameters
+    ----------
+    directory : path-like
+        Where an earlier training wrote.
+
+    fingerprint : str
+        Of the training that goes on.
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+        The last one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+
+    ValueError
+        If it cannot be read, or is of another training.
+    """
+    found = checkpoints_in(directory)
+    if not found:
+        raise FileNotFoundError(
+            "resume_from must be a folder with a checkpoint, as checkpoint_dir leaves "
+            f"it after the first epoch. Got {str(directory)!r}, which has none: fit "
+            "without resume_from."
+        )
+    path = found[-1]
+    with _whole(path):
+        state = torch.load(path / _STATE, weights_only=True, map_location="cpu")
+    if state["fingerprint"] != fingerprint:
+        raise ValueError(
+            "resume_from needs the parameters and the pairs of the training that wrote "
+            f"the checkpoint. Got others than those of {path}. Fit with those, or "
+            "without resume_from."
+        )
+    return Checkpoint(path, state)
+
+
+@contextmanager
+def _whole(path):
+    """Turn what goes wrong in reading, which torch has many errors for, into one."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"resume_from must hold a whole checkpoint. Got {path}, which cannot be "
+            f"read ({type(error).__name__}): remove it."
+        ) from error
+
+
+def checkpoints_in(directory):
+    """Return the folders of finished checkpoints, the last one last.
+
+    Parameters
+    ----------
+    directory : path-like
+        Where they are; need not exist.
+
+    Returns
+    -------
+    paths : list of Path
+        More than one only where a training was killed between two of them.
+    """
+    return sorted(Path(directory).glob(f"{_PREFIX}*"))
+
+
+def checkpointing(retriever, data):
+    """Return the callback for a training, with where it goes on.
+
+    Parameters
+    ----------
+    retriever : MSLNRetriever
+        Its parameters.
+
+    data : PairDataset
+        Training pairs.
+
+    Returns
+    -------
+    callback : TrainingCheckpoint or None
+        `None` where there is nothing to write and nothing to go on from.
+
+    Raises
+    ------
+    ValueError
+        If chance is not fixed, or the folder to write to holds another training.
+    """
+    home, source = retriever.checkpoint_dir, retriever.resume_from
+    if home is None and source is None:
+        return None
+    if not isinstance(retriever.random_state, Integral):
+        raise ValueError(
+            "checkpoint_dir and resume_from need random_state to be an int, so that a "
+            f"training can go on as it began. Got {retriever.random_state!r}."
+        )
+    fingerprint = fingerprint_of(retriever, data)
+    start = None if source is None else read_checkpoint(source, fingerprint)
+    if home is not None and not _are_same(home, source) and checkpoints_in(home):
+        raise ValueError(
+            f"checkpoint_dir must not hold another training's checkpoint. Got "
+            f"{str(home)!r}: go on from it with resume_from, remove it, or choose "
+            "another folder."
+        )
+    return TrainingCheckpoint(home, start, fingerprint)
+
+
+def _are_same(home, source):
+    return source is not None and Path(home).resolve() == Path(source).resolve()
