@@ -24,7 +24,12 @@ from sklearn_xmodal.cross_decomposition._kernels import (
     check_varies,
 )
 from sklearn_xmodal.pairs._pairs import MODALITIES
-from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh, stable_svd
+from sklearn_xmodal.utils._linalg import (
+    cholesky_in_place,
+    inverse_root,
+    stable_eigh,
+    stable_svd,
+)
 
 # Thinner products take as long, since reading the kernel matrix is what they cost.
 _LEAST_WIDTH = 24
@@ -103,15 +108,9 @@ def check_definite(K, alpha, modality):
     """
     raised = K.copy()
     raised.flat[:: len(K) + 1] += INDEFINITE / alpha
-    if _cholesky(raised) is None:
+    if cholesky_in_place(raised.T) is None:
         smallest = linalg.eigvalsh(K, subset_by_index=[0, 0])[0] * alpha
         check_spectrum(smallest, f"centred {modality} kernel")
-
-
-def _cholesky(A):
-    """Factorise a symmetric C-contiguous matrix in place; None where it is not PD."""
-    factor, info = linalg.lapack.dpotrf(A.T, lower=1, clean=0, overwrite_a=1)
-    return None if info else factor
 
 
 class _Problem:
@@ -125,7 +124,7 @@ class _Problem:
         self.rounding = 10 * np.finfo(float).eps * (1 + norm)
         total = K_img + K_txt
         total.flat[:: self.n + 1] += 1.0
-        self._factor = _cholesky(total)
+        self._factor = cholesky_in_place(total.T)
         if self._factor is None:
             raise ValueError(
                 "The sum of both kernels and their ridges must be positive definite. "
