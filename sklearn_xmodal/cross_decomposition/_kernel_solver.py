@@ -372,8 +372,9 @@ def exact_pairs(maps, alphas, k, random_state):
     duals : list of two ndarray of shape (n_samples, r)
         Coefficients of variates of unit variance (ridge included).
 
-    means : list of two ndarray of shape (n_samples,)
-        Means of the columns of the kernel matrices.
+    offsets : list of two ndarray of shape (r,)
+        What is subtracted from products of kernel values and coefficients, so that
+        variates have no mean.
 
     Raises
     ------
@@ -396,4 +397,5 @@ def exact_pairs(maps, alphas, k, random_state):
         (D - D.mean(axis=0)) * (root_n / ridge)
         for D, ridge in zip(duals, ridges, strict=True)
     ]
-    return S, duals, means
+    offsets = [mean @ D for mean, D in zip(means, duals, strict=True)]
+    return S, duals, offsets
