@@ -85,6 +85,10 @@ class FourierMap:
     def whitener(self, modality):
         """Return None: the values are features as they are."""
 
+    def sample(self, X):
+        """Return some training images."""
+        return take_rows(X, np.arange(min(_SIGN_SAMPLE, X.shape[0])), "image")
+
     @property
     def n_values(self):
         """Number of random features."""
@@ -269,7 +273,9 @@ def approximate_pairs(sides, maps, alphas, k):
     weights = whitened.image(U), whitened.text(Vt.T)
     offsets = [side.mean @ W for side, W in zip(problem.sides, weights, strict=True)]
     duals = [W if R is None else R @ W for R, W in zip(whiteners, weights, strict=True)]
-    signs = _signs(sides[0], maps[0], duals[0], offsets[0])
+    sample = maps[0].blocks(maps[0].sample(sides[0]))
+    variates = [values @ duals[0] - offsets[0] for _, values in sample]
+    signs = signs_of(np.vstack(variates))
     return S, [D * signs for D in duals], [mean * signs for mean in offsets]
 
 
@@ -280,10 +286,3 @@ def _relative_ridge(side, mean_diagonal, alpha, modality):
     scale = mean_diagonal - side.mean @ side.mean
     check_varies(scale, n * np.finfo(float).eps * mean_diagonal, modality)
     return alpha * scale / n / side.variance
-
-
-def _signs(X, found, dual, offset):
-    """Return signs that make the largest variate of the first items positive."""
-    rows = np.arange(min(_SIGN_SAMPLE, X.shape[0]))
-    blocks = found.blocks(take_rows(X, rows, "image"))
-    return signs_of(np.vstack([values @ dual - offset for _, values in blocks]))

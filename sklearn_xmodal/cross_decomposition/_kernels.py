@@ -117,6 +117,10 @@ class KernelMap:
         rank = int(np.count_nonzero(w > len(w) * np.finfo(float).eps * w[0]))
         return V[:, :rank] / np.sqrt(w[:rank])
 
+    def sample(self, X):
+        """Return some training items."""
+        return self.basis
+
     def _values(self, X, *basis):
         """Kernel of some items with a shifted basis, or with themselves."""
         if self.kernel == "precomputed":

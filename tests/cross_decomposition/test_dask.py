@@ -349,7 +349,8 @@ class TestCluster:
 
     @pytest.mark.parametrize(
         ("est", "n_readings"),
-        [(CCARetriever(4), 1), (NYSTROEM, 3)],
+        # Means, landmarks of all blocks, and moments.
+        [(CCARetriever(4), 1), (again(NYSTROEM, n_landmarks=300), 3)],
         ids=["CCARetriever", "KCCARetriever"],
     )
     def test_a_killed_worker_is_survived(self, est, n_readings, client, tmp_path):
