@@ -158,9 +158,9 @@ class _KrylovSpace:
 
     def __init__(self, problem):
         self.problem = problem
-        self.P = np.empty((problem.n, 0))
-        self.G = np.empty((problem.n, 0))
         self.width = 0  # of the last block
+        self._vectors = np.empty((2, 0, problem.n))  # room for rows of p and of g
+        self.P, self.G = (A[:0].T for A in self._vectors)
         self._gram = np.empty((0, 0))  # p' g
         self._operator = np.empty((0, 0))  # g' op(p)
 
@@ -174,10 +174,19 @@ class _KrylovSpace:
             B = P - G
             G = self.problem.text_product(B)
             P, G, _ = self._orthonormal(B + G, G)
-        self.width = P.shape[1]
-        self.P, self.G = np.hstack([self.P, P]), np.hstack([self.G, G])
+        self._append(P, G)
         self._gram = _bordered(self._gram, self.P.T @ G)
         return G
+
+    def _append(self, P, G):
+        old, self.width = len(self), P.shape[1]
+        size = old + self.width
+        if size > self._vectors.shape[1]:
+            grown = np.empty((2, 2 * size, self.problem.n))
+            grown[:, :old] = self._vectors[:, :old]
+            self._vectors = grown
+        self._vectors[:, old:size] = P.T, G.T
+        self.P, self.G = (A[:size].T for A in self._vectors)
 
     def _orthonormal(self, P, G):
         """Orthonormalise P against the basis, G by the same combinations.
@@ -186,10 +195,11 @@ class _KrylovSpace:
         of the others comes third.
         """
         largest = linalg.norm(P, axis=0).max(initial=0)
-        for _ in range(2):  # twice is enough for orthogonality to rounding
-            inside = self.P.T @ P
-            P = P - self.P @ inside
-            G = G - self.G @ inside
+        inside = self.P.T @ P
+        P = P - self.P @ inside
+        again = self.P.T @ P  # twice is enough for orthogonality to rounding
+        P = P - self.P @ again
+        G = G - self.G @ (inside + again)
         P, R, order = linalg.qr(P, mode="economic", pivoting=True, check_finite=False)
         sizes = np.abs(R.diagonal())
         r = int(np.count_nonzero(sizes > self.problem.rounding * largest))

@@ -13,6 +13,8 @@ INDEFINITE = 1e-3
 _DEFINITE = "rbf", "laplacian", "linear", "cosine", "chi2", "additive_chi2"
 # Larger blocks are no faster, whatever the working memory allows.
 _BLOCK_BYTES = 2**26
+# Of a symmetric matrix at a time: enough for the matrix product to run at full speed.
+_SQUARE_ROWS = 512
 
 
 def row_blocks(n_rows, bytes_per_row):
@@ -90,7 +92,16 @@ class KernelMap:
         """Return the values of the basis itself, (n_basis, n_basis)."""
         if self.kernel == "precomputed":
             return self._values(self.basis, None)
-        return self._values(self.basis)
+        n = self.basis.shape[0]
+        items = self._shifted(self.basis)
+        K = np.empty((n, n))
+        for rows in gen_batches(n, _SQUARE_ROWS):
+            K[rows, rows] = self._kernel(items[rows])
+            if rows.stop < n:  # every pair of items once
+                after = slice(rows.stop, n)
+                K[rows, after] = self._kernel(items[rows], items[after])
+                K[after, rows] = K[rows, after].T
+        return K
 
     def mean_diagonal(self, X):
         """Return the mean over items of their kernel value with themselves."""
@@ -127,10 +138,13 @@ class KernelMap:
             X = X if self.columns is None else X[:, self.columns]
             X = X.toarray() if sparse.issparse(X) else X
             return np.array(X, dtype=np.float64, order="C")
+        return self._kernel(self._shifted(X), *basis)
+
+    def _kernel(self, *items):
+        """Kernel of shifted items with others, or with themselves."""
         # In float64 throughout: rounding to float32 costs the kernel its definiteness.
         K = pairwise_kernels(
-            self._shifted(X),
-            *basis,
+            *items,
             metric=self.kernel,
             filter_params=True,
             n_jobs=self.n_jobs,
