@@ -1,6 +1,10 @@
 """Time and memory of several tools on the same data, in one process."""
 
 import gc
+import math
+import multiprocessing
+import resource
+import signal
 import threading
 import time
 import tracemalloc
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 
@@ -59,6 +64,53 @@ def cpu_seconds(function):
     start = time.process_time()
     function()
     return time.process_time() - start
+
+
+def limited(function, args, limit):
+    """Call ``function(*args, start)`` in a process of its own, with one thread.
+
+    It calls ``start()`` when its work begins, and is killed when this has taken
+    `limit` CPU seconds. Linux and macOS only.
+
+    Returns
+    -------
+    seconds : float
+        CPU seconds from `start` on; the limit where it was reached.
+
+    result : object
+        Of the function, None where it was killed.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_run_limited, args=(function, args, limit, sender))
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    except EOFError:
+        process.join()
+        if process.exitcode != -signal.SIGXCPU:
+            raise RuntimeError(
+                f"{function.__name__} must end or reach its limit. Got exit code "
+                f"{process.exitcode}."
+            ) from None
+        return limit, None
+    finally:
+        process.join()
+
+
+def _run_limited(function, args, limit, sender):
+    begun = []
+
+    def start():
+        begun.append(time.process_time())
+        soft = math.ceil(begun[0] + limit)
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+    with threadpool_limits(1):
+        result = function(*args, start)
+        sender.send((time.process_time() - begun[0], result))
 
 
 class PeakMemory:

@@ -248,7 +248,7 @@ class _Training:
     def _moment_problem(self, moments, rows):
         def read_rows():
             X_img, X_txt, sample_weight = self._rows(rows)
-            return condensed_rows(X_img, X_txt, moments.mean, sample_weight)
+            return condensed_rows(X_img, X_txt, sample_weight, mean=moments.mean)
 
         return MomentProblem(moments, read_rows)
 

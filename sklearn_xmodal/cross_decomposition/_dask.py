@@ -1,4 +1,4 @@
-"""Second moments of Dask arrays: one task per block of rows, summed as a tree.
+"""Dask arrays: checks, some of their rows, and sums over their blocks as a tree.
 
 Dask is imported only where one of its arrays was passed in.
 """
@@ -6,18 +6,17 @@ Dask is imported only where one of its arrays was passed in.
 from functools import reduce
 
 import numpy as np
+from scipy import sparse
+from sklearn.utils import check_consistent_length
 
-from sklearn_xmodal.cross_decomposition._moments import (
-    PairMoments,
-    condense,
-    condensed_rows,
-    pair_moments,
-)
-from sklearn_xmodal.cross_decomposition._problems import MomentProblem
-from sklearn_xmodal.utils._validation import check_modality
+from sklearn_xmodal.pairs._input import resolve_input
+from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs
+from sklearn_xmodal.utils._validation import check_labels, check_modality
 
 # Results that one task merges.
 _FAN_IN = 4
+# What all tasks share is sent with them, since it must outlive any worker.
+_LARGEST_GRAPH = "2 GiB"
 
 
 def is_dask_array(X):
@@ -36,19 +35,69 @@ def is_dask_array(X):
     return type(X).__module__.startswith("dask.array")
 
 
-def check_known_size(*arrays):
-    """Raise a ValueError where the size of a Dask array is not known.
+def are_dask_pairs(X_img):
+    """Return whether the first argument of `fit` means Dask arrays.
 
     Parameters
     ----------
-    *arrays : object
-        Dask arrays, and other things, which are left alone.
+    X_img : object
+        Images, pairs, or a stacked matrix.
+
+    Returns
+    -------
+    are_dask_pairs : bool
+        True where the images are a Dask array.
+    """
+    return is_dask_array(X_img.image if isinstance(X_img, ImageTextPairs) else X_img)
+
+
+def check_dask_pairs(estimator, X_img, X_txt, y):
+    """Take Dask arrays in any form apart, and record their widths as `fit` does.
+
+    Values are checked where they are read.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A retriever.
+
+    X_img, X_txt, y : object
+        The arguments of `fit`.
+
+    Returns
+    -------
+    X_img : dask array of shape (n_samples, n_image_features)
+        Image features.
+
+    X_txt : dask array of shape (n_samples, n_text_features)
+        Text features.
+
+    y : ndarray or None
+        Labels, in memory.
 
     Raises
     ------
+    TypeError
+        If the text is no Dask array.
+
     ValueError
-        If the chunks of a Dask array have unknown sizes.
+        If chunks have unknown sizes, or one side is no matrix, or has too few rows.
     """
+    _check_known_size(X_img, X_txt)
+    if estimator.n_image_features is not None and is_dask_array(X_img):
+        X_img = ImageTextPairs.from_stacked(X_img, estimator.n_image_features)
+    data = resolve_input(estimator, "fit", X_img, X_txt, y, reset=True)
+    _check_matrices(data.image, data.text)
+    y = None if data.y is None else check_labels(np.asarray(data.y))
+    check_consistent_length(data.image, data.text, y)
+    estimator._image_feature_names = estimator._text_feature_names = None
+    estimator.n_image_features_ = data.image.shape[1]
+    estimator.n_text_features_ = data.text.shape[1]
+    estimator.n_features_in_ = data.image.shape[1] + data.text.shape[1]
+    return data.image, data.text, y
+
+
+def _check_known_size(*arrays):
     for X in arrays:
         if is_dask_array(X) and np.isnan(X.shape).any():
             raise ValueError(
@@ -57,31 +106,13 @@ def check_known_size(*arrays):
             )
 
 
-def check_dask_pairs(X_img, X_txt):
-    """Raise an error where these are not two Dask matrices of known size.
-
-    Parameters
-    ----------
-    X_img : dask array
-        Image features.
-
-    X_txt : object
-        Text features.
-
-    Raises
-    ------
-    TypeError
-        If the text is no Dask array.
-
-    ValueError
-        If one of them is no matrix, or has too few rows.
-    """
+def _check_matrices(X_img, X_txt):
     if not is_dask_array(X_txt):
         raise TypeError(
             "Both modalities must be Dask arrays where one is. Got text of type "
             f"{type(X_txt).__name__}: use dask.array.from_array."
         )
-    for modality, X in (("image", X_img), ("text", X_txt)):
+    for modality, X in zip(MODALITIES, (X_img, X_txt), strict=True):
         if X.ndim != 2 or X.shape[0] < 2:
             raise ValueError(
                 f"The {modality} features must be a matrix of at least 2 rows. Got "
@@ -89,81 +120,118 @@ def check_dask_pairs(X_img, X_txt):
             )
 
 
-def dask_problem(X_img, X_txt, sample_weight, name):
-    """Sum the moments of both arrays where their blocks are.
+def take_rows(X, rows, modality):
+    """Return some rows of one modality, in memory.
 
     Parameters
     ----------
-    X_img : dask array of shape (n_samples, n_image_features)
-        Image features, dense or sparse blocks.
+    X : {ndarray, sparse matrix, dask array} of shape (n_samples, n_features)
+        Features.
 
-    X_txt : dask array of shape (n_samples, n_text_features)
-        Text features; blocks of rows are cut as those of the images.
+    rows : ndarray of int
+        Which, in increasing order.
 
-    sample_weight : ndarray of shape (n_samples,) or None
-        Checked weights.
-
-    name : str
-        Of the estimator, for errors.
+    modality : {"image", "text"}
+        Named in errors.
 
     Returns
     -------
-    problem : MomentProblem
-        Where a covariance is close to singular, it goes through the blocks once
-        more, for their triangular factors.
+    sample : {ndarray, sparse matrix} of shape (n_rows, n_features)
+        Of a Dask array nothing else comes from the workers.
     """
+    if not is_dask_array(X):
+        return X[rows]
     from dask import compute, delayed
 
-    blocks = _aligned_blocks(X_img, X_txt, sample_weight)
-    parts = [delayed(_block_moments)(*block, name) for block in blocks]
-    (moments,) = compute(_tree(delayed(_merged), parts))
+    X = X.rechunk({1: -1})
+    ends = np.cumsum(X.chunks[0])
+    cuts = np.split(rows, np.searchsorted(rows, ends[:-1]))
+    blocks = zip(X.to_delayed().ravel(), cuts, ends - X.chunks[0], strict=True)
+    parts = [
+        delayed(_block_rows)(block, wanted - start, modality)
+        for block, wanted, start in blocks
+        if wanted.size
+    ]
+    parts = compute(*parts)
+    if any(sparse.issparse(part) for part in parts):
+        return sparse.vstack(parts, format="csr")
+    return np.concatenate(parts)
 
-    def read_rows():
-        mean = delayed(moments.mean)
-        parts = [delayed(_block_rows)(*block, mean, name) for block in blocks]
-        return compute(_tree(delayed(_condensed), parts))[0]
 
-    return MomentProblem(moments, read_rows)
+def _block_rows(X, rows, modality):
+    return _checked(X, modality)[rows]
 
 
-def _aligned_blocks(X_img, X_txt, sample_weight):
-    """Return tuples of delayed images and texts, and weights, of the same rows."""
-    X_img = X_img.rechunk({1: -1})
-    X_txt = X_txt.rechunk({0: X_img.chunks[0], 1: -1})
-    sizes = X_img.chunks[0]
-    weights = [None] * len(sizes)
+def summed(function, sides, sample_weight=None, merge=None):
+    """Return what a function says of all rows.
+
+    For Dask arrays it is called where their blocks are, and its results are merged
+    as a tree.
+
+    Parameters
+    ----------
+    function : callable
+        Of features, as many as there are sides, and of weights where there are any.
+
+    sides : dict
+        Modality -> {ndarray, sparse matrix, dask array} of shape (n_samples, ...).
+        Blocks of rows are cut as those of the first.
+
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Checked weights.
+
+    merge : callable, default=None
+        Makes one result of two; `None` is their method ``merged``.
+
+    Returns
+    -------
+    result : object
+        Of the function.
+    """
+    if not is_dask_array(next(iter(sides.values()))):
+        weights = () if sample_weight is None else (sample_weight,)
+        return function(*sides.values(), *weights)
+    import dask
+
+    # One task for what all share, not a copy in each.
+    function, merge = dask.delayed(function), dask.delayed(_Merge(merge))
+    parts = [
+        dask.delayed(_on_block)(function, *block, names=tuple(sides))
+        for block in _aligned_blocks(sides, sample_weight)
+    ]
+    while len(parts) > 1:
+        parts = [merge(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
+    warning = "distributed.admin.large-graph-warning-threshold"
+    with dask.config.set({warning: _LARGEST_GRAPH}):
+        return parts[0].compute()
+
+
+class _Merge:
+    """Merge a list of results."""
+
+    def __init__(self, merge):
+        self.merge = merge
+
+    def __call__(self, parts):
+        return reduce(self.merge or (lambda a, b: a.merged(b)), parts)
+
+
+def _aligned_blocks(sides, sample_weight):
+    """Return delayed features, and weights if any, of the same rows."""
+    arrays = [X.rechunk({1: -1}) for X in sides.values()]
+    sizes = arrays[0].chunks[0]
+    columns = [X.rechunk({0: sizes}).to_delayed().ravel() for X in arrays]
     if sample_weight is not None:
-        weights = np.split(sample_weight, np.cumsum(sizes)[:-1])
-    image, text = (X.to_delayed().ravel() for X in (X_img, X_txt))
-    blocks = zip(image, text, weights, strict=True)
+        columns.append(np.split(sample_weight, np.cumsum(sizes)[:-1]))
+    blocks = zip(*columns, strict=True)
     return [block for block, size in zip(blocks, sizes, strict=True) if size]
 
 
-def _tree(merge, parts):
-    """Merge a few parts per task until one is left."""
-    while len(parts) > 1:
-        parts = [merge(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
-    return parts[0]
+def _on_block(function, *block, names):
+    n_sides = len(names)
+    features = [_checked(X, name) for X, name in zip(block, names, strict=False)]
+    return function(*features, *block[n_sides:])
 
 
-def _block_moments(X_img, X_txt, sample_weight, name):
-    return pair_moments(*_checked(X_img, X_txt, name), sample_weight)
-
-
-def _block_rows(X_img, X_txt, sample_weight, mean, name):
-    return condensed_rows(*_checked(X_img, X_txt, name), mean, sample_weight)
-
-
-def _checked(X_img, X_txt, name):
-    return [
-        check_modality(X, modality, dtype=[np.float64, np.float32], estimator=name)
-        for X, modality in ((X_img, "image"), (X_txt, "text"))
-    ]
-
-
-def _merged(parts):
-    return reduce(PairMoments.merged, parts)
-
-
-def _condensed(parts):
-    return reduce(condense, parts)
+def _checked(X, modality):
+    return check_modality(X, modality, dtype=[np.float64, np.float32], estimator=None)

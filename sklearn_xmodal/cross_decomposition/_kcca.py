@@ -7,6 +7,11 @@ from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.cross_decomposition._dask import (
+    are_dask_pairs,
+    check_dask_pairs,
+    take_rows,
+)
 from sklearn_xmodal.cross_decomposition._kernel_maps import (
     FourierMap,
     approximate_pairs,
@@ -14,15 +19,15 @@ from sklearn_xmodal.cross_decomposition._kernel_maps import (
     choose_landmarks,
 )
 from sklearn_xmodal.cross_decomposition._kernel_solver import exact_pairs
-from sklearn_xmodal.cross_decomposition._kernels import (
-    KernelMap,
-    check_square,
-    kernel_origin,
-    resolve_gamma,
-)
+from sklearn_xmodal.cross_decomposition._kernels import KernelMap, check_square
+from sklearn_xmodal.cross_decomposition._spread import scale_kernel
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import relative_powers
-from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
+from sklearn_xmodal.utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    validate_on_fit,
+)
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 _AUTO_COMPONENTS = 20
@@ -164,9 +169,10 @@ class KCCARetriever(BaseRetriever):
 
     The approximations fit ridge CCA to explicit features, from means and second
     moments that are sums over blocks of rows: memory is some 100 MB and a few matrices
-    of n_landmarks by n_landmarks, whatever n_samples, and memory-mapped features are
-    read once. Time grows with n_samples * n_landmarks**2. Landmarks adapt to the data;
-    random features need many more for features of many dimensions. The ridge is
+    of n_landmarks by n_landmarks, whatever n_samples. Memory-mapped features and Dask
+    arrays are read up to four times: for `gamma` and the means, for the landmarks and
+    for the moments. Time grows with n_samples * n_landmarks**2. Landmarks adapt to the
+    data; random features need many more for features of many dimensions. The ridge is
     relative to the kernel's own mean eigenvalue, what the features miss included.
     Choose `alpha` for the approximation itself: far below the default, landmarks can
     overfit more than the exact form does.
@@ -260,6 +266,65 @@ class KCCARetriever(BaseRetriever):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    @validate_on_fit
+    def fit(self, X_img, X_txt=None, y=None):
+        """Learn the common space from pairs.
+
+        There are three forms: ``fit(X_img, X_txt, y)`` with two matrices;
+        ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
+        with one matrix, image columns first, where `n_image_features` is set. With
+        an approximation these may be Dask arrays: landmarks are fetched, all else is
+        summed by blocks, on the workers of a cluster if there is one.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            Image features, pairs, or a stacked matrix.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            Text features in the two-array form; in the other two forms the
+            second argument is `y`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Class labels; recorded, not learnt from.
+
+        Returns
+        -------
+        self : KCCARetriever
+            The fitted retriever.
+
+        Raises
+        ------
+        ValueError
+            If a side is missing, the rows do not pair up, a value is NaN or
+            infinite, a kernel is not positive semi-definite, or there are fewer
+            components than asked for.
+
+        TypeError
+            If Dask arrays come without an approximation, or as precomputed kernels.
+        """
+        if not are_dask_pairs(X_img):
+            return super().fit(X_img, X_txt, y)
+        self._check_takes_dask()
+        X_img, X_txt, y = check_dask_pairs(self, X_img, X_txt, y)
+        self._record_classes(y)
+        self._fit(X_img, X_txt, y)
+        return self
+
+    def _check_takes_dask(self):
+        if self.approximation is None:
+            raise TypeError(
+                "KCCARetriever takes Dask arrays only with an approximation, since "
+                "the exact form holds kernel values between all pairs. Got "
+                'approximation=None. Use approximation="nystroem".'
+            )
+        if "precomputed" in per_modality(self.kernel, "kernel"):
+            raise TypeError(
+                "Precomputed kernels must be arrays in memory. Got Dask arrays. Name "
+                "the kernel, and pass the features."
+            )
+
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
         n = X_img.shape[0]
@@ -271,17 +336,17 @@ class KCCARetriever(BaseRetriever):
             for X, modality in zip(sides, MODALITIES, strict=True)
         ]
         if self.approximation is None:
-            S, duals, means = exact_pairs(maps, self._alphas(), k, random_state)
+            S, duals, offsets = exact_pairs(maps, self._alphas(), k, random_state)
         else:
-            S, duals, means = approximate_pairs(sides, maps, self._alphas(), k)
+            S, duals, offsets = approximate_pairs(sides, maps, self._alphas(), k)
         k = self._check_available(S, n, k)
         self.canonical_correlations_ = S[:k]
         self.n_components_ = k
-        fitted = zip(MODALITIES, maps, duals, means, strict=True)
-        for modality, found, dual, mean in fitted:
+        fitted = zip(MODALITIES, maps, duals, offsets, strict=True)
+        for modality, found, dual, offset in fitted:
             setattr(self, f"{modality}_dual_coef_", dual[:, :k])
             setattr(self, f"_{modality}_map", found)
-            setattr(self, f"_{modality}_means", mean)
+            setattr(self, f"_{modality}_offset", offset[:k])
 
     def _alphas(self):
         return per_modality(self.alpha, "alpha")
@@ -319,16 +384,15 @@ class KCCARetriever(BaseRetriever):
         )
         if kernel == "precomputed":
             check_square(X, modality)
-        gamma = resolve_gamma(X, gamma, random_state)
+        gamma, origin = scale_kernel(X, kernel, gamma, random_state, modality)
         setattr(self, f"{modality}_gamma_", gamma)
         vars(self).pop(f"X_{modality}_fit_", None)
-        origin = kernel_origin(X, kernel)
         if self.approximation == "rff":
             check_shift_invariant(kernel, modality)
             shape = X.shape[1], self.n_landmarks
             return FourierMap(kernel, gamma, origin, *shape, random_state)
         rows = self._basis_rows(X, kernel, modality, random_state)
-        basis = X if rows is None else X[rows]
+        basis = X if rows is None else take_rows(X, rows, modality)
         setattr(self, f"X_{modality}_fit_", basis)
         if callable(kernel):
             params = params or {}
@@ -337,25 +401,26 @@ class KCCARetriever(BaseRetriever):
         return KernelMap(kernel, params, self.n_jobs, origin, basis, rows)
 
     def _basis_rows(self, X, kernel, modality, random_state):
-        """Return which training items to take kernel values against, None for all."""
-        if self.approximation is None or self.n_landmarks >= X.shape[0]:
+        """Return which training items are landmarks; None without approximation."""
+        if self.approximation is None:
             return None
         if self.landmarks == "k-means++" and kernel == "precomputed":
             raise ValueError(
                 f'landmarks="k-means++" needs features. Got a precomputed {modality} '
                 'kernel: use landmarks="uniform".'
             )
-        return choose_landmarks(X, self.n_landmarks, self.landmarks, random_state)
+        return choose_landmarks(
+            X, self.n_landmarks, self.landmarks, random_state, modality
+        )
 
     def _encode(self, X, modality):
-        weights = relative_powers(self.canonical_correlations_, self.correlation_power)
-        coef = getattr(self, f"{modality}_dual_coef_") * weights
-        means = getattr(self, f"_{modality}_means")
+        powers = relative_powers(self.canonical_correlations_, self.correlation_power)
+        coef = getattr(self, f"{modality}_dual_coef_") * powers
+        offset = getattr(self, f"_{modality}_offset") * powers
         Z = np.empty((X.shape[0], self.n_components_), dtype=X.dtype)
         for rows, values in getattr(self, f"_{modality}_map").blocks(X):
             # The means of rows need no subtracting: exact coefficients sum to zero.
-            values -= means
-            Z[rows] = values @ coef
+            Z[rows] = values @ coef - offset
         return Z
 
     def __sklearn_tags__(self):

@@ -4,14 +4,20 @@ Ridge CCA of the features from their second moments, which are sums over blocks 
 rows: memory depends on the number of features, not on that of rows.
 """
 
-import numpy as np
-from scipy import linalg
-from sklearn.cluster import kmeans_plusplus
+from functools import partial
+from typing import NamedTuple
 
+import numpy as np
+from sklearn.cluster import kmeans_plusplus
+from sklearn.utils.random import sample_without_replacement
+
+from sklearn_xmodal.cross_decomposition._dask import summed, take_rows
 from sklearn_xmodal.cross_decomposition._kernel_solver import signs_of
 from sklearn_xmodal.cross_decomposition._kernels import check_varies, row_blocks
+from sklearn_xmodal.cross_decomposition._moments import PairMoments, summed_moments
+from sklearn_xmodal.cross_decomposition._problems import MomentProblem
 from sklearn_xmodal.pairs._pairs import MODALITIES
-from sklearn_xmodal.utils._linalg import inverse_root, stable_svd
+from sklearn_xmodal.utils._linalg import leading_svd
 
 # k-means++ runs over so many rows per landmark at most; the rest adds nothing.
 _SAMPLE_PER_LANDMARK = 20
@@ -80,8 +86,8 @@ class FourierMap:
         """Return None: the values are features as they are."""
 
     def sample(self, X):
-        """Return some training items."""
-        return X[:_SIGN_SAMPLE]
+        """Return some training images."""
+        return take_rows(X, np.arange(min(_SIGN_SAMPLE, X.shape[0])), "image")
 
     @property
     def n_values(self):
@@ -112,12 +118,12 @@ def check_shift_invariant(kernel, modality):
         )
 
 
-def choose_landmarks(X, n_landmarks, method, random_state):
+def choose_landmarks(X, n_landmarks, method, random_state, modality):
     """Choose the rows that stand for all.
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+    X : {ndarray, sparse matrix, dask array} of shape (n_samples, n_features)
         Training features of one modality.
 
     n_landmarks : int
@@ -129,6 +135,9 @@ def choose_landmarks(X, n_landmarks, method, random_state):
     random_state : RandomState instance
         Draws them.
 
+    modality : {"image", "text"}
+        Named in errors.
+
     Returns
     -------
     rows : ndarray of int
@@ -137,23 +146,38 @@ def choose_landmarks(X, n_landmarks, method, random_state):
     n = X.shape[0]
     if n_landmarks >= n:
         return np.arange(n)
-    order = random_state.permutation(n)
+    size = n_landmarks * (1 if method == "uniform" else _SAMPLE_PER_LANDMARK)
+    rows = sample_without_replacement(n, min(n, size), random_state=random_state)
+    rows = np.sort(rows)
     if method == "uniform":
-        return np.sort(order[:n_landmarks])
-    sample = np.sort(order[: _SAMPLE_PER_LANDMARK * n_landmarks])
-    _, seeds = kmeans_plusplus(
-        X[sample].astype(np.float64), n_landmarks, random_state=random_state
-    )
-    return sample[np.unique(seeds)]
+        return rows
+    sample = take_rows(X, rows, modality).astype(np.float64)
+    _, seeds = kmeans_plusplus(sample, n_landmarks, random_state=random_state)
+    return rows[np.unique(seeds)]
 
 
-def feature_moments(sides, maps, whiteners):
-    """Return means of map values, and means and covariance of both features.
+class FeatureMoments(NamedTuple):
+    """Moments of the features of two maps, and sums of kernel values k(x, x)."""
+
+    pairs: PairMoments
+    diagonals: np.ndarray  # (2,)
+
+    def merged(self, other):
+        """Return the moments of the rows of both."""
+        diagonals = self.diagonals + other.diagonals
+        return FeatureMoments(self.pairs.merged(other.pairs), diagonals)
+
+
+def feature_moments(X_img, X_txt, *, maps, whiteners):
+    """Sum the moments of the features of two maps.
 
     Parameters
     ----------
-    sides : tuple of two {ndarray, sparse matrix} of shape (n_samples, ...)
-        Training images and texts, memory-mapped if need be.
+    X_img : {ndarray, sparse matrix} of shape (n_samples, ...)
+        Images, memory-mapped if need be.
+
+    X_txt : {ndarray, sparse matrix} of shape (n_samples, ...)
+        Texts, likewise.
 
     maps : tuple of two
         A :class:`KernelMap` or a :class:`FourierMap` per modality.
@@ -163,90 +187,48 @@ def feature_moments(sides, maps, whiteners):
 
     Returns
     -------
-    value_means : list of two ndarray of shape (n_values,)
-        Means of the values per modality.
-
-    mean : ndarray of shape (n_image_features + n_text_features,)
-        Of the features of both modalities side by side.
-
-    C : ndarray of shape (n_image_features + n_text_features, ...)
-        Their covariance.
+    moments : FeatureMoments
+        Of all rows.
     """
-    n = sides[0].shape[0]
+    sides = X_img, X_txt
+    widths = [
+        found.n_values if R is None else R.shape[1]
+        for found, R in zip(maps, whiteners, strict=True)
+    ]
+    diagonals = [
+        found.mean_diagonal(X) * X.shape[0]
+        for found, X in zip(maps, sides, strict=True)
+    ]
+    blocks = _feature_blocks(sides, maps, whiteners, widths)
+    return FeatureMoments(summed_moments(blocks, *widths), np.array(diagonals))
+
+
+def _feature_blocks(sides, maps, whiteners, widths):
+    """Yield blocks of features as `summed_moments` takes them, in one buffer."""
     # As much again for the features as for the values.
     size = sum(2 * m.bytes_per_row(X) for m, X in zip(maps, sides, strict=True))
-    batches = list(row_blocks(n, size))
+    batches = list(row_blocks(sides[0].shape[0], size))
+    buffer = np.empty((batches[0].stop + 1, sum(widths)))
     blocks = [m.blocks(X, batches) for m, X in zip(maps, sides, strict=True)]
-    shift, value_sums, total, C = None, [0.0, 0.0], 0.0, 0.0
-    for (_, V), (_, T) in zip(*blocks, strict=True):
-        value_sums = [
-            s + A.sum(axis=0) for s, A in zip(value_sums, (V, T), strict=True)
-        ]
-        F = np.hstack(
-            [A if R is None else A @ R for A, R in zip((V, T), whiteners, strict=True)]
-        )
-        if shift is None:  # close to the mean, which must not cost the products digits
-            shift = F.mean(axis=0)
-        F -= shift
-        total = total + F.sum(axis=0)
-        C += F.T @ F
-    total /= n
-    C /= n
-    C -= np.outer(total, total)
-    return [s / n for s in value_sums], shift + total, C
-
-
-def ridge_cca(C, n_image_features, ridges):
-    """Return correlations and weights of ridge CCA from a joint covariance.
-
-    Parameters
-    ----------
-    C : ndarray of shape (n_features, n_features)
-        Covariance of both modalities side by side, image first.
-
-    n_image_features : int
-        Where the text starts.
-
-    ridges : tuple of two floats
-        Added to the variances of either modality.
-
-    Returns
-    -------
-    S : ndarray of shape (r,)
-        Correlations, largest first.
-
-    W_img : ndarray of shape (n_image_features, r)
-        Weights with unit variance, ridge included.
-
-    W_txt : ndarray of shape (n_features - n_image_features, r)
-        Likewise.
-    """
-    p = n_image_features
-    roots = []
-    for A, ridge in zip((C[:p, :p], C[p:, p:]), ridges, strict=True):
-        regularised = A.copy()
-        regularised.flat[:: len(A) + 1] += ridge
-        roots.append(_whitening_root(regularised))
-    U, S, Vt = stable_svd(roots[0].T @ C[:p, p:] @ roots[1])
-    return S, roots[0] @ U, roots[1] @ Vt.T
-
-
-def _whitening_root(A):
-    """Return W with W' A W = I, the cheap way where the ridge outweighs rounding."""
-    try:
-        L = linalg.cholesky(A, lower=True)
-    except linalg.LinAlgError:
-        return inverse_root(A)
-    inverse, _ = linalg.lapack.dtrtri(L, lower=1)
-    return inverse.T
+    for parts in zip(*blocks, strict=True):
+        A = buffer[: len(parts[0][1]) + 1]
+        columns = A[:-1, : widths[0]], A[:-1, widths[0] :]
+        for (_, values), R, out in zip(parts, whiteners, columns, strict=True):
+            if R is None:
+                out[...] = values
+            else:
+                np.matmul(values, R, out=out)
+        yield A, None
 
 
 def approximate_pairs(sides, maps, alphas, k):
     r"""Return the leading canonical pairs of the features of two maps.
 
+    Ridge CCA as :class:`CCARetriever` solves it, from means and second moments.
+
     Parameters
     ----------
-    sides : tuple of two {ndarray, sparse matrix} of shape (n_samples, ...)
+    sides : tuple of two {ndarray, sparse matrix, dask array} of shape (n_samples, ...)
         Training images and texts.
 
     maps : tuple of two
@@ -264,11 +246,11 @@ def approximate_pairs(sides, maps, alphas, k):
         Correlations, largest first; r is at most k.
 
     duals : list of two ndarray of shape (n_values, r)
-        What centred values of the maps are multiplied with, for variates of unit
-        variance (ridge included).
+        What values of the maps are multiplied with, for variates of unit variance
+        (ridge included).
 
-    means : list of two ndarray of shape (n_values,)
-        Means of the values.
+    offsets : list of two ndarray of shape (r,)
+        What is then subtracted, the means.
 
     Raises
     ------
@@ -277,22 +259,30 @@ def approximate_pairs(sides, maps, alphas, k):
     """
     n = sides[0].shape[0]
     whiteners = [m.whitener(name) for m, name in zip(maps, MODALITIES, strict=True)]
-    means, mean, C = feature_moments(sides, maps, whiteners)
-    p = maps[0].n_values if whiteners[0] is None else whiteners[0].shape[1]
-    ridges = []
-    parts = zip(maps, sides, (mean[:p], mean[p:]), alphas, MODALITIES, strict=True)
-    for found, X, centre, alpha, modality in parts:
-        total = found.mean_diagonal(X)
-        # The trace of the centred kernel matrix over n: what features miss included.
-        scale = total - centre @ centre
-        check_varies(scale, n * np.finfo(float).eps * total, modality)
-        ridges.append(alpha * scale / n)
-    S, *weights = ridge_cca(C, p, ridges)
-    duals = [
-        W[:, :k] if R is None else R @ W[:, :k]
-        for R, W in zip(whiteners, weights, strict=True)
+    moments_of = partial(feature_moments, maps=maps, whiteners=whiteners)
+    moments = summed(moments_of, dict(zip(MODALITIES, sides, strict=True)))
+    problem = MomentProblem(moments.pairs)
+    relative = [
+        _relative_ridge(side, total / n, alpha, modality)
+        for side, total, alpha, modality in zip(
+            problem.sides, moments.diagonals, alphas, MODALITIES, strict=True
+        )
     ]
+    whitened = problem.whitened(relative)
+    U, S, Vt = leading_svd(whitened.cross, min(k, *whitened.cross.shape))
+    weights = whitened.image(U), whitened.text(Vt.T)
+    offsets = [side.mean @ W for side, W in zip(problem.sides, weights, strict=True)]
+    duals = [W if R is None else R @ W for R, W in zip(whiteners, weights, strict=True)]
     sample = maps[0].blocks(maps[0].sample(sides[0]))
-    variates = [(values - means[0]) @ duals[0] for _, values in sample]
+    variates = [values @ duals[0] - offsets[0] for _, values in sample]
     signs = signs_of(np.vstack(variates))
-    return S[:k], [D * signs for D in duals], means
+    return S, [D * signs for D in duals], [mean * signs for mean in offsets]
+
+
+def _relative_ridge(side, mean_diagonal, alpha, modality):
+    """Return the ridge relative to the mean variance of the features."""
+    n = side.weight
+    # The trace of the centred kernel matrix over n: what features miss included.
+    scale = mean_diagonal - side.mean @ side.mean
+    check_varies(scale, n * np.finfo(float).eps * mean_diagonal, modality)
+    return alpha * scale / n / side.variance

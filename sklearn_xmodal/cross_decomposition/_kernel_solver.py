@@ -24,7 +24,12 @@ from sklearn_xmodal.cross_decomposition._kernels import (
     check_varies,
 )
 from sklearn_xmodal.pairs._pairs import MODALITIES
-from sklearn_xmodal.utils._linalg import inverse_root, stable_eigh, stable_svd
+from sklearn_xmodal.utils._linalg import (
+    cholesky_in_place,
+    inverse_root,
+    stable_eigh,
+    stable_svd,
+)
 
 # Thinner products take as long, since reading the kernel matrix is what they cost.
 _LEAST_WIDTH = 24
@@ -103,15 +108,9 @@ def check_definite(K, alpha, modality):
     """
     raised = K.copy()
     raised.flat[:: len(K) + 1] += INDEFINITE / alpha
-    if _cholesky(raised) is None:
+    if cholesky_in_place(raised.T) is None:
         smallest = linalg.eigvalsh(K, subset_by_index=[0, 0])[0] * alpha
         check_spectrum(smallest, f"centred {modality} kernel")
-
-
-def _cholesky(A):
-    """Factorise a symmetric C-contiguous matrix in place; None where it is not PD."""
-    factor, info = linalg.lapack.dpotrf(A.T, lower=1, clean=0, overwrite_a=1)
-    return None if info else factor
 
 
 class _Problem:
@@ -125,7 +124,7 @@ class _Problem:
         self.rounding = 10 * np.finfo(float).eps * (1 + norm)
         total = K_img + K_txt
         total.flat[:: self.n + 1] += 1.0
-        self._factor = _cholesky(total)
+        self._factor = cholesky_in_place(total.T)
         if self._factor is None:
             raise ValueError(
                 "The sum of both kernels and their ridges must be positive definite. "
@@ -159,9 +158,9 @@ class _KrylovSpace:
 
     def __init__(self, problem):
         self.problem = problem
-        self.P = np.empty((problem.n, 0))
-        self.G = np.empty((problem.n, 0))
         self.width = 0  # of the last block
+        self._vectors = np.empty((2, 0, problem.n))  # room for rows of p and of g
+        self.P, self.G = (A[:0].T for A in self._vectors)
         self._gram = np.empty((0, 0))  # p' g
         self._operator = np.empty((0, 0))  # g' op(p)
 
@@ -175,10 +174,19 @@ class _KrylovSpace:
             B = P - G
             G = self.problem.text_product(B)
             P, G, _ = self._orthonormal(B + G, G)
-        self.width = P.shape[1]
-        self.P, self.G = np.hstack([self.P, P]), np.hstack([self.G, G])
+        self._append(P, G)
         self._gram = _bordered(self._gram, self.P.T @ G)
         return G
+
+    def _append(self, P, G):
+        old, self.width = len(self), P.shape[1]
+        size = old + self.width
+        if size > self._vectors.shape[1]:
+            grown = np.empty((2, 2 * size, self.problem.n))
+            grown[:, :old] = self._vectors[:, :old]
+            self._vectors = grown
+        self._vectors[:, old:size] = P.T, G.T
+        self.P, self.G = (A[:size].T for A in self._vectors)
 
     def _orthonormal(self, P, G):
         """Orthonormalise P against the basis, G by the same combinations.
@@ -187,10 +195,11 @@ class _KrylovSpace:
         of the others comes third.
         """
         largest = linalg.norm(P, axis=0).max(initial=0)
-        for _ in range(2):  # twice is enough for orthogonality to rounding
-            inside = self.P.T @ P
-            P = P - self.P @ inside
-            G = G - self.G @ inside
+        inside = self.P.T @ P
+        P = P - self.P @ inside
+        again = self.P.T @ P  # twice is enough for orthogonality to rounding
+        P = P - self.P @ again
+        G = G - self.G @ (inside + again)
         P, R, order = linalg.qr(P, mode="economic", pivoting=True, check_finite=False)
         sizes = np.abs(R.diagonal())
         r = int(np.count_nonzero(sizes > self.problem.rounding * largest))
@@ -373,8 +382,9 @@ def exact_pairs(maps, alphas, k, random_state):
     duals : list of two ndarray of shape (n_samples, r)
         Coefficients of variates of unit variance (ridge included).
 
-    means : list of two ndarray of shape (n_samples,)
-        Means of the columns of the kernel matrices.
+    offsets : list of two ndarray of shape (r,)
+        What is subtracted from products of kernel values and coefficients, so that
+        variates have no mean.
 
     Raises
     ------
@@ -397,4 +407,5 @@ def exact_pairs(maps, alphas, k, random_state):
         (D - D.mean(axis=0)) * (root_n / ridge)
         for D, ridge in zip(duals, ridges, strict=True)
     ]
-    return S, duals, means
+    offsets = [mean @ D for mean, D in zip(means, duals, strict=True)]
+    return S, duals, offsets

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
-from sklearn.metrics.pairwise import pairwise_distances, pairwise_kernels
+from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import gen_batches
 
 from sklearn_xmodal.utils._linalg import stable_eigh
@@ -13,7 +13,8 @@ INDEFINITE = 1e-3
 _DEFINITE = "rbf", "laplacian", "linear", "cosine", "chi2", "additive_chi2"
 # Larger blocks are no faster, whatever the working memory allows.
 _BLOCK_BYTES = 2**26
-_MEDIAN_SAMPLE = 1000
+# Of a symmetric matrix at a time: enough for the matrix product to run at full speed.
+_SQUARE_ROWS = 512
 
 
 def row_blocks(n_rows, bytes_per_row):
@@ -34,63 +35,6 @@ def row_blocks(n_rows, bytes_per_row):
     """
     limit = min(_BLOCK_BYTES, get_config()["working_memory"] * 2**20)
     return gen_batches(n_rows, max(1, int(limit / bytes_per_row)))
-
-
-def resolve_gamma(X, gamma, random_state):
-    """Return the number that a value of `gamma` stands for.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Training features of one modality.
-
-    gamma : float, {"scale", "median"} or None
-        Numbers and `None` are returned as they are.
-
-    random_state : RandomState instance
-        Draws the sample of ``"median"``.
-
-    Returns
-    -------
-    gamma : float or None
-        1 where the features do not vary.
-    """
-    if gamma == "scale":
-        variance = _variance(X)
-        return 1 / (X.shape[1] * variance) if variance else 1.0
-    if gamma == "median":
-        distance = _median_distance(X, random_state)
-        return 1 / distance**2 if distance else 1.0
-    return gamma
-
-
-def _median_distance(X, random_state):
-    """Median of the distances above rounding among some rows, 0 if there are none."""
-    rows = random_state.permutation(X.shape[0])[:_MEDIAN_SAMPLE]
-    sample = X[rows].astype(np.float64)
-    if not sparse.issparse(sample):
-        sample -= sample.mean(axis=0)
-    distances = pairwise_distances(sample)
-    positive = distances[distances > 1e-6 * distances.max()]
-    return np.median(positive) if positive.size else 0.0
-
-
-def _variance(X):
-    """Variance of all values of a matrix, 0 where it is rounding."""
-    n_values = X.shape[0] * X.shape[1]
-    mean = X.sum(dtype=np.float64) / n_values
-    if sparse.issparse(X):
-        # Values that are not stored are zeros, each mean**2 away from the mean.
-        squares = np.square(X.data - mean, dtype=np.float64).sum()
-        squares += (n_values - X.nnz) * mean**2
-    else:
-        squares = 0.0
-        for rows in row_blocks(X.shape[0], 8 * X.shape[1]):
-            deviations = X[rows] - mean
-            squares += np.einsum("ij,ij->", deviations, deviations, dtype=np.float64)
-    variance = squares / n_values
-    varies = variance > (n_values * np.finfo(float).eps * mean) ** 2
-    return variance if varies else 0.0
 
 
 class KernelMap:
@@ -148,7 +92,16 @@ class KernelMap:
         """Return the values of the basis itself, (n_basis, n_basis)."""
         if self.kernel == "precomputed":
             return self._values(self.basis, None)
-        return self._values(self.basis)
+        n = self.basis.shape[0]
+        items = self._shifted(self.basis)
+        K = np.empty((n, n))
+        for rows in gen_batches(n, _SQUARE_ROWS):
+            K[rows, rows] = self._kernel(items[rows])
+            if rows.stop < n:  # every pair of items once
+                after = slice(rows.stop, n)
+                K[rows, after] = self._kernel(items[rows], items[after])
+                K[after, rows] = K[rows, after].T
+        return K
 
     def mean_diagonal(self, X):
         """Return the mean over items of their kernel value with themselves."""
@@ -185,10 +138,13 @@ class KernelMap:
             X = X if self.columns is None else X[:, self.columns]
             X = X.toarray() if sparse.issparse(X) else X
             return np.array(X, dtype=np.float64, order="C")
+        return self._kernel(self._shifted(X), *basis)
+
+    def _kernel(self, *items):
+        """Kernel of shifted items with others, or with themselves."""
         # In float64 throughout: rounding to float32 costs the kernel its definiteness.
         K = pairwise_kernels(
-            self._shifted(X),
-            *basis,
+            *items,
             metric=self.kernel,
             filter_params=True,
             n_jobs=self.n_jobs,
@@ -199,30 +155,6 @@ class KernelMap:
     def _shifted(self, X):
         X = X.astype(np.float64, copy=False)
         return X if self.origin is None else X - self.origin
-
-
-def kernel_origin(X, kernel):
-    """Return the means to subtract, or None where that would change the result.
-
-    These kernels, once centred, do not depend on the origin of the features; far
-    from it they would lose their digits to the length of the means.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Training features of one modality.
-
-    kernel : str or callable
-        The kernel.
-
-    Returns
-    -------
-    origin : ndarray of shape (n_features,) or None
-        Means in float64.
-    """
-    if sparse.issparse(X) or kernel not in ("linear", "rbf", "laplacian"):
-        return None
-    return X.mean(axis=0, dtype=np.float64)
 
 
 def check_spectrum(smallest, what):

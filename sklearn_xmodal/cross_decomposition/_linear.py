@@ -4,23 +4,20 @@ from abc import abstractmethod
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_consistent_length
 from sklearn.utils.extmath import svd_flip
 
 from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.cross_decomposition._dask import (
-    check_dask_pairs,
-    check_known_size,
-    dask_problem,
-    is_dask_array,
-)
+from sklearn_xmodal.cross_decomposition._dask import are_dask_pairs, check_dask_pairs
 from sklearn_xmodal.cross_decomposition._moments import pair_moments
-from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
-from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
-from sklearn_xmodal.pairs._pairs import ImageTextPairs
+from sklearn_xmodal.cross_decomposition._problems import (
+    MomentProblem,
+    moment_problem,
+    pair_problem,
+)
+from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._linalg import leading_svd, relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import check_sample_weight, validate_on_fit
-from sklearn_xmodal.utils._validation import check_labels, count, validate_tuples
+from sklearn_xmodal.utils._validation import count, validate_tuples
 
 
 class LinearRetriever(BaseRetriever):
@@ -77,8 +74,7 @@ class LinearRetriever(BaseRetriever):
             infinite, a weight is negative, or there are fewer components than
             asked for.
         """
-        image = X_img.image if isinstance(X_img, ImageTextPairs) else X_img
-        if is_dask_array(image):
+        if are_dask_pairs(X_img):
             self._fit_dask(X_img, X_txt, y, sample_weight)
             return self
         X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
@@ -222,23 +218,12 @@ class PartialFitMixin:
         self._solve(MomentProblem(self._moments))
 
     def _fit_dask(self, X_img, X_txt, y, sample_weight):
-        check_known_size(X_img, X_txt)
-        if self.n_image_features is not None and is_dask_array(X_img):
-            X_img = ImageTextPairs.from_stacked(X_img, self.n_image_features)
-        data = resolve_input(self, "fit", X_img, X_txt, y, reset=True)
-        check_dask_pairs(data.image, data.text)
-        y = None if data.y is None else check_labels(np.asarray(data.y))
-        check_consistent_length(data.image, data.text, y)
-        sample_weight = _check_weights(sample_weight, data.image, at_least=2)
+        X_img, X_txt, y = check_dask_pairs(self, X_img, X_txt, y)
+        sample_weight = _check_weights(sample_weight, X_img, at_least=2)
         validate_tuples(self)
-        self._image_feature_names = self._text_feature_names = None
-        self.n_image_features_ = data.image.shape[1]
-        self.n_text_features_ = data.text.shape[1]
-        self.n_features_in_ = self.n_image_features_ + self.n_text_features_
         vars(self).pop("_moments", None)
         self._record_classes(y)
-        name = type(self).__name__
-        self._solve(dask_problem(data.image, data.text, sample_weight, name))
+        self._solve(moment_problem(X_img, X_txt, sample_weight))
 
 
 def _check_weights(sample_weight, X, at_least):

@@ -86,19 +86,20 @@ class PairMoments(NamedTuple):
         )
 
     def covariances(self):
-        """Return those of images, of texts, and between both."""
+        """Return those of images and texts, zero above the diagonal, and between both.
+
+        The first two are in Fortran order.
+        """
         p, weight = self.n_image_features, self.mean.weight
-        image = _mirrored(self.products[:p, :p], weight)
-        text = _mirrored(self.products[p:, p:], weight)
+        image, text = self.products[:p, :p] / weight, self.products[p:, p:] / weight
         return image, text, self.products[p:, :p].T / weight
 
 
 def pair_moments(X_img, X_txt, sample_weight=None):
     """Sum the second moments of pairs around their means.
 
-    Every block of rows is centred by its own mean before the product, and its
-    mean joins the others by Chan's formula: one pass over the data, which are
-    neither copied nor, where sparse, densified as a whole.
+    One pass over the data, which are neither copied nor, where sparse, densified as
+    a whole; see :func:`summed_moments`.
 
     Parameters
     ----------
@@ -116,32 +117,67 @@ def pair_moments(X_img, X_txt, sample_weight=None):
     moments : PairMoments
         Of all rows.
     """
+    p, q = X_img.shape[1], X_txt.shape[1]
+    return summed_moments(_pair_blocks(X_img, X_txt, sample_weight), p, q)
+
+
+def _pair_blocks(X_img, X_txt, sample_weight):
+    """Yield blocks of rows as `summed_moments` takes them, in one buffer."""
     n, p = X_img.shape
     width = p + X_txt.shape[1]
     blocks = row_blocks(n, width)
     buffer = np.empty((blocks[0].stop + 1, width))
+    for rows in blocks:
+        A = buffer[: rows.stop - rows.start + 1]
+        fill(A[:-1, :p], X_img[rows])
+        fill(A[:-1, p:], X_txt[rows])
+        yield A, None if sample_weight is None else sample_weight[rows]
+
+
+def summed_moments(blocks, n_image_features, n_text_features):
+    """Sum the second moments of blocks of rows around their mean.
+
+    Every block is centred by its own mean before the product, and its mean joins
+    the others by Chan's formula, see :meth:`PairMoments.merged`.
+
+    Parameters
+    ----------
+    blocks : iterable of tuple
+        Float64 arrays with rows of image and text columns side by side, which are
+        overwritten, and weights of these rows of at least 0, or `None` for 1. One
+        row more at the end of an array is room for the difference of means.
+
+    n_image_features : int
+        Number of image columns.
+
+    n_text_features : int
+        Number of text columns.
+
+    Returns
+    -------
+    moments : PairMoments
+        Of all rows.
+    """
+    width = n_image_features + n_text_features
     mean = Mean(0.0, np.zeros(width), np.zeros(width))
     products = np.zeros((width, width), order="F")
     n_samples = 0
-    for rows in blocks:
-        weights = block_weights(sample_weight, rows)
-        if not weights.any():
+    for A, weights in blocks:
+        ones = np.ones(len(A) - 1) if weights is None else weights
+        if not ones.any():
             continue
-        A = buffer[: len(weights) + 1]
-        fill(A[:-1, :p], X_img[rows])
-        fill(A[:-1, p:], X_txt[rows])
-        block = Mean.subtracted_from(A[:-1], weights)
-        if sample_weight is not None:
+        block = Mean.subtracted_from(A[:-1], ones)
+        if weights is not None:
             A[:-1] *= np.sqrt(weights)[:, None]
         # As a row more of the block, the difference of means costs nothing.
         A[-1] = _row_between(mean, block)
         add_products(products, A)
         mean = mean.merged(block)
-        n_samples += np.count_nonzero(weights)
-    return PairMoments(n_samples, p, mean, products)
+        n_samples += np.count_nonzero(ones)
+    return PairMoments(n_samples, n_image_features, mean, products)
 
 
-def condensed_rows(X_img, X_txt, mean, sample_weight=None):
+def condensed_rows(X_img, X_txt, sample_weight=None, *, mean):
     """Return at most p + q rows per modality with all moments of the centred pairs.
 
     The triangular factor of both modalities side by side, updated block by
@@ -152,11 +188,11 @@ def condensed_rows(X_img, X_txt, mean, sample_weight=None):
     X_img, X_txt : {ndarray, sparse matrix}
         As in :func:`pair_moments`.
 
-    mean : Mean
-        Of these pairs, or of more pairs that these belong to.
-
     sample_weight : ndarray of shape (n_samples,), default=None
         As in :func:`pair_moments`.
+
+    mean : Mean
+        Of these pairs, or of more pairs that these belong to.
 
     Returns
     -------
@@ -167,13 +203,13 @@ def condensed_rows(X_img, X_txt, mean, sample_weight=None):
     width = p + X_txt.shape[1]
     R = np.empty((0, width))
     for rows in row_blocks(n, width, least=2 * width):
-        weights = block_weights(sample_weight, rows)
-        A = np.empty((len(weights), width))
+        A = np.empty((rows.stop - rows.start, width))
         fill(A[:, :p], X_img[rows])
         fill(A[:, p:], X_txt[rows])
         A -= mean.high
         A -= mean.low
-        A *= np.sqrt(weights)[:, None]
+        if sample_weight is not None:
+            A *= np.sqrt(sample_weight[rows])[:, None]
         R = condense(R, A)
     return R
 
@@ -188,13 +224,6 @@ def row_blocks(n_rows, n_columns, least=_BLOCK_ROWS):
     """Return slices that cover all rows, at least `least` rows each but the last."""
     step = max(least, _BLOCK_VALUES // n_columns)
     return [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
-
-
-def block_weights(sample_weight, rows):
-    """Return the weights of a slice of rows."""
-    if sample_weight is None:
-        return np.ones(rows.stop - rows.start)
-    return sample_weight[rows]
 
 
 def fill(out, X):
@@ -245,10 +274,3 @@ def _row_between(mean, other):
     weight = mean.weight + other.weight
     factor = np.sqrt(mean.weight * other.weight / weight) if weight else 0.0
     return factor * mean.step_to(other)
-
-
-def _mirrored(lower, divisor):
-    full = lower + lower.T
-    np.fill_diagonal(full, np.diag(lower))
-    full /= divisor
-    return full

@@ -1,12 +1,16 @@
 """Whitening of pairs: by second moments, or by rows where those are fewer."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import blas
 
+from sklearn_xmodal.cross_decomposition._dask import summed
 from sklearn_xmodal.cross_decomposition._moments import (
     Mean,
+    condense,
     condensed_rows,
     fill,
     find_varying,
@@ -52,7 +56,7 @@ class Side:
 
 
 class MomentSide(Side):
-    """One modality by its covariance."""
+    """One modality by the lower triangle of its covariance."""
 
     def __init__(self, mean, covariance, modality):
         super().__init__(mean, np.diag(covariance), modality)
@@ -60,11 +64,12 @@ class MomentSide(Side):
 
     def squared_norm(self):
         """Return the squared Frobenius norm of the covariance."""
-        return np.vdot(self.covariance, self.covariance)
+        lower, diagonal = np.tril(self.covariance, -1), np.diag(self.covariance)
+        return 2 * np.vdot(lower, lower) + np.vdot(diagonal, diagonal)
 
     def covariance_times(self, W):
         """Return the product of the covariance and weights."""
-        return self.covariance @ W
+        return blas.dsymm(1.0, self.covariance, W, lower=1)
 
 
 class MomentProblem:
@@ -285,11 +290,37 @@ def pair_problem(X_img, X_txt, sample_weight=None):
             rows = np.flatnonzero(sample_weight)
             X_img, X_txt, sample_weight = X_img[rows], X_txt[rows], sample_weight[rows]
         return RowProblem(X_img, X_txt, sample_weight)
-    moments = pair_moments(X_img, X_txt, sample_weight)
+    return moment_problem(X_img, X_txt, sample_weight)
+
+
+def moment_problem(X_img, X_txt, sample_weight=None):
+    """Take the way of moments.
+
+    Parameters
+    ----------
+    X_img : {ndarray, sparse matrix, dask array} of shape (n_samples, n_image_features)
+        Image features.
+
+    X_txt : {ndarray, sparse matrix, dask array} of shape (n_samples, n_text_features)
+        Text features.
+
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights of at least 0.
+
+    Returns
+    -------
+    problem : MomentProblem
+        It goes through the data once more where a covariance is close to singular.
+    """
+    sides = {"image": X_img, "text": X_txt}
+    moments = summed(pair_moments, sides, sample_weight)
     mean = moments.mean  # not the products, which are copied and can go
-    return MomentProblem(
-        moments, lambda: condensed_rows(X_img, X_txt, mean, sample_weight)
-    )
+
+    def read_rows():
+        rows_of = partial(condensed_rows, mean=mean)
+        return summed(rows_of, sides, sample_weight, merge=condense)
+
+    return MomentProblem(moments, read_rows)
 
 
 def _count_samples(X, sample_weight):

@@ -6,8 +6,9 @@ its ``transposed_times(C)`` whitens columns of a matrix with one row per feature
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import blas
 
-from sklearn_xmodal.utils._linalg import inverse_root, stable_svd
+from sklearn_xmodal.utils._linalg import cholesky_in_place, inverse_root, stable_svd
 
 # Second moments serve while they cost fewer than some five digits.
 LEAST_PIVOT = 1e-5
@@ -47,16 +48,23 @@ class TriangularRoot:
 
     def __call__(self, V):
         W = np.zeros((self._n_features, V.shape[1]))
-        W[self._keep] = self._scale * self._solve(V, "T")
+        W[self._keep] = self._scale * self._solve(V.copy(), 1)
         return W
 
     def transposed_times(self, C):
-        return self._solve(self._scale * C[self._keep], "N")
+        B = C[self._keep]
+        B *= self._scale
+        return self._solve(B, 0)
 
-    def _solve(self, B, trans):
-        return linalg.solve_triangular(
-            self._L, B, trans=trans, lower=True, check_finite=False
-        )
+    def _solve(self, B, transposed):
+        """Solve in place, in whichever order B has."""
+        if B.flags.f_contiguous:
+            return blas.dtrsm(
+                1.0, self._L, B, lower=1, trans_a=transposed, overwrite_b=1
+            )
+        return blas.dtrsm(
+            1.0, self._L, B.T, side=1, lower=1, trans_a=1 - transposed, overwrite_b=1
+        ).T
 
 
 def _scaled_ridge(C, side, alpha):
@@ -66,7 +74,7 @@ def _scaled_ridge(C, side, alpha):
     """
     keep = np.flatnonzero(side.varies)
     scale = 1 / np.sqrt(side.variances[keep] + alpha * side.variance)
-    A = C[np.ix_(keep, keep)]
+    A = np.array(C if len(keep) == len(C) else C[np.ix_(keep, keep)], order="F")
     A *= scale[:, None]
     A *= scale
     np.fill_diagonal(A, 1.0)
@@ -76,12 +84,12 @@ def _scaled_ridge(C, side, alpha):
 def cholesky_root(C, side, alpha):
     r"""Return W with :math:`W^\top (C + ridge I) W = I`, or None.
 
-    None means that being close to singular would cost too many digits.
+    None means that being close to singular would cost too many digits. Only the lower
+    triangle of C is used.
     """
     A, keep, scale = _scaled_ridge(C, side, alpha)
-    try:
-        L = linalg.cholesky(A, lower=True)
-    except linalg.LinAlgError:
+    L = cholesky_in_place(A)
+    if L is None:
         return None
     # The square of the pivots' range estimates the condition number from below.
     pivots = np.diag(L)

@@ -116,6 +116,24 @@ def stable_eigh(A):
     return w[::-1], V[:, ::-1]
 
 
+def cholesky_in_place(A):
+    """Overwrite a symmetric matrix by its lower Cholesky factor.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n, n)
+        A finite matrix in Fortran order; only its lower triangle is used.
+
+    Returns
+    -------
+    L : ndarray of shape (n, n) or None
+        The same memory, its upper triangle undefined; `None` where the matrix is not
+        positive definite.
+    """
+    L, info = linalg.lapack.dpotrf(A, lower=1, clean=0, overwrite_a=1)
+    return None if info else L
+
+
 def inverse_root(A, rounding=0.0):
     r"""Return W with :math:`W^\top A W = I` on the numerical range of A.
 

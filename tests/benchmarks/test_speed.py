@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmarks import _speed_cca, _speed_metrics, _speed_msln, speed
+from benchmarks._timing import limited
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule, StackedLinear
 
@@ -68,6 +69,7 @@ def cca_results(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 class TestCCA:
     @pytest.fixture
     def rows(self, cca_results):
@@ -95,13 +97,28 @@ class TestCCA:
         assert "| 500 | 2 x 12 | sklearn" in table
         assert (cca_results / "speed_cca.png").stat().st_size > 5000
 
-    def test_a_case_too_large_for_scikit_learn_goes_without(self, tmp_path):
+    def test_scikit_learn_is_stopped_at_the_limit(self, tmp_path):
         argv = (
-            "cca --rows 100 --widths 5 --sklearn-values 499 --mapped-rows --repeats 1 "
-            "--n-components 2 --out"
+            "cca --rows 20000 --widths 100 --sklearn-limit 1 --mapped-rows --repeats 1 "
+            "--n-components 10 --out"
         )
         speed.main([*argv.split(), str(tmp_path)])
-        assert "scikit-learn CCA" not in (tmp_path / "speed_cca.csv").read_text()
+        with (tmp_path / "speed_cca.csv").open() as file:
+            rows = {row["tool"]: row for row in csv.DictReader(file)}
+        row = rows[_speed_cca.SCIKIT_LEARN]
+        assert (row["seconds"], row["is_stopped"]) == ("1", "True")
+        assert row["mean_correlation"] == ""
+        ratio = float(row["by_ours"])
+        assert ratio == pytest.approx(
+            1 / float(rows[_speed_cca.OURS]["seconds"]), rel=1e-4
+        )
+        table = (tmp_path / "speed_cca.md").read_text()
+        assert f"| {_speed_cca.SCIKIT_LEARN} | > 1 | > " in table
+        assert f"| > {ratio:.3g} |" in table
+
+    def test_a_child_that_fails_is_an_error(self):
+        with pytest.raises(RuntimeError, match=r"scikit_learn must end .* exit code 1"):
+            limited(_speed_cca.scikit_learn, (5, 2, 9), 10)
 
     def test_parts_of_the_files_are_the_pairs(self, tmp_path):
         paths = _speed_cca.write_pairs(tmp_path, 25, 4, 10)

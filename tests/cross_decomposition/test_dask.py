@@ -12,9 +12,17 @@ import pytest
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_xmodal import CCARetriever, CCARetrieverCV, ImageTextPairs, PLSRetriever
+from sklearn_xmodal import (
+    CCARetriever,
+    CCARetrieverCV,
+    ImageTextPairs,
+    KCCARetriever,
+    PLSRetriever,
+)
+from sklearn_xmodal.cross_decomposition import _dask
 from sklearn_xmodal.datasets import make_paired_modalities
 
 da = pytest.importorskip("dask.array")
@@ -26,6 +34,21 @@ RETRIEVERS = [
     CCARetriever(alpha=0),
     CCARetriever(alpha="oas"),
     PLSRetriever(3),
+]
+NYSTROEM = KCCARetriever(4, approximation="nystroem", n_landmarks=40)
+KERNEL_RETRIEVERS = [
+    NYSTROEM,
+    KCCARetriever(4, approximation="nystroem", n_landmarks=1000, alpha=0.1),
+    KCCARetriever(
+        3,
+        approximation="nystroem",
+        n_landmarks=30,
+        landmarks="k-means++",
+        kernel=("laplacian", "poly"),
+        gamma="median",
+        random_state=3,
+    ),
+    KCCARetriever(4, approximation="rff", n_landmarks=40),
 ]
 
 
@@ -46,6 +69,20 @@ def assert_same(got, expected, **tolerance):
             a, b = (getattr(est, modality + name) for est in (got, expected))
             assert_allclose(a, b, **{**TOLERANCE, **tolerance}, err_msg=name)
     assert got.n_features_in_ == expected.n_features_in_
+
+
+def assert_same_codes(got, expected, X, Y):
+    """Coefficients of directions without variance are rounding, codes are not."""
+    assert_allclose(
+        got.canonical_correlations_, expected.canonical_correlations_, **TOLERANCE
+    )
+    for Z, codes in zip(got.transform(X, Y), expected.transform(X, Y), strict=True):
+        assert_allclose(Z, codes, rtol=0, atol=1e-8)
+    assert got.n_features_in_ == expected.n_features_in_
+
+
+def again(est, **params):
+    return clone(est).set_params(**params)
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +124,72 @@ class TestSameAsInMemory:
         assert_same(est.fit(*chunked(X, Y)), expected)
 
 
+@pytest.mark.parametrize("est", KERNEL_RETRIEVERS, ids=str)
+class TestKernelsSameAsInMemory:
+    @pytest.mark.parametrize("shift", [0.0, 1e3], ids=str)
+    def test_whatever_the_chunks(self, est, shift):
+        X, Y = draw(shift=shift)
+        expected = again(est).fit(X, Y)
+        for rows, columns in ((70, 3), (300, 8), (7, 8)):
+            got = again(est).fit(*chunked(X, Y, rows, columns))
+            assert_same_codes(got, expected, X, Y)
+            assert_allclose(got.image_gamma_, expected.image_gamma_, rtol=1e-12)
+
+    def test_in_every_form(self, est):
+        X, Y = draw()
+        y = np.arange(300) % 3
+        expected = again(est).fit(X, Y, y)
+        A, B = chunked(X, Y)
+        got = again(est).fit(ImageTextPairs(A, B), y)
+        assert_same_codes(got, expected, X, Y)
+        assert_array_equal(got.classes_, [0, 1, 2])
+        stacked = again(est, n_image_features=8)
+        stacked.fit(da.concatenate([A, B.rechunk({0: 70})], axis=1), da.from_array(y))
+        Z = np.hstack(expected.transform(X, Y))
+        assert_allclose(stacked.transform(np.hstack([X, Y])), Z, rtol=0, atol=1e-8)
+        assert_array_equal(stacked.classes_, [0, 1, 2])
+
+    def test_with_float32(self, est):
+        X, Y = (A.astype(np.float32) for A in draw())
+        expected = again(est).fit(X, Y)
+        got = again(est).fit(*chunked(X, Y))
+        assert_same_codes(got, expected, X.astype(float), Y.astype(float))
+        assert got.transform_image(X).dtype == np.float32
+
+    def test_with_sparse_and_empty_blocks(self, est):
+        X, Y = draw()
+        Y = np.where(Y > 0, Y, 0.0)
+        expected = again(est).fit(X, sparse.csr_array(Y))
+        A, B = (da.from_array(M, chunks=((100, 0, 200), -1)) for M in (X, Y))
+        got = again(est).fit(A, B.map_blocks(sparse.csr_array))
+        assert_same_codes(got, expected, X, sparse.csr_array(Y))
+
+    def test_arrays_are_never_held_whole(self, est, monkeypatch):
+        X, Y = draw(n=1200)
+        largest = []
+
+        def noted(block, wanted, modality, inner=_dask._block_rows):
+            largest.append(inner(block, wanted, modality))
+            return largest[-1]
+
+        def refused(*args, **kwargs):
+            raise AssertionError("a whole Dask array was computed")
+
+        monkeypatch.setattr(_dask, "_block_rows", noted)
+        monkeypatch.setattr(da.Array, "__array__", refused)
+        monkeypatch.setattr(da.Array, "compute", refused)
+        got = again(est, n_landmarks=50).fit(*chunked(X, Y))
+        if est.approximation == "nystroem":
+            assert len(got.X_image_fit_) == 50
+            for name, A in (("image", X), ("text", Y)):
+                basis = getattr(got, f"X_{name}_fit_")
+                expected = again(est, n_landmarks=50).fit(X, Y)
+                assert_array_equal(basis, getattr(expected, f"X_{name}_fit_"))
+                assert (basis[:, None] == A).all(axis=2).any(axis=1).all()
+        # Landmarks, k-means++ candidates, samples for distances and for signs.
+        assert 0 < sum(map(len, largest)) <= 2 * (50 + 20 * 50 + 1000) + 1000
+
+
 class TestBlocks:
     def test_may_be_sparse(self):
         X, Y = draw()
@@ -126,6 +229,19 @@ class TestBlocks:
         Z = A.map_blocks(est.transform_image, chunks=(A.chunks[0], (3,)), meta=X[:0])
         assert_allclose(Z.compute(), est.transform_image(X), atol=1e-12)
 
+    @pytest.mark.parametrize("est", [CCARetriever(3), *KERNEL_RETRIEVERS], ids=str)
+    def test_codes_of_a_dask_array_are_an_array(self, est):
+        X, Y = draw()
+        A, B = chunked(X, Y, columns=8)
+        est = again(est).fit(A, B)
+        expected = est.transform(X, Y)
+        for Z, codes in zip(est.transform(A, B), expected, strict=True):
+            assert isinstance(Z, np.ndarray)
+            assert_allclose(Z, codes, atol=1e-12)
+        k = est.n_components_
+        Z = A.map_blocks(est.transform_image, chunks=(A.chunks[0], (k,)), meta=X[:0])
+        assert_allclose(Z.compute(), expected[0], atol=1e-12)
+
 
 class TestErrors:
     @pytest.mark.parametrize(
@@ -142,12 +258,28 @@ class TestErrors:
         ],
     )
     def test_say_what_is_wrong(self, change, error, match):
+        arguments = change(*chunked(*draw()))
         with pytest.raises(error, match=match):
-            CCARetriever(3).fit(*change(*chunked(*draw())))
+            CCARetriever(3).fit(*arguments)
+        if len(arguments) < 4:  # KCCARetriever takes no weights
+            with pytest.raises(error, match=match):
+                again(NYSTROEM).fit(*arguments)
 
     def test_too_many_components(self):
         with pytest.raises(ValueError, match=r"at most 6, .* Got n_components=7"):
             CCARetriever(7).fit(*chunked(*draw()))
+
+        with pytest.raises(ValueError, match=r"at most 9, .* raise n_landmarks"):
+            again(NYSTROEM, n_components=10, n_landmarks=9).fit(*chunked(*draw()))
+
+    def test_exact_kernels_need_all_pairs(self):
+        with pytest.raises(TypeError, match=r'only with an approx.* Use .*"nystroem"'):
+            KCCARetriever(3).fit(*chunked(*draw()))
+
+    def test_precomputed_kernels_are_in_memory(self):
+        est = again(NYSTROEM, kernel=("rbf", "precomputed"))
+        with pytest.raises(TypeError, match="Precomputed kernels must be arrays in me"):
+            est.fit(*chunked(*draw()))
 
     def test_cross_validation_takes_none(self):
         with pytest.raises(TypeError, match="CCARetrieverCV scores held-out pairs"):
@@ -174,8 +306,8 @@ def traced(block, folder):
     return block
 
 
-def kill_when_work_has_begun(pid, folder):
-    while len(list(folder.iterdir())) < 3:
+def kill_when_blocks_are_done(pid, folder, n_blocks):
+    while len(list(folder.iterdir())) < n_blocks:
         time.sleep(0.02)
     os.kill(pid, signal.SIGKILL)
 
@@ -209,20 +341,36 @@ class TestCluster:
         expected = type(est)(**est.get_params()).fit(X, Y)
         assert_same(est.fit(*chunked(X, Y)), expected)
 
-    def test_a_killed_worker_is_survived(self, client, tmp_path):
+    @pytest.mark.parametrize("est", KERNEL_RETRIEVERS, ids=str)
+    def test_kernels_same_as_in_memory(self, est):
+        X, Y = draw(shift=1e3)
+        got = again(est).fit(*chunked(X, Y))
+        assert_same_codes(got, again(est).fit(X, Y), X, Y)
+
+    @pytest.mark.parametrize(
+        ("est", "n_readings"),
+        # Means, landmarks of all blocks, and moments.
+        [(CCARetriever(4), 1), (again(NYSTROEM, n_landmarks=300), 3)],
+        ids=["CCARetriever", "KCCARetriever"],
+    )
+    def test_a_killed_worker_is_survived(self, est, n_readings, client, tmp_path):
         X, Y = draw(n=600)
         A = da.from_array(X, chunks=(20, -1))
         A = A.map_blocks(traced, folder=tmp_path, meta=X[:0])
         before = client.run(os.getpid)
         victim = min(before.values())
+        last_reading = 30 * (n_readings - 1) + 3
         killer = threading.Thread(
-            target=kill_when_work_has_begun, args=(victim, tmp_path)
+            target=kill_when_blocks_are_done, args=(victim, tmp_path, last_reading)
         )
         killer.start()
-        got = CCARetriever(4).fit(A, da.from_array(Y, chunks=(20, -1)))
+        got = again(est).fit(A, da.from_array(Y, chunks=(20, -1)))
         killer.join()
-        assert_same(got, CCARetriever(4).fit(X, Y))
-        assert len(list(tmp_path.iterdir())) > 30  # blocks were computed again
+        expected = again(est).fit(X, Y)
+        for Z, codes in zip(got.transform(X, Y), expected.transform(X, Y), strict=True):
+            assert_allclose(Z, codes, rtol=0, atol=1e-8)
+        # Blocks were computed again.
+        assert len(list(tmp_path.iterdir())) > 30 * n_readings
         # One worker has a new process, so the old one did die in the middle.
         client.wait_for_workers(2, timeout=60)
         assert set(client.run(os.getpid).values()) != set(before.values())

@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 
 from sklearn_xmodal import CCARetriever, ImageTextPairs, KCCARetriever, KernelPairs
 from sklearn_xmodal.cross_decomposition import _kernel_solver, _kernels
-from sklearn_xmodal.cross_decomposition._kernels import resolve_gamma
+from sklearn_xmodal.cross_decomposition._spread import scale_kernel
 from sklearn_xmodal.datasets import make_paired_modalities
 from tests.conftest import SEEDS
 
@@ -73,6 +73,10 @@ def root_correlations(K_v, K_t, alphas):
 def kernel_of(X, kernel, gamma, **params):
     options = {"gamma": gamma, "degree": 3, "coef0": 1, **params}
     return pairwise_kernels(X, metric=kernel, filter_params=True, **options)
+
+
+def resolved(X, gamma, random_state=None):
+    return scale_kernel(X, "rbf", gamma, random_state, "image")[0]
 
 
 def kernels_of(est, X, Y, kernel="rbf"):
@@ -313,15 +317,13 @@ class TestKernels:
         if shift < 1e7:  # a kernel from squared lengths has no digits left there
             est = KCCARetriever(2).fit(X, Y)
             np.testing.assert_allclose(est.image_gamma_, svc._gamma, rtol=1e-9)
-        np.testing.assert_allclose(
-            resolve_gamma(X, "scale", None), svc._gamma, rtol=1e-9
-        )
+        np.testing.assert_allclose(resolved(X, "scale"), svc._gamma, rtol=1e-9)
 
     def test_gamma_scale_counts_the_zeros_of_sparse_features(self, seed):
         X, _ = draw(seed)
         X = np.where(X > 1, X, 0)
         np.testing.assert_allclose(
-            resolve_gamma(sparse.csr_matrix(X), "scale", None),
+            resolved(sparse.csr_matrix(X), "scale"),
             1 / (7 * X.var()),
             rtol=1e-12,
         )
@@ -340,7 +342,7 @@ class TestKernels:
 
     def test_gamma_median_of_a_sample_is_close(self, seed):
         X, _ = draw(seed, n=3000)
-        found = resolve_gamma(X, "median", np.random.RandomState(seed))
+        found = resolved(X, "median", np.random.RandomState(seed))
         np.testing.assert_allclose(found, 1 / np.median(pdist(X)) ** 2, rtol=0.1)
 
     def test_gamma_median_takes_duplicates_and_sparse_features(self, seed):
@@ -349,7 +351,7 @@ class TestKernels:
         expected = 1 / np.median(distances[distances > 0]) ** 2
         chance = np.random.RandomState(0)
         for features in (X, sparse.csr_array(X)):
-            found = resolve_gamma(features, "median", chance)
+            found = resolved(features, "median", chance)
             np.testing.assert_allclose(found, expected, rtol=1e-9)
 
     def test_gamma_none_is_the_kernels_own(self, seed):

@@ -44,6 +44,7 @@ def exact_moments(X, Y, weights=None):
 
 def whole(moments):
     image, text, cross = moments.covariances()
+    image, text = (np.tril(C) + np.tril(C, -1).T for C in (image, text))
     return np.block([[image, cross], [cross.T, text]])
 
 
@@ -152,6 +153,6 @@ class TestIdentities:
         X, Y = draw(seed, n=200, shift=1e3)
         weights = np.random.default_rng(seed).random(200) if weighted else None
         moments = pair_moments(X, Y, weights)
-        R = condensed_rows(X, Y, moments.mean, weights)
+        R = condensed_rows(X, Y, weights, mean=moments.mean)
         assert len(R) <= P + Q
         assert_allclose(R.T @ R / moments.mean.weight, whole(moments), rtol=1e-12)
