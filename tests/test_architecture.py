@@ -29,6 +29,7 @@ ALLOWED = {
     "base": BOTTOM | {"metrics", "pairs"},
     "cross_decomposition": BOTTOM | {"base", "metrics", "model_selection", "pairs"},
     "linear_model": BOTTOM | {"base", "metrics", "pairs"},
+    "neighbors": BOTTOM | {"base", "metrics", "pairs"},
     # deep may use the canonical solver.
     "deep": BOTTOM
     | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},
@@ -39,7 +40,7 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
-         ".linear_model", ".pairs", ".base", ".utils", ".cli"]  # fmt: skip
+         ".linear_model", ".neighbors", ".pairs", ".base", ".utils", ".cli"]  # fmt: skip
 
 
 def _name(path):

@@ -1,0 +1,1 @@
+"""Search of a gallery by queries of either modality."""
