@@ -27,20 +27,6 @@ _ROUNDOFF = 2.0**-24
 _LONGEST = 2.0**0.5
 
 
-class ExactBackend:
-    """Search that needs nothing beside the vectors of the gallery."""
-
-    def add(self, gallery, n_new):
-        """Take in the last rows of the gallery."""
-
-    def keep(self, gallery, mask):
-        """Forget all rows but those of a mask; the gallery is what is left."""
-
-    def search(self, *args, **kwargs):
-        """Find the best rows, see `search_exact`."""
-        return search_exact(*args, **kwargs)
-
-
 def search_exact(query, gallery, k, *, positions=None, n_jobs=None, verbose=0):
     """Find the k gallery rows with the largest inner product.
 

@@ -1,5 +1,7 @@
 """Corrections of a gallery: items near to every query, and items that stand alone."""
 
+from numbers import Integral, Real
+
 import numpy as np
 from scipy import sparse
 from scipy.special import logsumexp
@@ -7,7 +9,18 @@ from sklearn.neighbors import NearestNeighbors
 
 from sklearn_xmodal.metrics._costs import unit_rows
 from sklearn_xmodal.neighbors._exact import run_in_batches, search_exact
+from sklearn_xmodal.utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
+#: Of the parameters that the constructor of an index hands on.
+HUBNESS_CONSTRAINTS = {
+    "hubness": [StrOptions({"csls", "inverted_softmax"}), None],
+    "n_hubness_neighbors": [Interval(Integral, 1, None, closed="left")],
+    "inverse_temperature": [Interval(Real, 0, None, closed="neither")],
+}
 # Similarities to the reference queries that are held at a time.
 _HELD_SCORES = 2**22
 # Values of the neighbours' vectors that are held at a time.
@@ -65,6 +78,15 @@ class HubnessCorrection:
     """
 
     def __init__(self, kind, queries, *, n_neighbors, inverse_temperature):
+        validate_parameter_constraints(
+            HUBNESS_CONSTRAINTS,
+            {
+                "hubness": kind,
+                "n_hubness_neighbors": n_neighbors,
+                "inverse_temperature": inverse_temperature,
+            },
+            "RetrievalIndex",
+        )
         if kind == "csls" and n_neighbors > len(queries):
             raise ValueError(
                 "n_hubness_neighbors must not exceed the number of hubness_queries. "
@@ -72,8 +94,17 @@ class HubnessCorrection:
             )
         self.kind = kind
         self.queries = queries
-        self.n_neighbors = n_neighbors
-        self.inverse_temperature = inverse_temperature
+        self.n_neighbors = int(n_neighbors)
+        self.inverse_temperature = float(inverse_temperature)
+
+    @property
+    def params(self):
+        """Everything but the queries, by the names of the constructor."""
+        return {
+            "kind": self.kind,
+            "n_neighbors": self.n_neighbors,
+            "inverse_temperature": self.inverse_temperature,
+        }
 
     def extend_gallery(self, vectors, *, n_jobs=None, verbose=0):
         """Append the column of gallery items, (n_items, n_components + 1)."""

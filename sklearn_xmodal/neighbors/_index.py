@@ -1,10 +1,16 @@
 """A gallery that can be searched by either modality."""
 
-from numbers import Integral, Real
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_xmodal.neighbors._backends import (
+    SEARCH_PARAMS,
+    ExactBackend,
+    check_index_params,
+    make_engine,
+)
 from sklearn_xmodal.neighbors._encoding import (
     check_retriever,
     check_same_width,
@@ -13,19 +19,15 @@ from sklearn_xmodal.neighbors._encoding import (
     last_features,
     only_one,
 )
-from sklearn_xmodal.neighbors._exact import ExactBackend
-from sklearn_xmodal.neighbors._faiss import (
-    SEARCH_PARAMS,
-    FaissBackend,
-    check_index_params,
-)
 from sklearn_xmodal.neighbors._gallery import Gallery, check_items
 from sklearn_xmodal.neighbors._hubness import (
+    HUBNESS_CONSTRAINTS,
     HubnessCorrection,
     check_hubness_queries,
     smooth,
 )
 from sklearn_xmodal.neighbors._lock import SharedLock
+from sklearn_xmodal.neighbors._saving import SaveMixin
 from sklearn_xmodal.utils._sklearn_compat import (
     Interval,
     StrOptions,
@@ -38,9 +40,7 @@ _CONSTRAINTS = {
     "backend": [StrOptions({"exact", "faiss"})],
     "index_type": [StrOptions({"flat", "hnsw", "ivf"})],
     "index_params": [dict, None],
-    "hubness": [StrOptions({"csls", "inverted_softmax"}), None],
-    "n_hubness_neighbors": [_AT_LEAST_1],
-    "inverse_temperature": [Interval(Real, 0, None, closed="neither")],
+    **HUBNESS_CONSTRAINTS,
     "n_smoothing_neighbors": [_AT_LEAST_1, None],
     "n_jobs": [Integral, None],
     "verbose": ["verbose"],
@@ -64,7 +64,7 @@ class SearchResult(NamedTuple):
     ids: np.ndarray
 
 
-class RetrievalIndex:
+class RetrievalIndex(SaveMixin):
     r"""Gallery of one modality, searched by images, texts or ready codes.
 
     The cosine of codes is the score. By default search is exact: the gallery is
@@ -251,7 +251,7 @@ class RetrievalIndex:
             )
         vectors = self._with_hubness(vectors)
         self._gallery = Gallery(vectors, *items, next_id=len(vectors))
-        self._engine = _make_engine(backend, index_type, self.index_params, vectors)
+        self._engine = make_engine(backend, index_type, self.index_params, vectors)
         self._lock = SharedLock()
 
     def search(
@@ -637,9 +637,3 @@ class RetrievalIndex:
 
 def _check_k(k):
     validate_parameter_constraints({"k": [_AT_LEAST_1]}, {"k": k}, "RetrievalIndex")
-
-
-def _make_engine(backend, index_type, index_params, vectors):
-    if backend == "exact":
-        return ExactBackend()
-    return FaissBackend(index_type, index_params, vectors)

@@ -1,10 +1,11 @@
-"""Approximate search through faiss, with its own names for the parameters."""
+"""What searches the vectors of a gallery: the package itself, or faiss."""
 
 from numbers import Integral
 
 import numpy as np
 
 from sklearn_xmodal.neighbors._exact import rescore, run_in_batches, search_exact
+from sklearn_xmodal.neighbors._faiss_index import import_faiss, load_index, make_index
 
 #: Parameters of each type of index, in faiss's words, with their defaults; those of a
 #: search can be changed later.
@@ -17,33 +18,8 @@ SEARCH_PARAMS = {"efSearch", "nprobe"}
 
 # Queries of one call: a result does not depend on it, a progress bar does.
 _BATCH_SIZE = 1024
-# faiss wants that many training vectors per list, and takes no more than 256.
-_LEAST_PER_LIST = 39
 # Removed rows stay in the index, and are skipped, up to this share of it.
 _MOST_REMOVED = 0.5
-
-
-def import_faiss():
-    """Return the module faiss.
-
-    Returns
-    -------
-    faiss : module
-        Imported when it is first needed.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed, with what to do.
-    """
-    try:
-        import faiss
-    except ImportError as error:
-        raise ImportError(
-            'backend="faiss" needs the package faiss-cpu, which is not installed: '
-            'pip install "sklearn-xmodal[faiss]", or use backend="exact".'
-        ) from error
-    return faiss
 
 
 def check_index_params(backend, index_type, params):
@@ -104,6 +80,24 @@ def _check_count(name, value):
             f"index_params[{name!r}] must be an int of at least {least}. Got {value!r}."
         )
     return int(value)
+
+
+class ExactBackend:
+    """Search that needs nothing beside the vectors of the gallery."""
+
+    def add(self, gallery, n_new):
+        """Take in the last rows of the gallery."""
+
+    def keep(self, gallery, mask):
+        """Forget all rows but those of a mask; the gallery is what is left."""
+
+    def arrays(self, gallery):
+        """Return what `load_engine` needs beside the gallery: arrays, and a node."""
+        return {}, None
+
+    def search(self, *args, **kwargs):
+        """Find the best rows, see `search_exact`."""
+        return search_exact(*args, **kwargs)
 
 
 class FaissBackend:
@@ -179,6 +173,32 @@ class FaissBackend:
             )
         return scores, found
 
+    def arrays(self, gallery):
+        """Return what `from_arrays` needs beside the gallery: arrays, and a node."""
+        if (self.places < 0).any():
+            return FaissBackend(self.index_type, self.params, gallery).arrays(gallery)
+        faiss = import_faiss()
+        if self.index_type == "hnsw":
+            hnsw = self.index.hnsw
+            arrays = {
+                name: faiss.vector_to_array(getattr(hnsw, name))
+                for name in ("levels", "neighbors")
+            }
+            return arrays, int(hnsw.entry_point)
+        if self.index_type == "ivf":
+            quantizer = faiss.downcast_index(self.index.quantizer)
+            return {"centroids": quantizer.reconstruct_n(0, quantizer.ntotal)}, None
+        return {}, None
+
+    @classmethod
+    def from_arrays(cls, index_type, params, gallery, arrays, entry_point):
+        """Return a backend without building its graph or training its centroids."""
+        self = cls.__new__(cls)
+        self.index_type, self.params = index_type, params
+        self.places = np.arange(len(gallery))
+        self.index = load_index(index_type, params, gallery, arrays, entry_point)
+        return self
+
     def _search_params(self, gallery, positions):
         faiss = import_faiss()
         selector = None
@@ -196,58 +216,71 @@ class FaissBackend:
         return faiss.SearchParameters(sel=selector)
 
 
-def make_index(index_type, params, vectors):
-    """Return an empty faiss index, trained on the vectors where its type needs it.
-
-    Parameters
-    ----------
-    index_type : {"flat", "hnsw", "ivf"}
-        Type of the index.
-
-    params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32.
-
-    Returns
-    -------
-    index : faiss.Index
-        Of inner products.
-    """
-    faiss = import_faiss()
-    n_columns = vectors.shape[1]
-    if index_type == "flat":
-        return faiss.IndexFlatIP(n_columns)
-    if index_type == "hnsw":
-        index = faiss.IndexHNSWFlat(n_columns, params["M"], faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction = params["efConstruction"]
-        return index
-    index = _empty_ivf(faiss, n_columns, _n_lists(params["nlist"], len(vectors)))
-    index.cp.min_points_per_centroid = 1  # or else it warns on standard error
-    index.train(vectors)
-    return index
-
-
-def _empty_ivf(faiss, n_columns, n_lists):
-    quantizer = faiss.IndexFlatIP(n_columns)
-    index = faiss.IndexIVFFlat(
-        quantizer, n_columns, n_lists, faiss.METRIC_INNER_PRODUCT
-    )
-    quantizer.this.disown()
-    index.own_fields = True
-    return index
-
-
-def _n_lists(nlist, n_items):
-    if nlist is None:
-        nlist = min(int(4 * n_items**0.5), n_items // _LEAST_PER_LIST)
-    return max(1, min(nlist, n_items))
-
-
 def _ranked(query, gallery, found):
     """Score what was found exactly, and order it as exact search does."""
     rows = np.repeat(np.arange(len(query)), found.shape[1])
     scores = rescore(query, gallery, rows, found.ravel()).reshape(found.shape)
     order = np.lexsort((found, -scores), axis=1)
     return (np.take_along_axis(a, order, axis=1) for a in (scores, found))
+
+
+def make_engine(backend, index_type, index_params, vectors):
+    """Return what searches the vectors of a gallery.
+
+    Parameters
+    ----------
+    backend : {"exact", "faiss"}
+        Which one.
+
+    index_type : {"flat", "hnsw", "ivf"}
+        Of "faiss".
+
+    index_params : dict
+        As returned by `check_index_params`.
+
+    vectors : ndarray of shape (n_items, n_columns)
+        In float32, C-contiguous.
+
+    Returns
+    -------
+    engine : ExactBackend or FaissBackend
+        With these vectors in it.
+    """
+    if backend == "exact":
+        return ExactBackend()
+    return FaissBackend(index_type, index_params, vectors)
+
+
+def load_engine(backend, index_type, index_params, vectors, arrays, entry_point):
+    """Return what `make_engine` has made, from what its method `arrays` gave.
+
+    Parameters
+    ----------
+    backend : {"exact", "faiss"}
+        Which one.
+
+    index_type : {"flat", "hnsw", "ivf"}
+        Of "faiss".
+
+    index_params : dict
+        As returned by `check_index_params`.
+
+    vectors : ndarray of shape (n_items, n_columns)
+        In float32, C-contiguous.
+
+    arrays : dict
+        What "hnsw" and "ivf" need; others are left alone.
+
+    entry_point : int or None
+        Of "hnsw".
+
+    Returns
+    -------
+    engine : ExactBackend or FaissBackend
+        With these vectors in it.
+    """
+    if backend == "exact":
+        return ExactBackend()
+    return FaissBackend.from_arrays(
+        index_type, index_params, vectors, arrays, entry_point
+    )
