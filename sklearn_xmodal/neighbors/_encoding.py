@@ -208,7 +208,12 @@ def _as_pairs(X, modality):
             f"{modality} must be the features of one modality. Got ImageTextPairs; "
             f"use its side, pairs.{modality}."
         )
-    return ImageTextPairs(**{modality: X})
+    pairs = ImageTextPairs(**{modality: X})
+    if len(pairs) == 0:
+        raise ValueError(
+            f"{modality} must have at least one row. Got shape {pairs.shape}."
+        )
+    return pairs
 
 
 def _transform(retriever, pairs, modality):

@@ -8,7 +8,6 @@ the linear algebra library, and equal vectors tie exactly.
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
 
@@ -85,7 +84,7 @@ def run_in_batches(function, n_rows, batch_size, n_jobs=None, verbose=0):
     verbose : int, default=0
         Whether to show a progress bar.
     """
-    batches = list(gen_batches(n_rows, batch_size))
+    batches = slices(n_rows, batch_size)
     n_threads = min(effective_n_jobs(n_jobs), len(batches))
     with tqdm(total=n_rows, unit="row", disable=not verbose, leave=False) as bar:
 
@@ -99,6 +98,22 @@ def run_in_batches(function, n_rows, batch_size, n_jobs=None, verbose=0):
         else:
             # Products and comparisons let go of the interpreter's lock.
             Parallel(n_threads, require="sharedmem")(delayed(run)(b) for b in batches)
+
+
+def slices(n_rows, size):
+    """Return slices of so many rows that together are all; none where there are none.
+
+    Parameters
+    ----------
+    n_rows, size : int
+        Rows in all, and of one slice.
+
+    Returns
+    -------
+    slices : list of slice
+        In order.
+    """
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
 
 
 def rescore(query, gallery, rows, positions):
@@ -118,7 +133,7 @@ def rescore(query, gallery, rows, positions):
         Computed in float64, rounded to float32.
     """
     scores = np.empty(rows.size, dtype=np.float32)
-    for part in gen_batches(rows.size, max(1, _RESCORED_VALUES // query.shape[1])):
+    for part in slices(rows.size, max(1, _RESCORED_VALUES // query.shape[1])):
         scores[part] = np.einsum(
             "ij,ij->i",
             query[rows[part]].astype(np.float64),
@@ -138,7 +153,7 @@ def _search_batch(query, gallery, k, positions):
     n_columns = max(_LEAST_COLUMNS, _BLOCK_SCORES // n_queries)
     buffer = np.empty(n_queries * min(n_columns, n_searched), dtype=np.float32)
     best = _Best(query, gallery, k)
-    for block in gen_batches(n_searched, n_columns):
+    for block in slices(n_searched, n_columns):
         rows = block if positions is None else positions[block]
         vectors = gallery[rows]
         scores = buffer[: n_queries * len(vectors)].reshape(n_queries, len(vectors))
