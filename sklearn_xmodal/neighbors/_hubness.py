@@ -1,26 +1,14 @@
 """Corrections of a gallery: items near to every query, and items that stand alone."""
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.neighbors import NearestNeighbors
 
 from sklearn_xmodal.metrics._costs import unit_rows
+from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._exact import run_in_batches, search_exact
-from sklearn_xmodal.utils._sklearn_compat import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
 
-#: Of the parameters that the constructor of an index hands on.
-HUBNESS_CONSTRAINTS = {
-    "hubness": [StrOptions({"csls", "inverted_softmax"}), None],
-    "n_hubness_neighbors": [Interval(Integral, 1, None, closed="left")],
-    "inverse_temperature": [Interval(Real, 0, None, closed="neither")],
-}
 # Similarities to the reference queries that are held at a time.
 _HELD_SCORES = 2**22
 # Values of the neighbours' vectors that are held at a time.
@@ -78,14 +66,10 @@ class HubnessCorrection:
     """
 
     def __init__(self, kind, queries, *, n_neighbors, inverse_temperature):
-        validate_parameter_constraints(
-            HUBNESS_CONSTRAINTS,
-            {
-                "hubness": kind,
-                "n_hubness_neighbors": n_neighbors,
-                "inverse_temperature": inverse_temperature,
-            },
-            "RetrievalIndex",
+        check_params(
+            hubness=kind,
+            n_hubness_neighbors=n_neighbors,
+            inverse_temperature=inverse_temperature,
         )
         if kind == "csls" and n_neighbors > len(queries):
             raise ValueError(
@@ -178,6 +162,6 @@ def _neighbours(features, k, n_jobs, verbose):
     """Rows of the k nearest items by cosine, the item itself among them."""
     if sparse.issparse(features):
         finder = NearestNeighbors(n_neighbors=k, metric="cosine", n_jobs=n_jobs)
-        return finder.fit(features).kneighbors(return_distance=True)[1]
+        return finder.fit(features).kneighbors(features, return_distance=False)
     unit = unit_rows(features, "features").astype(np.float32)
     return search_exact(unit, unit, k, n_jobs=n_jobs, verbose=verbose)[1]

@@ -1,6 +1,5 @@
 """A gallery that can be searched by either modality."""
 
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn_xmodal.neighbors._backends import (
     check_index_params,
     make_engine,
 )
+from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._encoding import (
     check_retriever,
     check_same_width,
@@ -21,30 +21,13 @@ from sklearn_xmodal.neighbors._encoding import (
 )
 from sklearn_xmodal.neighbors._gallery import Gallery, check_items
 from sklearn_xmodal.neighbors._hubness import (
-    HUBNESS_CONSTRAINTS,
     HubnessCorrection,
     check_hubness_queries,
     smooth,
 )
 from sklearn_xmodal.neighbors._lock import SharedLock
 from sklearn_xmodal.neighbors._saving import SaveMixin
-from sklearn_xmodal.utils._sklearn_compat import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
 from sklearn_xmodal.utils._validation import count
-
-_AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
-_CONSTRAINTS = {
-    "backend": [StrOptions({"exact", "faiss"})],
-    "index_type": [StrOptions({"flat", "hnsw", "ivf"})],
-    "index_params": [dict, None],
-    **HUBNESS_CONSTRAINTS,
-    "n_smoothing_neighbors": [_AT_LEAST_1, None],
-    "n_jobs": [Integral, None],
-    "verbose": ["verbose"],
-}
 
 
 class SearchResult(NamedTuple):
@@ -222,10 +205,16 @@ class RetrievalIndex(SaveMixin):
         n_jobs=None,
         verbose=0,
     ):
-        validate_parameter_constraints(
-            _CONSTRAINTS,
-            {name: value for name, value in locals().items() if name in _CONSTRAINTS},
-            "RetrievalIndex",
+        check_params(
+            backend=backend,
+            index_type=index_type,
+            index_params=index_params,
+            hubness=hubness,
+            n_hubness_neighbors=n_hubness_neighbors,
+            inverse_temperature=inverse_temperature,
+            n_smoothing_neighbors=n_smoothing_neighbors,
+            n_jobs=n_jobs,
+            verbose=verbose,
         )
         self.retriever = None if retriever is None else check_retriever(retriever)
         self.backend, self.index_type = backend, index_type
@@ -322,7 +311,7 @@ class RetrievalIndex(SaveMixin):
         >>> scores.round(2)
         array([[1.  , 0.71]], dtype=float32)
         """
-        _check_k(k)
+        check_params(k=k)
         query = self._query(image=image, text=text, vectors=vectors)
         with self._lock.reading():
             positions = self._gallery.allowed(mask, labels, exclude)
@@ -366,7 +355,7 @@ class RetrievalIndex(SaveMixin):
         >>> RetrievalIndex(vectors=[[1, 0], [0, 1]]).recall(vectors=[[1, 2]], k=1)
         1.0
         """
-        _check_k(k)
+        check_params(k=k)
         query = self._query(image=image, text=text, vectors=vectors)
         with self._lock.reading():
             scores, _ = self._found(self._engine, query, k, None)
@@ -633,7 +622,3 @@ class RetrievalIndex(SaveMixin):
         if self._hubness is None:  # else scores are no cosines
             np.clip(scores, -1, 1, out=scores)
         return scores, found
-
-
-def _check_k(k):
-    validate_parameter_constraints({"k": [_AT_LEAST_1]}, {"k": k}, "RetrievalIndex")

@@ -4,6 +4,7 @@ from sklearn_xmodal.neighbors._backends import (
     check_index_params,
     load_engine,
 )
+from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._encoding import check_retriever, check_same_width
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection
 from sklearn_xmodal.neighbors._lock import SharedLock
@@ -14,6 +15,8 @@ from sklearn_xmodal.neighbors._storage import (
     read_index,
     write_index,
 )
+
+_PARAMS = ("backend", "index_type", "index_params", "n_smoothing_neighbors")
 
 
 class SaveMixin:
@@ -117,8 +120,7 @@ class SaveMixin:
         >>> index.search(vectors=[[0, 3]], k=1).ids
         array([['b']], dtype=object)
         """
-        if mmap_mode not in ("r", None):
-            raise ValueError(f"mmap_mode must be 'r' or None. Got {mmap_mode!r}.")
+        check_params(mmap_mode=mmap_mode, n_jobs=n_jobs, verbose=verbose)
         _, load_retriever = cls._retriever_io or (None, None)
         state, arrays, saved = read_index(
             path, mmap_mode=mmap_mode, verify=verify, load_retriever=load_retriever
@@ -145,11 +147,8 @@ class SaveMixin:
             arrays["hubness_queries"] = self._hubness.queries
         state = {
             "modality": self.modality,
-            "backend": self.backend,
-            "index_type": self.index_type,
-            "index_params": self.index_params,
             "entry_point": entry_point,
-            "n_smoothing_neighbors": self.n_smoothing_neighbors,
+            **{name: getattr(self, name) for name in _PARAMS},
             "hubness": None if self._hubness is None else self._hubness.params,
             **gallery_state(self._gallery),
         }
@@ -160,10 +159,11 @@ class SaveMixin:
         if state["modality"] not in ("image", "text", None):
             raise ValueError(f"the modality is {state['modality']!r}")
         self.modality = state["modality"]
-        self.n_smoothing_neighbors = state["n_smoothing_neighbors"]
-        self.backend, self.index_type = state["backend"], state["index_type"]
+        for name in _PARAMS:
+            check_params(**{name: state[name]})
+            setattr(self, name, state[name])
         self.index_params = check_index_params(
-            self.backend, self.index_type, state["index_params"] or None
+            self.backend, self.index_type, self.index_params or None
         )
         vectors = check_unit_vectors(arrays["vectors"], verify)
         self._gallery = gallery_from(state, vectors)
