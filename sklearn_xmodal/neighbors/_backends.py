@@ -11,7 +11,7 @@ from sklearn_xmodal.neighbors._faiss_index import import_faiss, load_index, make
 #: search can be changed later.
 INDEX_PARAMS = {
     "flat": {},
-    "hnsw": {"M": 32, "efConstruction": 80, "efSearch": 64},
+    "hnsw": {"M": 32, "efConstruction": 40, "efSearch": 64},
     "ivf": {"nlist": None, "nprobe": 16},
 }
 SEARCH_PARAMS = {"efSearch", "nprobe"}

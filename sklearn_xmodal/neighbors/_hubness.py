@@ -124,6 +124,9 @@ class HubnessCorrection:
 def smooth(vectors, features, n_neighbors, *, n_jobs=None, verbose=0):
     """Average each vector with those of its neighbours in another space.
 
+    Means are left as short as they are: their inner product with a query is the mean
+    cosine of the neighbours, which ranks better than the cosine of their mean.
+
     Parameters
     ----------
     vectors : ndarray of shape (n_items, n_components)
@@ -144,14 +147,13 @@ def smooth(vectors, features, n_neighbors, *, n_jobs=None, verbose=0):
     Returns
     -------
     smoothed : ndarray of shape (n_items, n_components)
-        Of unit length again.
+        The means.
     """
     near = _neighbours(features, n_neighbors + 1, n_jobs, verbose)
     smoothed = np.empty_like(vectors)
 
     def fill(batch):
-        mean = vectors[near[batch]].mean(axis=1, dtype=np.float64)
-        smoothed[batch] = unit_rows(mean, "vectors")
+        smoothed[batch] = vectors[near[batch]].mean(axis=1, dtype=np.float64)
 
     size = max(1, _HELD_VALUES // (near.shape[1] * vectors.shape[1]))
     run_in_batches(fill, len(vectors), size, n_jobs)

@@ -36,7 +36,8 @@ class SearchResult(NamedTuple):
     Parameters
     ----------
     scores : ndarray of shape (n_queries, n_found)
-        Cosines in float32 (less the hubness of the item, where that is corrected).
+        Cosines in float32 (their means in a smoothed gallery, less the hubness of
+        the item where that is corrected).
 
     ids : ndarray of shape (n_queries, n_found)
         Ids of the items: int64 where all ids of the index are integers, otherwise
@@ -92,7 +93,7 @@ class RetrievalIndex(SaveMixin):
         last two are approximate: see `recall`.
 
     index_params : dict, default=None
-        Of "faiss", by its own names: ``M`` (32), ``efConstruction`` (80) and
+        Of "faiss", by its own names: ``M`` (32), ``efConstruction`` (40) and
         ``efSearch`` (64) for "hnsw"; ``nlist`` (by default 4 times the root of the
         number of items, with at least 39 items per list) and ``nprobe`` (16) for
         "ivf".
@@ -115,9 +116,10 @@ class RetrievalIndex(SaveMixin):
     n_smoothing_neighbors : int, default=None
         If set, each gallery vector is replaced by the mean over its item and so many
         nearest items of the gallery, by the cosine of their own features (as they
-        reach the retriever), scaled to unit length. It can help for classes that
-        training never saw, and blurs small classes. Such a gallery cannot be added
-        to. Finding the neighbours takes `n_items` squared similarities.
+        reach the retriever): the score is then the mean cosine of these items. It
+        helps for classes that training never saw, and blurs small classes. Such a
+        gallery cannot be added to. Finding the neighbours takes the square of
+        `n_items` similarities.
 
     n_jobs : int, default=None
         Number of threads that share the queries of a search. `None` means 1 unless
@@ -538,7 +540,7 @@ class RetrievalIndex(SaveMixin):
 
     @property
     def vectors(self):
-        """Vectors of all items, of unit length or zero, not to be written to."""
+        """Vectors of all items, not to be written to: unit length unless smoothed."""
         with self._lock.reading():
             vectors = self._gallery.vectors[:, : self.n_components]
         vectors.flags.writeable = False

@@ -178,7 +178,7 @@ def check_unit_vectors(vectors, verify):
     for rows in row_blocks(*vectors.shape) if verify else []:
         squares = np.einsum("ij,ij->i", vectors[rows], vectors[rows])
         if not (squares <= _LONGEST_SQUARED).all():  # nor is NaN
-            raise ValueError("vectors must be of length 1 or 0")
+            raise ValueError("vectors must not be longer than 1")
     return vectors
 
 

@@ -158,7 +158,7 @@ class TestSmoothing:
         features = unit(X_txt[rows]).astype(np.float64)
         near = np.argsort(-features @ features.T, axis=1)[:, :5]
         codes = unit(retriever.transform_text(X_txt[rows])).astype(np.float64)
-        assert_allclose(index.vectors, unit(codes[near].mean(axis=1)), atol=1e-6)
+        assert_allclose(index.vectors, codes[near].mean(axis=1), atol=1e-6)
 
     def test_sparse_features_have_the_neighbours_of_dense_ones(self, pair, monkeypatch):
         X_img, X_txt, _ = pair
@@ -174,8 +174,15 @@ class TestSmoothing:
     def test_ready_vectors_are_their_own_features(self):
         _, gallery = make_codes(0, 1, 30, 4)
         index = RetrievalIndex(vectors=gallery, n_smoothing_neighbors=29)
-        mean = unit(gallery.astype(np.float64).mean(axis=0)[None])
-        assert_allclose(index.vectors, np.repeat(mean, 30, axis=0), atol=1e-6)
+        mean = np.tile(gallery.mean(axis=0), (30, 1))
+        assert_allclose(index.vectors, mean, atol=1e-6)
+
+    def test_scores_are_mean_cosines_of_the_neighbourhood(self):
+        query, gallery = make_codes(0, 6, 40, 4)
+        index = RetrievalIndex(vectors=gallery, n_smoothing_neighbors=2)
+        near = np.argsort(-gallery @ gallery.T, axis=1)[:, :3]
+        expected = np.sort((query @ gallery.T)[:, near].mean(axis=2))[:, ::-1]
+        assert_allclose(index.search(vectors=query, k=40).scores, expected, atol=1e-6)
 
     def test_such_a_gallery_cannot_be_added_to(self):
         index = RetrievalIndex(vectors=np.eye(3), n_smoothing_neighbors=1)
