@@ -235,5 +235,5 @@ def _in_batches(codes, n_rows, name, verbose):
             vectors = np.empty((n_rows, unit.shape[1]), dtype=np.float32)
         vectors[batch] = unit
 
-    run_in_batches(fill, n_rows, _BATCH_SIZE, verbose=verbose)
+    run_in_batches(fill, n_rows, _BATCH_SIZE, n_jobs=1, verbose=verbose)
     return vectors

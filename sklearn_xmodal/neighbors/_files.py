@@ -26,7 +26,8 @@ except ImportError:  # Windows
 FORMAT = "sklearn_xmodal.RetrievalIndex"
 FORMAT_VERSION = 1
 DOCUMENT = "index.json"
-_NAMES = re.compile(r"[a-z_]+-[0-9a-f]{16}(\.npy)?|\.index-[0-9a-f]{16}\.json")
+# A leading dot is of files that are not complete.
+_NAMES = re.compile(r"\.?[a-z_]+-[0-9a-f]{16}(\.[\w.-]+)?")
 _READ_BYTES = 2**20
 
 

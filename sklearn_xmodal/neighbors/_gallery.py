@@ -33,6 +33,7 @@ class Gallery:
         self.payload = payload
         #: What the next item without an id of its own gets.
         self.next_id = next_id
+        self._codes = None
         self._places = {id_: place for place, id_ in enumerate(ids.tolist())}
 
     def __len__(self):
@@ -81,7 +82,7 @@ class Gallery:
         self._places.update(places)
         self.next_id += ids.size
         if labels is not None:
-            self.labels = _joined(self.labels, labels)
+            self.labels, self._codes = _joined(self.labels, labels), None
         if payload is not None:
             self.payload = self.payload + payload
         self.ids = _joined(self.ids, ids)
@@ -101,7 +102,7 @@ class Gallery:
         ids = self.ids[mask]
         places = {id_: place for place, id_ in enumerate(ids.tolist())}
         if self.labels is not None:
-            self.labels = self.labels[mask]
+            self.labels, self._codes = self.labels[mask], None
         if self.payload is not None:
             kept = np.flatnonzero(mask).tolist()
             self.payload = [self.payload[place] for place in kept]
@@ -160,10 +161,14 @@ class Gallery:
                 "labels can only select items of an index built with labels. This one "
                 "has none."
             )
-        wanted = set(check_hashable(labels, "labels").tolist())
-        return np.fromiter(
-            (label in wanted for label in self.labels.tolist()), bool, len(self)
-        )
+        if self._codes is None:
+            self._codes = _codes(self.labels.tolist())
+        codes, code_of = self._codes
+        is_wanted = np.zeros(len(code_of), dtype=bool)
+        for label in check_hashable(labels, "labels").tolist():
+            if label in code_of:
+                is_wanted[code_of[label]] = True
+        return is_wanted[codes]
 
     def _with_room_for(self, n):
         if n <= len(self._buffer) and self._buffer.flags.writeable:
@@ -319,6 +324,13 @@ def _check_distinct(ids):
         if id_ in seen:
             raise ValueError(f"ids must be distinct. Got {id_!r} more than once.")
         seen.add(id_)
+
+
+def _codes(labels):
+    """Return a number per item, and which label has which."""
+    code_of: dict = {}
+    codes = (code_of.setdefault(label, len(code_of)) for label in labels)
+    return np.fromiter(codes, dtype=np.intp, count=len(labels)), code_of
 
 
 def _joined(old, new):

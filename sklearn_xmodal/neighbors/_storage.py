@@ -1,6 +1,5 @@
 """What an index is on disk: arrays, and a document of everything else."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +39,6 @@ def write_index(path, state, arrays, retriever=None, save_retriever=None):
     save_retriever : callable, default=None
         Called with the retriever and a path.
     """
-    json.dumps(state)  # before anything is written
     with replacing(path) as writer:
         files = {stem: writer.write_array(stem, a) for stem, a in arrays.items()}
         name = None
