@@ -18,6 +18,8 @@ _LEAST_COLUMNS = 1024
 # Queries that share one pass over the gallery, and the most results held for them.
 _MOST_QUERIES = 512
 _MOST_RESULTS = 2**21
+# Values of the gallery rows that a filter lets through, copied at a time.
+_COPIED_VALUES = 2**20
 # Values of the two matrices that are gathered to score candidates again.
 _RESCORED_VALUES = 2**20
 # Unit roundoff of float32.
@@ -151,6 +153,10 @@ def _search_batch(query, gallery, k, positions):
     n_queries = query.shape[0]
     n_searched = gallery.shape[0] if positions is None else positions.size
     n_columns = max(_LEAST_COLUMNS, _BLOCK_SCORES // n_queries)
+    if positions is not None:  # rows that are not adjacent have to be copied
+        n_columns = min(
+            n_columns, max(_LEAST_COLUMNS, _COPIED_VALUES // query.shape[1])
+        )
     buffer = np.empty(n_queries * min(n_columns, n_searched), dtype=np.float32)
     best = _Best(query, gallery, k)
     for block in slices(n_searched, n_columns):
