@@ -4,6 +4,7 @@
     python -m benchmarks.speed kcca
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
+    python -m benchmarks.speed search
 
 Everything runs in one process with one thread (unless a row says otherwise), all
 tools on the same data in turns. Tools that would take too long run on the first
@@ -18,7 +19,13 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from benchmarks import _speed_cca, _speed_kcca, _speed_metrics, _speed_msln
+from benchmarks import (
+    _speed_cca,
+    _speed_kcca,
+    _speed_metrics,
+    _speed_msln,
+    _speed_search,
+)
 from benchmarks._environment import environment_record
 
 COMMANDS = {
@@ -26,6 +33,7 @@ COMMANDS = {
     "kcca": _speed_kcca,
     "metrics": _speed_metrics,
     "msln": _speed_msln,
+    "search": _speed_search,
 }
 RESULTS = Path(__file__).parent / "results"
 
@@ -61,6 +69,7 @@ def main(argv=None):
             ],
             "torchmetrics": installed("torchmetrics"),
             "cca-zoo": installed("cca-zoo"),
+            "faiss-cpu": installed("faiss-cpu"),
         }
     args.out.mkdir(parents=True, exist_ok=True)
     stem = args.out / f"speed_{args.command}"

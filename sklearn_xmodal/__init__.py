@@ -19,6 +19,7 @@ _HOMES = {
     "MSLNRetriever": "sklearn_xmodal.deep",
     "ModalityTransformer": "sklearn_xmodal.pairs",
     "PLSRetriever": "sklearn_xmodal.cross_decomposition",
+    "RetrievalIndex": "sklearn_xmodal.neighbors",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
 }
 
@@ -32,6 +33,7 @@ __all__ = [
     "MSLNRetriever",
     "ModalityTransformer",
     "PLSRetriever",
+    "RetrievalIndex",
     "SemanticMatchingRetriever",
     "__version__",
 ]

@@ -29,6 +29,7 @@ ALLOWED = {
     "base": BOTTOM | {"metrics", "pairs"},
     "cross_decomposition": BOTTOM | {"base", "metrics", "model_selection", "pairs"},
     "linear_model": BOTTOM | {"base", "metrics", "pairs"},
+    "neighbors": BOTTOM | {"base", "metrics", "pairs"},
     # deep may use the canonical solver.
     "deep": BOTTOM
     | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},
@@ -39,7 +40,8 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
-         ".linear_model", ".pairs", ".base", ".utils", ".cli"]  # fmt: skip
+         ".linear_model", ".neighbors", ".pairs", ".base", ".utils",
+         ".cli"]  # fmt: skip
 
 
 def _name(path):
@@ -82,12 +84,12 @@ def _run(code):
 
 
 @pytest.mark.parametrize("part", LIGHT, ids=lambda part: part or "package")
-def test_import_loads_neither_torch_nor_matplotlib(part):
+def test_import_loads_neither_torch_nor_matplotlib_nor_faiss(part):
     if not (PACKAGE / part[1:]).is_dir() and part[1:] not in ("pairs", "base"):
         pytest.skip(f"there is no sklearn_xmodal{part}")
     code = (
         f"import sys, sklearn_xmodal{part}\n"
-        "print(*{'torch', 'skorch', 'matplotlib'} & set(sys.modules))"
+        "print(*{'torch', 'skorch', 'matplotlib', 'faiss'} & set(sys.modules))"
     )
     done = _run(code)
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr

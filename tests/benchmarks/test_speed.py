@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import _speed_cca, _speed_metrics, _speed_msln, speed
+from benchmarks import _speed_cca, _speed_metrics, _speed_msln, _speed_search, speed
 from benchmarks._timing import limited
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule, StackedLinear
@@ -189,3 +189,33 @@ class TestMSLN:
         total, _ = loss(module(image, text, target), target)
         expected = _speed_msln.bare_loss(bare, image, text, target, 0.0)
         torch.testing.assert_close(total[0], expected)
+
+
+class TestSearch:
+    @pytest.fixture
+    def rows(self, tmp_path):
+        pytest.importorskip("faiss")
+        argv = (
+            "search --sizes 500 900 --n-queries 20 --n-components 8 --n-classes 5 "
+            "--ef-search 20 --nprobe 2 --repeats 1 --out"
+        )
+        speed.main([*argv.split(), str(tmp_path)])
+        assert (
+            "| 900 | faiss IndexFlatIP |" in (tmp_path / "speed_search.md").read_text()
+        )
+        assert (tmp_path / "speed_search.png").stat().st_size > 5000
+        with (tmp_path / "speed_search.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    def test_every_tool_has_its_rows(self, rows):
+        assert [row["n_gallery"] for row in rows] == ["500"] * 4 + ["900"] * 4
+        assert [row["tool"] for row in rows[:2]] == [
+            _speed_search.LIMIT,
+            _speed_search.OURS,
+        ]
+
+    def test_exact_searches_find_the_same(self, rows):
+        for row in rows:
+            if row["tool"] in (_speed_search.LIMIT, _speed_search.OURS):
+                assert row["recall"] == "1"
+            assert 0 < float(row["recall"]) <= 1

@@ -1,0 +1,5 @@
+"""Search of a gallery by queries of either modality."""
+
+from sklearn_xmodal.neighbors._index import RetrievalIndex, SearchResult
+
+__all__ = ["RetrievalIndex", "SearchResult"]

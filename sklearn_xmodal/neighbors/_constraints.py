@@ -1,0 +1,40 @@
+"""What the parameters of an index may be."""
+
+from numbers import Integral, Real
+
+from sklearn_xmodal.utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
+
+_AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
+_CONSTRAINTS = {
+    "k": [_AT_LEAST_1],
+    "backend": [StrOptions({"exact", "faiss"})],
+    "index_type": [StrOptions({"flat", "hnsw", "ivf"})],
+    "index_params": [dict, None],
+    "hubness": [StrOptions({"csls", "inverted_softmax"}), None],
+    "n_hubness_neighbors": [_AT_LEAST_1],
+    "inverse_temperature": [Interval(Real, 0, None, closed="neither")],
+    "n_smoothing_neighbors": [_AT_LEAST_1, None],
+    "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
+    "mmap_mode": [StrOptions({"r"}), None],
+}
+
+
+def check_params(**params):
+    """Raise a ValueError that names a parameter whose value is not allowed.
+
+    Parameters
+    ----------
+    **params : object
+        Some of the parameters by their names.
+
+    Raises
+    ------
+    ValueError
+        If any has another type or value than it may.
+    """
+    validate_parameter_constraints(_CONSTRAINTS, params, "RetrievalIndex")

@@ -1,0 +1,239 @@
+"""From features of one modality to unit vectors, through a fitted retriever."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_xmodal.metrics._costs import unit_rows
+from sklearn_xmodal.neighbors._exact import run_in_batches
+from sklearn_xmodal.pairs import ImageTextPairs
+from sklearn_xmodal.utils._validation import count
+
+# Rows that are encoded at a time: features may be sparse, or in a file.
+_BATCH_SIZE = 8192
+
+
+def only_one(**given):
+    """Return name and value of the one argument that is not None.
+
+    Parameters
+    ----------
+    **given : object
+        Arguments of which exactly one is to be given.
+
+    Returns
+    -------
+    name : str
+        Its name.
+
+    value : object
+        Its value.
+
+    Raises
+    ------
+    ValueError
+        If there are none or several.
+    """
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) != 1:
+        raise ValueError(
+            f"Exactly one of {', '.join(given)} must be given. Got "
+            f"{' and '.join(names) or 'none'}."
+        )
+    return names[0], given[names[0]]
+
+
+def check_same_width(vectors, n_components):
+    """Raise a ValueError unless codes lie in the space of the gallery.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_samples, n_columns)
+        Codes.
+
+    n_components : int
+        Width of the gallery.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_samples, n_components)
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If the widths differ.
+    """
+    if vectors.shape[1] != n_components:
+        raise ValueError(
+            "Codes must lie in the space of the gallery, which has "
+            f"{count(n_components, 'column')}. Got {vectors.shape[1]}."
+        )
+    return vectors
+
+
+def check_retriever(retriever):
+    """Return what encodes: a fitted retriever, or Pipeline that ends in one.
+
+    Parameters
+    ----------
+    retriever : estimator
+        A retriever, a Pipeline, or a search over one of them.
+
+    Returns
+    -------
+    retriever : estimator
+        Of a search, the best estimator.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    if not hasattr(retriever, "fit") or isinstance(retriever, type):
+        raise TypeError(
+            "retriever must be a fitted retriever, a Pipeline or a search over one. "
+            f"Got {retriever!r}. Ready codes go into vectors."
+        )
+    check_is_fitted(retriever)
+    if hasattr(retriever, "estimator") and hasattr(retriever, "cv_results_"):
+        if not hasattr(retriever, "best_estimator_"):
+            raise TypeError(
+                f"{type(retriever).__name__} must be fitted with refit=True: without "
+                "there is no estimator to encode with."
+            )
+        retriever = retriever.best_estimator_
+    last = retriever.steps[-1][1] if hasattr(retriever, "steps") else retriever
+    if not (hasattr(last, "transform_image") and hasattr(last, "transform_text")):
+        raise TypeError(
+            "retriever must be a retriever of sklearn_xmodal or a Pipeline that ends "
+            f"in one: it encodes either modality alone. Got {type(last).__name__}."
+        )
+    return retriever
+
+
+def encode(retriever, X, modality, *, verbose=0):
+    """Encode features of one modality in batches.
+
+    Parameters
+    ----------
+    retriever : estimator
+        As returned by `check_retriever`.
+
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+        What the retriever takes.
+
+    modality : {"image", "text"}
+        Which one.
+
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_samples, n_components)
+        Codes of unit length, or zero, in float32.
+    """
+    pairs = _as_pairs(X, modality)
+
+    def codes(batch):
+        return _transform(retriever, pairs[batch], modality)
+
+    return _in_batches(codes, len(pairs), f"codes of the {modality}s", verbose)
+
+
+def last_features(retriever, X, modality):
+    """Return features of one modality as the last step of a Pipeline gets them.
+
+    Parameters
+    ----------
+    retriever : estimator
+        As returned by `check_retriever`.
+
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+        What the retriever takes.
+
+    modality : {"image", "text"}
+        Which one.
+
+    Returns
+    -------
+    features : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        The same as `X` where there are no earlier steps.
+    """
+    pairs = _as_pairs(X, modality)
+    if hasattr(retriever, "steps") and len(retriever.steps) > 1:
+        pairs = retriever[:-1].transform(pairs)
+    return getattr(pairs, modality)
+
+
+def check_vectors(vectors, name, *, verbose=0):
+    """Validate ready vectors and scale them to unit length.
+
+    Parameters
+    ----------
+    vectors : array-like of shape (n_samples, n_components)
+        Any real numbers; a memory map is read in batches.
+
+    name : str
+        Named in errors.
+
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_samples, n_components)
+        Of unit length, or zero, in float32.
+    """
+    if sparse.issparse(vectors):
+        raise TypeError(f"{name} must be dense. Got a sparse matrix; use toarray().")
+    vectors = vectors if isinstance(vectors, np.ndarray) else np.asarray(vectors)
+    n_rows = vectors.shape[0] if vectors.ndim else 0
+    if vectors.ndim != 2 or n_rows == 0:
+        raise ValueError(
+            f"{name} must be a matrix with at least one row, of shape (n_samples, "
+            f"n_components). Got shape {vectors.shape}."
+        )
+    return _in_batches(lambda batch: vectors[batch], n_rows, name, verbose)
+
+
+def _as_pairs(X, modality):
+    if isinstance(X, ImageTextPairs):
+        raise TypeError(
+            f"{modality} must be the features of one modality. Got ImageTextPairs; "
+            f"use its side, pairs.{modality}."
+        )
+    pairs = ImageTextPairs(**{modality: X})
+    if len(pairs) == 0:
+        raise ValueError(
+            f"{modality} must have at least one row. Got shape {pairs.shape}."
+        )
+    return pairs
+
+
+def _transform(retriever, pairs, modality):
+    if hasattr(retriever, "steps"):
+        return getattr(retriever.transform(pairs), modality)
+    return getattr(retriever, f"transform_{modality}")(getattr(pairs, modality))
+
+
+def _in_batches(codes, n_rows, name, verbose):
+    """Return unit vectors of `codes(batch)` for slices of rows."""
+    vectors = None
+
+    def fill(batch):
+        nonlocal vectors
+        # In float64, so that lengths are 1 to the last bit of float32.
+        Z = check_array(codes(batch), dtype=np.float64, input_name=name)
+        unit = unit_rows(Z, name)
+        if vectors is None:
+            vectors = np.empty((n_rows, unit.shape[1]), dtype=np.float32)
+        vectors[batch] = unit
+
+    run_in_batches(fill, n_rows, _BATCH_SIZE, n_jobs=1, verbose=verbose)
+    return vectors

@@ -1,0 +1,256 @@
+"""Exact search: matrix products find candidates, float64 decides among them.
+
+A float32 product rounds, and rounds equal rows differently by where they lie. It is
+only trusted up to a bound on that error: whatever could still be among the best k
+is kept, and scored again one by one. The result depends neither on the blocks nor on
+the linear algebra library, and equal vectors tie exactly.
+"""
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils.parallel import Parallel, delayed
+from tqdm import tqdm
+
+# Scores of one block: 2 MB, which the cache holds between product and comparison.
+_BLOCK_SCORES = 2**19
+# Fewer gallery rows at a time make the product slow.
+_LEAST_COLUMNS = 1024
+# Queries that share one pass over the gallery, and the most results held for them.
+_MOST_QUERIES = 512
+_MOST_RESULTS = 2**21
+# Values of the gallery rows that a filter lets through, copied at a time.
+_COPIED_VALUES = 2**20
+# Values of the two matrices that are gathered to score candidates again.
+_RESCORED_VALUES = 2**20
+# Unit roundoff of float32.
+_ROUNDOFF = 2.0**-24
+# Of a gallery row: unit vectors, and one column more for their hubness.
+_LONGEST = 2.0**0.5
+
+
+def search_exact(query, gallery, k, *, positions=None, n_jobs=None, verbose=0):
+    """Find the k gallery rows with the largest inner product.
+
+    Parameters
+    ----------
+    query : ndarray of shape (n_queries, n_components)
+        In float32.
+
+    gallery : ndarray of shape (n_gallery, n_components)
+        In float32, C-contiguous; a memory map is read block by block.
+
+    k : int
+        Results per query, at most the number of rows searched.
+
+    positions : ndarray of shape (n_searched,), default=None
+        Rows to search, in ascending order; all by default.
+
+    n_jobs : int, default=None
+        Threads that share the queries. The result is the same for any number.
+
+    verbose : int, default=0
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_queries, k)
+        In float32, largest first.
+
+    found : ndarray of shape (n_queries, k)
+        Their rows. Equal scores are in the order of the gallery.
+    """
+    scores = np.empty((query.shape[0], k), dtype=np.float32)
+    found = np.empty((query.shape[0], k), dtype=np.intp)
+
+    def fill(batch):
+        scores[batch], found[batch] = _search_batch(query[batch], gallery, k, positions)
+
+    run_in_batches(fill, query.shape[0], _batch_size(k), n_jobs, verbose)
+    return scores, found
+
+
+def run_in_batches(function, n_rows, batch_size, n_jobs=None, verbose=0):
+    """Call a function on slices of rows, in threads, with a progress bar.
+
+    Parameters
+    ----------
+    function : callable
+        Called with each slice; what it returns is dropped.
+
+    n_rows, batch_size : int
+        Rows in all, and of one slice. Slices do not depend on `n_jobs`.
+
+    n_jobs : int, default=None
+        Number of threads.
+
+    verbose : int, default=0
+        Whether to show a progress bar.
+    """
+    batches = slices(n_rows, batch_size)
+    n_threads = min(effective_n_jobs(n_jobs), len(batches))
+    with tqdm(total=n_rows, unit="row", disable=not verbose, leave=False) as bar:
+
+        def run(batch):
+            function(batch)
+            bar.update(batch.stop - batch.start)
+
+        if n_threads == 1:
+            for batch in batches:
+                run(batch)
+        else:
+            # Products and comparisons let go of the interpreter's lock.
+            Parallel(n_threads, require="sharedmem")(delayed(run)(b) for b in batches)
+
+
+def slices(n_rows, size):
+    """Return slices of so many rows that together are all; none where there are none.
+
+    Parameters
+    ----------
+    n_rows, size : int
+        Rows in all, and of one slice.
+
+    Returns
+    -------
+    slices : list of slice
+        In order.
+    """
+    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+
+def rescore(query, gallery, rows, positions):
+    """Inner products of single pairs, each the same wherever its rows lie.
+
+    Parameters
+    ----------
+    query, gallery : ndarray of shape (n, n_components)
+        In float32.
+
+    rows, positions : ndarray of shape (n_pairs,)
+        Row of the query and of the gallery of each pair.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_pairs,)
+        Computed in float64, rounded to float32.
+    """
+    scores = np.empty(rows.size, dtype=np.float32)
+    for part in slices(rows.size, max(1, _RESCORED_VALUES // query.shape[1])):
+        scores[part] = np.einsum(
+            "ij,ij->i",
+            query[rows[part]].astype(np.float64),
+            gallery[positions[part]].astype(np.float64),
+        )
+    return scores
+
+
+def _batch_size(k):
+    return max(1, min(_MOST_QUERIES, _MOST_RESULTS // k))
+
+
+def _search_batch(query, gallery, k, positions):
+    """One pass over the gallery for a few queries."""
+    n_queries = query.shape[0]
+    n_searched = gallery.shape[0] if positions is None else positions.size
+    n_columns = max(_LEAST_COLUMNS, _BLOCK_SCORES // n_queries)
+    if positions is not None:  # rows that are not adjacent have to be copied
+        n_columns = min(
+            n_columns, max(_LEAST_COLUMNS, _COPIED_VALUES // query.shape[1])
+        )
+    buffer = np.empty(n_queries * min(n_columns, n_searched), dtype=np.float32)
+    best = _Best(query, gallery, k)
+    for block in slices(n_searched, n_columns):
+        rows = block if positions is None else positions[block]
+        vectors = gallery[rows]
+        scores = buffer[: n_queries * len(vectors)].reshape(n_queries, len(vectors))
+        np.matmul(query, vectors.T, out=scores)
+        row, column = best.select(scores)
+        found = column + block.start
+        best.add(row, found if positions is None else positions[found])
+    return best.finish()
+
+
+class _Best:
+    """The best k of every query so far, and candidates that may be among them.
+
+    Parameters
+    ----------
+    query, gallery : ndarray of shape (n, n_components)
+        In float32.
+
+    k : int
+        Results per query.
+
+    Notes
+    -----
+    The product of two float32 rows of length d, in any order of summation, is within
+    d 2^-24 |q| |g| of the true one to first order (Higham, "Accuracy and stability
+    of numerical algorithms", 2nd ed., section 3.1); one more is for rounding the score
+    itself, and one for the higher orders.
+    """
+
+    def __init__(self, query, gallery, k):
+        self.query, self.gallery, self.k = query, gallery, k
+        lengths = np.linalg.norm(query.astype(np.float64), axis=1)
+        self.error = (gallery.shape[1] + 2) * _ROUNDOFF * lengths * _LONGEST
+        # Products below it cannot be among the best k.
+        self.bound = np.full(query.shape[0], -np.inf)
+        self.rows = np.empty(0, dtype=np.intp)
+        self.positions = np.empty(0, dtype=np.intp)
+        self.scores = np.empty(0, dtype=np.float32)
+        self.pending = []
+        self.n_pending = 0
+
+    def select(self, scores):
+        """Rows and columns of a block of products that may be among the best k."""
+        (rows,) = np.nonzero(scores.max(axis=1) >= self.bound)
+        scores = scores[rows]
+        hits = scores >= self.bound[rows, None]
+        (many,) = np.nonzero(np.count_nonzero(hits, axis=1) > self.k)
+        if many.size:
+            # The block alone has k items that score this much, less the error.
+            kth = np.partition(scores[many], -self.k, axis=1)[:, -self.k]
+            bound = kth.astype(np.float64) - 2 * self.error[rows[many]]
+            bound = np.maximum(bound, self.bound[rows[many]])
+            self.bound[rows[many]] = bound
+            hits[many] = scores[many] >= bound[:, None]
+        row, column = np.nonzero(hits)
+        return rows[row], column
+
+    def add(self, rows, positions):
+        """Take candidates in, in ascending order of position from call to call."""
+        if rows.size:
+            self.pending.append((rows, positions))
+        self.n_pending += rows.size
+        if self.n_pending > 2 * self.k * self.bound.size:
+            self._merge()
+
+    def finish(self):
+        """Return scores and positions of shape (n_queries, k)."""
+        if self.pending:
+            self._merge()
+        shape = self.bound.size, self.k
+        return self.scores.reshape(shape), self.positions.reshape(shape)
+
+    def _merge(self):
+        """Score what is pending and keep the best k of each query."""
+        new_rows, new_positions = (
+            np.concatenate(parts) for parts in zip(*self.pending, strict=True)
+        )
+        new_scores = rescore(self.query, self.gallery, new_rows, new_positions)
+        rows = np.concatenate([self.rows, new_rows])
+        positions = np.concatenate([self.positions, new_positions])
+        scores = np.concatenate([self.scores, new_scores])
+        # A stable sort: both parts hold equal scores in the order of the gallery.
+        order = np.lexsort((-scores, rows))
+        n_found = np.bincount(rows, minlength=self.bound.size)
+        rank = np.arange(rows.size) - np.repeat(np.cumsum(n_found) - n_found, n_found)
+        order = order[rank < self.k]
+        self.rows, self.positions = rows[order], positions[order]
+        self.scores = scores[order]
+        self.pending, self.n_pending = [], 0
+        (full,) = np.nonzero(n_found >= self.k)
+        last = np.cumsum(np.minimum(n_found, self.k)) - 1
+        # Later items lose a tie, so they must score more.
+        bound = self.scores[last[full]].astype(np.float64) - self.error[full]
+        self.bound[full] = np.nextafter(bound, np.inf)

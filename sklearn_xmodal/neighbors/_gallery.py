@@ -1,0 +1,339 @@
+"""What an index holds: one vector, id, label and payload per item."""
+
+from collections.abc import Mapping, Set
+
+import numpy as np
+
+from sklearn_xmodal.utils._validation import count
+
+# Rows are added in place while there is room; a full buffer grows by this factor.
+_GROWTH = 1.5
+
+
+class Gallery:
+    """Items in the order in which they were added.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_items, n_columns)
+        In float32, C-contiguous. A memory map is only copied by changes.
+
+    ids, labels, payload : ndarray or list
+        As returned by `check_items`; labels and payload may be `None`.
+
+    Notes
+    -----
+    Everything that can be wrong is found out before anything is changed.
+    """
+
+    def __init__(self, vectors, ids, labels=None, payload=None, *, next_id=0):
+        self._buffer = vectors
+        self.ids = ids
+        self.labels = labels
+        self.payload = payload
+        #: What the next item without an id of its own gets.
+        self.next_id = next_id
+        self._codes = None
+        self._places = {id_: place for place, id_ in enumerate(ids.tolist())}
+
+    def __len__(self):
+        return self.ids.size
+
+    def __contains__(self, id_):
+        try:
+            return plain(id_) in self._places
+        except TypeError:  # not hashable, so the id of nothing
+            return False
+
+    @property
+    def vectors(self):
+        """Vectors of all items, (n_items, n_columns)."""
+        return self._buffer[: len(self)]
+
+    def check_new(self, n_new, ids, labels, payload):
+        """Validate what comes with new items; return the last three arguments."""
+        for name, new, own in (
+            ("labels", labels, self.labels),
+            ("payload", payload, self.payload),
+        ):
+            if (new is None) != (own is None):
+                has, got = ("none", "some") if own is None else ("some", "none")
+                raise ValueError(
+                    f"{name} must be given for all items or for none. The gallery has "
+                    f"{has}. Got {got} for the new items."
+                )
+        ids, labels, payload = check_items(n_new, ids, labels, payload, self.next_id)
+        known = [id_ for id_ in ids.tolist() if id_ in self._places]
+        if known:
+            raise ValueError(
+                "ids must not be in the index already. Got "
+                f"{count(len(known), 'known id')}, the first is {known[0]!r}. Remove "
+                "these items first to replace them."
+            )
+        return ids, labels, payload
+
+    def add(self, vectors, ids, labels, payload):
+        """Append items that `check_new` has seen."""
+        n_old, n_all = len(self), len(self) + ids.size
+        places = {id_: n_old + i for i, id_ in enumerate(ids.tolist())}
+        buffer = self._with_room_for(n_all)
+        buffer[n_old:n_all] = vectors
+        self._buffer = buffer
+        self._places.update(places)
+        self.next_id += ids.size
+        if labels is not None:
+            self.labels, self._codes = _joined(self.labels, labels), None
+        if payload is not None:
+            self.payload = self.payload + payload
+        self.ids = _joined(self.ids, ids)
+
+    def remaining(self, ids):
+        """Mask of the items that are left after removing some by their ids."""
+        places = self.places_of(ids)
+        keep = np.ones(len(self), dtype=bool)
+        keep[places] = False
+        if len(self) - np.count_nonzero(keep) < places.size:
+            raise ValueError("ids to remove must be distinct. Got some id twice.")
+        return keep
+
+    def keep(self, mask):
+        """Drop all items but those of a mask."""
+        buffer = np.ascontiguousarray(self.vectors[mask])
+        ids = self.ids[mask]
+        places = {id_: place for place, id_ in enumerate(ids.tolist())}
+        if self.labels is not None:
+            self.labels, self._codes = self.labels[mask], None
+        if self.payload is not None:
+            kept = np.flatnonzero(mask).tolist()
+            self.payload = [self.payload[place] for place in kept]
+        self._buffer, self.ids, self._places = buffer, ids, places
+
+    def places_of(self, ids):
+        """Rows of some ids; a KeyError names the first that is not there."""
+        ids = check_hashable(ids, "ids")
+        try:
+            return np.array([self._places[id_] for id_ in ids.tolist()], dtype=np.intp)
+        except KeyError:
+            unknown = [id_ for id_ in ids.tolist() if id_ not in self._places]
+            raise KeyError(
+                f"ids must be in the index. Got {count(len(unknown), 'unknown id')}, "
+                f"the first is {unknown[0]!r}."
+            ) from None
+
+    def allowed(self, mask, labels, exclude):
+        """Rows that pass all filters, ascending; None where there is no filter."""
+        given = {
+            "mask": mask is not None,
+            "labels": labels is not None,
+            "exclude": exclude is not None,
+        }
+        if not any(given.values()):
+            return None
+        allowed = np.ones(len(self), dtype=bool)
+        if mask is not None:
+            allowed &= self._check_mask(mask)
+        if labels is not None:
+            allowed &= self._has_label(labels)
+        if exclude is not None:
+            ids = check_hashable(exclude, "exclude").tolist()
+            allowed[[self._places[id_] for id_ in ids if id_ in self._places]] = False
+        if not allowed.any():
+            names = " and ".join(name for name, is_given in given.items() if is_given)
+            raise ValueError(
+                f"At least one item must pass the filters. Got {names} that together "
+                f"let none of {count(len(self), 'item')} through."
+            )
+        return np.flatnonzero(allowed)
+
+    def _check_mask(self, mask):
+        mask = np.asarray(mask)
+        if mask.dtype != bool or mask.shape != (len(self),):
+            raise ValueError(
+                f"mask must be boolean, one value per item: shape ({len(self)},). Got "
+                f"{mask.dtype} of shape {mask.shape}. To leave items out by their ids "
+                "there is exclude."
+            )
+        return mask
+
+    def _has_label(self, labels):
+        if self.labels is None:
+            raise ValueError(
+                "labels can only select items of an index built with labels. This one "
+                "has none."
+            )
+        if self._codes is None:
+            self._codes = _codes(self.labels.tolist())
+        codes, code_of = self._codes
+        is_wanted = np.zeros(len(code_of), dtype=bool)
+        for label in check_hashable(labels, "labels").tolist():
+            if label in code_of:
+                is_wanted[code_of[label]] = True
+        return is_wanted[codes]
+
+    def _with_room_for(self, n):
+        if n <= len(self._buffer) and self._buffer.flags.writeable:
+            return self._buffer
+        shape = max(n, int(_GROWTH * len(self))), self._buffer.shape[1]
+        buffer = np.empty(shape, dtype=np.float32)
+        buffer[: len(self)] = self.vectors
+        return buffer
+
+
+def check_items(n, ids, labels, payload, next_id=0):
+    """Validate what belongs to n new items.
+
+    Parameters
+    ----------
+    n : int
+        Number of items.
+
+    ids, labels, payload : sequence of length n or None
+        As the user gave them.
+
+    next_id : int, default=0
+        Where ids count on from, if there are none.
+
+    Returns
+    -------
+    ids : ndarray of shape (n,)
+        Integers, or of dtype object.
+
+    labels : ndarray of shape (n,) or None
+        The same.
+
+    payload : list or None
+        The same objects.
+
+    Raises
+    ------
+    ValueError
+        If a length is not n, or ids repeat.
+
+    TypeError
+        If an id or a label is not hashable, or one of the three has no order.
+    """
+    for name, values in (("ids", ids), ("labels", labels), ("payload", payload)):
+        _check_order(values, name)
+    if ids is None:
+        ids = np.arange(next_id, next_id + n)
+    else:
+        ids = check_hashable(ids, "ids")
+        _check_length(ids, n, "ids")
+        _check_distinct(ids.tolist())
+    if labels is not None:
+        labels = check_hashable(labels, "labels")
+        _check_length(labels, n, "labels")
+    if payload is not None:
+        payload = _as_list(payload, "payload")
+        _check_length(payload, n, "payload")
+    return ids, labels, payload
+
+
+def check_hashable(values, name):
+    """Return hashable values as an array of integers or of dtype object.
+
+    Parameters
+    ----------
+    values : sequence, set or ndarray of shape (n,)
+        Ids or labels.
+
+    name : str
+        Named in errors.
+
+    Returns
+    -------
+    values : ndarray of shape (n,)
+        NumPy's own scalars have become those of Python.
+    """
+    values = [plain(value) for value in _as_list(values, name)]
+    for value in values:
+        try:
+            hash(value)
+        except TypeError:
+            raise TypeError(
+                f"{name} must be hashable, such as int, str or tuple. Got {value!r} of "
+                f"type {type(value).__name__}."
+            ) from None
+        if _is_nan(value):
+            raise ValueError(f"{name} must not be NaN. Got {value!r}.")
+    if all(type(value) is int and abs(value) < 2**63 for value in values):
+        return np.array(values, dtype=np.int64)
+    return np.fromiter(values, dtype=object, count=len(values))
+
+
+def plain(value):
+    """Return the Python object that a NumPy number or string stands for.
+
+    Parameters
+    ----------
+    value : object
+        Whatever it may be.
+
+    Returns
+    -------
+    value : object
+        Equal to it.
+    """
+    if isinstance(value, (np.number, np.bool_, np.str_)):
+        return value.item()
+    return value
+
+
+def _is_nan(value):
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas.NA has no truth value
+        return True
+
+
+def _as_list(values, name):
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TypeError(
+            f"{name} must be a list or an array. Got {values!r} of type "
+            f"{type(values).__name__}; put a single one into a list."
+        )
+    if isinstance(values, Mapping) or (hasattr(values, "iloc") and values.ndim > 1):
+        raise TypeError(
+            f"{name} must be a list or an array. Got {type(values).__name__}, of which "
+            "the keys would be taken."
+        )
+    return list(values)
+
+
+def _check_order(values, name):
+    if isinstance(values, Set):
+        raise TypeError(
+            f"{name} must be in the order of the items. Got a {type(values).__name__}, "
+            "which has no order."
+        )
+
+
+def _check_length(values, n, name):
+    if len(values) != n:
+        raise ValueError(
+            f"{name} must have one entry per item. Got {len(values)} for "
+            f"{count(n, 'item')}."
+        )
+
+
+def _check_distinct(ids):
+    if len(set(ids)) == len(ids):
+        return
+    seen = set()
+    for id_ in ids:
+        if id_ in seen:
+            raise ValueError(f"ids must be distinct. Got {id_!r} more than once.")
+        seen.add(id_)
+
+
+def _codes(labels):
+    """Return a number per item, and which label has which."""
+    code_of: dict = {}
+    codes = (code_of.setdefault(label, len(code_of)) for label in labels)
+    return np.fromiter(codes, dtype=np.intp, count=len(labels)), code_of
+
+
+def _joined(old, new):
+    if old.dtype != new.dtype:
+        old, new = old.astype(object), new.astype(object)
+    return np.concatenate([old, new])

@@ -1,0 +1,626 @@
+"""A gallery that can be searched by either modality."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_xmodal.neighbors._backends import (
+    SEARCH_PARAMS,
+    ExactBackend,
+    check_index_params,
+    make_engine,
+)
+from sklearn_xmodal.neighbors._constraints import check_params
+from sklearn_xmodal.neighbors._encoding import (
+    check_retriever,
+    check_same_width,
+    check_vectors,
+    encode,
+    last_features,
+    only_one,
+)
+from sklearn_xmodal.neighbors._gallery import Gallery, check_items
+from sklearn_xmodal.neighbors._hubness import (
+    HubnessCorrection,
+    check_hubness_queries,
+    smooth,
+)
+from sklearn_xmodal.neighbors._lock import SharedLock
+from sklearn_xmodal.neighbors._saving import SaveMixin
+from sklearn_xmodal.utils._validation import count
+
+
+class SearchResult(NamedTuple):
+    """What a search found, one row per query, best first.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_queries, n_found)
+        Cosines in float32 (their means in a smoothed gallery, less the hubness of
+        the item where that is corrected).
+
+    ids : ndarray of shape (n_queries, n_found)
+        Ids of the items: int64 where all ids of the index are integers, otherwise
+        of dtype object.
+    """
+
+    scores: np.ndarray
+    ids: np.ndarray
+
+
+class RetrievalIndex(SaveMixin):
+    r"""Gallery of one modality, searched by images, texts or ready codes.
+
+    The cosine of codes is the score. By default search is exact: the gallery is
+    multiplied with the queries block by block in float32, and what may be among the
+    best is scored again in float64, so results depend neither on how many queries
+    come together nor on the number of threads. Equal scores are in the order of the
+    gallery.
+
+    Parameters
+    ----------
+    retriever : estimator, default=None
+        A fitted retriever, a fitted Pipeline that ends in one, or a fitted search
+        over either, of which the best estimator is taken. Without one, gallery and
+        queries are `vectors`.
+
+    image : {array-like, sparse matrix, DataFrame} of shape (n_items, ...), default=None
+        Gallery of images, in the form that the retriever takes.
+
+    text : {array-like, sparse matrix, DataFrame} of shape (n_items, ...), default=None
+        Gallery of texts.
+
+    vectors : array-like of shape (n_items, n_components), default=None
+        Gallery of ready codes, of any length. Exactly one of `image`, `text` and
+        `vectors` is the gallery.
+
+    ids : sequence of shape (n_items,), default=None
+        Distinct hashable ids. By default row numbers, which count on when items are
+        added and are never given twice.
+
+    labels : sequence of shape (n_items,), default=None
+        One hashable label per item, to select by in `search`.
+
+    payload : sequence of shape (n_items,), default=None
+        Anything that belongs to the items, see `get_payload`.
+
+    backend : {"exact", "faiss"}, default="exact"
+        "faiss" needs the extra ``faiss``. It holds a copy of the vectors, finds
+        candidates, and their scores are then computed as in exact search.
+
+    index_type : {"flat", "hnsw", "ivf"}, default="flat"
+        Of "faiss": all vectors, a graph, or lists of vectors near to centroids. The
+        last two are approximate: see `recall`.
+
+    index_params : dict, default=None
+        Of "faiss", by its own names: ``M`` (32), ``efConstruction`` (40) and
+        ``efSearch`` (64) for "hnsw"; ``nlist`` (by default 4 times the root of the
+        number of items, with at least 39 items per list) and ``nprobe`` (16) for
+        "ivf".
+
+    hubness : {"csls", "inverted_softmax"}, default=None
+        What is taken from the score of items that are near to many queries, see
+        Notes.
+
+    hubness_queries : matrix of shape (n_references, ...), default=None
+        Queries that hubness is measured with, such as the training data: features
+        of the modality that the gallery is not of, or vectors for a gallery of
+        vectors. They are kept in the index for items that are added later.
+
+    n_hubness_neighbors : int, default=10
+        Reference queries that count per item, of "csls".
+
+    inverse_temperature : float, default=30.0
+        The :math:`\beta` of "inverted_softmax", larger than 0.
+
+    n_smoothing_neighbors : int, default=None
+        If set, each gallery vector is replaced by the mean over its item and so many
+        nearest items of the gallery, by the cosine of their own features (as they
+        reach the retriever): the score is then the mean cosine of these items. It
+        helps for classes that training never saw, and blurs small classes. Such a
+        gallery cannot be added to. Finding the neighbours takes the square of
+        `n_items` similarities.
+
+    n_jobs : int, default=None
+        Number of threads that share the queries of a search. `None` means 1 unless
+        in a :obj:`joblib.parallel_backend` context, -1 all processors. The products
+        inside use the threads of the linear algebra library: limit those
+        (``OMP_NUM_THREADS``) where `n_jobs` is more than 1.
+
+    verbose : int, default=0
+        Whether to show progress bars.
+
+    Raises
+    ------
+    ValueError
+        If the gallery is empty or not finite, ids repeat, or a parameter is out of
+        range.
+
+    TypeError
+        If an argument has the wrong type.
+
+    See Also
+    --------
+    sklearn_xmodal.metrics.retrieval_score : Score rankings of a whole gallery.
+
+    Notes
+    -----
+    Searches may run in many threads at a time. `add` and `remove` wait for them.
+
+    Hubs are items that are near to many queries without being what they ask for. Both
+    corrections measure that with reference queries :math:`q'` and rank by
+
+    .. math:: \cos(q, g) - b(g)
+
+    With "csls" [1]_, :math:`b(g)` is half the mean cosine of :math:`g` with its
+    nearest reference queries; the published
+    :math:`2 \cos(q, g) - r(q) - r(g)` orders items in the same way, since
+    :math:`r(q)` is one number per query. With "inverted_softmax" [2]_,
+
+    .. math:: b(g) = \frac{1}{\beta} \log \frac{1}{n} \sum_{q'} e^{\beta \cos(q', g)}
+
+    which orders items as the published
+    :math:`e^{\beta \cos(q, g)} / \sum_{q'} e^{\beta \cos(q', g)}`. A correction is
+    meant for queries like the references, and applies to all queries.
+
+    References
+    ----------
+    .. [1] Conneau, Lample, Ranzato, Denoyer and Jegou, "Word translation without
+       parallel data", ICLR 2018.
+
+    .. [2] Smith, Turban, Hamblin and Hammerla, "Offline bilingual word vectors,
+       orthogonal transformations and the inverted softmax", ICLR 2017.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal import CCARetriever, RetrievalIndex
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> X_img, X_txt, y = make_paired_modalities(200, random_state=0)
+    >>> retriever = CCARetriever(4).fit(X_img, X_txt)
+    >>> index = RetrievalIndex(retriever, text=X_txt, labels=y)
+    >>> scores, ids = index.search(image=X_img[:2], k=3)
+    >>> scores.shape, ids.shape
+    ((2, 3), (2, 3))
+    >>> index.add(text=X_txt[:1] + 0.1, ids=["new"], labels=[0])
+    >>> len(index), "new" in index
+    (201, True)
+    """
+
+    def __init__(
+        self,
+        retriever=None,
+        *,
+        image=None,
+        text=None,
+        vectors=None,
+        ids=None,
+        labels=None,
+        payload=None,
+        backend="exact",
+        index_type="flat",
+        index_params=None,
+        hubness=None,
+        hubness_queries=None,
+        n_hubness_neighbors=10,
+        inverse_temperature=30.0,
+        n_smoothing_neighbors=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        check_params(
+            backend=backend,
+            index_type=index_type,
+            index_params=index_params,
+            hubness=hubness,
+            n_hubness_neighbors=n_hubness_neighbors,
+            inverse_temperature=inverse_temperature,
+            n_smoothing_neighbors=n_smoothing_neighbors,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        self.retriever = None if retriever is None else check_retriever(retriever)
+        self.backend, self.index_type = backend, index_type
+        self.index_params = check_index_params(backend, index_type, index_params)
+        check_hubness_queries(hubness, hubness_queries)
+        self.n_smoothing_neighbors = n_smoothing_neighbors
+        self.n_jobs, self.verbose = n_jobs, verbose
+        argument, X = only_one(image=image, text=text, vectors=vectors)
+        self.modality = None if argument == "vectors" else argument
+        vectors = self._encode(argument, X)
+        items = check_items(len(vectors), ids, labels, payload)
+        if n_smoothing_neighbors is not None:
+            vectors = self._smoothed(vectors, X)
+        self._hubness = None
+        if hubness is not None:
+            self._hubness = HubnessCorrection(
+                hubness,
+                check_same_width(
+                    self._encode(self._other(), hubness_queries), vectors.shape[1]
+                ),
+                n_neighbors=n_hubness_neighbors,
+                inverse_temperature=inverse_temperature,
+            )
+        vectors = self._with_hubness(vectors)
+        self._gallery = Gallery(vectors, *items, next_id=len(vectors))
+        self._engine = make_engine(backend, index_type, self.index_params, vectors)
+        self._lock = SharedLock()
+
+    def search(
+        self,
+        *,
+        image=None,
+        text=None,
+        vectors=None,
+        k=10,
+        mask=None,
+        labels=None,
+        exclude=None,
+    ):
+        """Find the items with the largest scores.
+
+        Parameters
+        ----------
+        image : {array-like, sparse matrix, DataFrame} of shape (n_queries, ...), \
+                default=None
+            Images to search by, in the form that the retriever takes.
+
+        text : {array-like, sparse matrix, DataFrame} of shape (n_queries, ...), \
+                default=None
+            Texts to search by. The modality of the queries may be that of the gallery.
+
+        vectors : array-like of shape (n_queries, n_components), default=None
+            Ready codes to search by. Exactly one of the three is given.
+
+        k : int, default=10
+            Items to find per query. Where fewer pass the filters, all of these are
+            returned.
+
+        mask : array-like of bool of shape (n_items,), default=None
+            Which items may be found, in the order of `ids`.
+
+        labels : sequence or set, default=None
+            Labels of the items that may be found.
+
+        exclude : sequence or set, default=None
+            Ids of items that are not to be found; ids that are not in the index do
+            no harm. Filters add up.
+
+        Returns
+        -------
+        result : SearchResult
+            The pair ``(scores, ids)``, each of shape (n_queries, min(k, number of
+            items that pass the filters)), best first; equal scores in the order of
+            the gallery.
+
+        Raises
+        ------
+        ValueError
+            If none or several of `image`, `text` and `vectors` are given, the queries
+            are not finite or have another width than the gallery, `k` is less than 1,
+            or no item passes the filters.
+
+        TypeError
+            If features are given to an index without a retriever.
+
+        Examples
+        --------
+        >>> from sklearn_xmodal import RetrievalIndex
+        >>> codes = [[1, 0], [1, 1], [0, 1]]
+        >>> index = RetrievalIndex(vectors=codes, ids=["a", "b", "c"])
+        >>> scores, ids = index.search(vectors=[[2, 0]], k=2)
+        >>> ids
+        array([['a', 'b']], dtype=object)
+        >>> scores.round(2)
+        array([[1.  , 0.71]], dtype=float32)
+        """
+        check_params(k=k)
+        query = self._query(image=image, text=text, vectors=vectors)
+        with self._lock.reading():
+            positions = self._gallery.allowed(mask, labels, exclude)
+            scores, found = self._found(self._engine, query, k, positions)
+            return SearchResult(scores, self._gallery.ids[found])
+
+    def recall(self, *, image=None, text=None, vectors=None, k=10):
+        """Share of the exact k best items that the backend finds.
+
+        An item that scores as much as the k-th best counts as one of them.
+
+        Parameters
+        ----------
+        image : {array-like, sparse matrix, DataFrame} of shape (n_queries, ...), \
+                default=None
+            Images to search by. Some hundred queries tell the recall to a per cent.
+
+        text : {array-like, sparse matrix, DataFrame} of shape (n_queries, ...), \
+                default=None
+            Texts to search by.
+
+        vectors : array-like of shape (n_queries, n_components), default=None
+            Ready codes to search by. Exactly one of the three is given.
+
+        k : int, default=10
+            Items to find per query.
+
+        Returns
+        -------
+        recall : float
+            Mean over the queries, 1 for exact search.
+
+        Raises
+        ------
+        ValueError
+            As in `search`.
+
+        Examples
+        --------
+        >>> from sklearn_xmodal import RetrievalIndex
+        >>> RetrievalIndex(vectors=[[1, 0], [0, 1]]).recall(vectors=[[1, 2]], k=1)
+        1.0
+        """
+        check_params(k=k)
+        query = self._query(image=image, text=text, vectors=vectors)
+        with self._lock.reading():
+            scores, _ = self._found(self._engine, query, k, None)
+            expected, _ = self._found(ExactBackend(), query, k, None)
+        return float(np.mean(scores >= expected[:, -1:]))
+
+    def add(
+        self,
+        *,
+        image=None,
+        text=None,
+        vectors=None,
+        ids=None,
+        labels=None,
+        payload=None,
+    ):
+        """Append items to the gallery.
+
+        Nothing is changed where anything is wrong. With "faiss", lists and centroids
+        stay those of the first items.
+
+        Parameters
+        ----------
+        image : {array-like, sparse matrix, DataFrame} of shape (n_new, ...), \
+                default=None
+            Images, for a gallery of images.
+
+        text : {array-like, sparse matrix, DataFrame} of shape (n_new, ...), \
+                default=None
+            Texts, for a gallery of texts.
+
+        vectors : array-like of shape (n_new, n_components), default=None
+            Ready codes, for any gallery. Exactly one of the three is given.
+
+        ids : sequence of shape (n_new,), default=None
+            New ids. By default integers that count on from the number of items ever
+            added.
+
+        labels : sequence of shape (n_new,), default=None
+            Needed if and only if the index was built with labels.
+
+        payload : sequence of shape (n_new,), default=None
+            Needed if and only if the index was built with payload.
+
+        Raises
+        ------
+        ValueError
+            If an id is in the index already, lengths or widths differ, the items are
+            of the other modality, or the gallery is smoothed.
+        """
+        if self.n_smoothing_neighbors is not None:
+            raise ValueError(
+                "A smoothed gallery cannot be added to: every vector depends on all "
+                "items. Build a new index, or one without n_smoothing_neighbors."
+            )
+        argument, X = only_one(image=image, text=text, vectors=vectors)
+        if argument not in ("vectors", self.modality):
+            raise ValueError(
+                f"Items must be of the modality of the gallery, "
+                f"{self.modality or 'vectors'}. Got {argument}."
+            )
+        new = self._with_hubness(
+            check_same_width(self._encode(argument, X), self.n_components)
+        )
+        with self._lock.writing():
+            items = self._gallery.check_new(len(new), ids, labels, payload)
+            self._gallery.add(new, *items)
+            self._engine.add(self._gallery.vectors, len(new))
+
+    def remove(self, ids):
+        """Take items out of the gallery.
+
+        Nothing is changed where anything is wrong. This copies the vectors that stay:
+        remove many at a time.
+
+        Parameters
+        ----------
+        ids : sequence or set
+            Ids of the items.
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the index.
+
+        ValueError
+            If an id is given twice.
+        """
+        with self._lock.writing():
+            keep = self._gallery.remaining(ids)
+            self._gallery.keep(keep)
+            self._engine.keep(self._gallery.vectors, keep)
+
+    def get_payload(self, ids):
+        """Return what was given with some items.
+
+        Parameters
+        ----------
+        ids : array-like
+            Ids in any shape, such as those that a search returned. A list is one
+            dimension, so that it may hold tuples.
+
+        Returns
+        -------
+        payload : ndarray of the same shape
+            Of dtype object.
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the index.
+
+        ValueError
+            If the index was built without payload.
+
+        Examples
+        --------
+        >>> from sklearn_xmodal import RetrievalIndex
+        >>> index = RetrievalIndex(vectors=[[1, 0], [0, 1]], payload=["x", {"n": 2}])
+        >>> index.get_payload(index.search(vectors=[[0, 1]], k=2).ids)
+        array([[{'n': 2}, 'x']], dtype=object)
+        """
+        shape = ids.shape if isinstance(ids, np.ndarray) else (-1,)
+        ids = ids.ravel() if isinstance(ids, np.ndarray) else ids
+        with self._lock.reading():
+            payload = self._gallery.payload
+            if payload is None:
+                raise ValueError(
+                    "get_payload needs an index built with payload. This one has none."
+                )
+            places = self._gallery.places_of(ids).tolist()
+            found = np.empty(len(places), dtype=object)
+            for i, place in enumerate(places):
+                found[i] = payload[place]
+        return found.reshape(shape)
+
+    def set_index_params(self, **params):
+        """Change the parameters of a search with "faiss".
+
+        Parameters
+        ----------
+        **params : int
+            ``efSearch`` of "hnsw" or ``nprobe`` of "ivf": higher finds more, and takes
+            longer.
+
+        Returns
+        -------
+        self : RetrievalIndex
+            This index.
+
+        Raises
+        ------
+        ValueError
+            If the index has no such parameter, or building depends on it.
+        """
+        fixed = sorted(set(params) - SEARCH_PARAMS)
+        if self.backend != "faiss" or fixed:
+            raise ValueError(
+                f"Only {sorted(SEARCH_PARAMS)} can be changed, of a faiss index. Got "
+                f"{fixed or sorted(params)} for backend={self.backend!r}."
+            )
+        params = self.index_params | params
+        params = check_index_params(self.backend, self.index_type, params)
+        with self._lock.writing():
+            self.index_params = self._engine.params = params
+        return self
+
+    @property
+    def ids(self):
+        """Ids of all items, in their order; a copy."""
+        with self._lock.reading():
+            return self._gallery.ids.copy()
+
+    @property
+    def labels(self):
+        """Labels of all items, in their order, or None; a copy."""
+        with self._lock.reading():
+            labels = self._gallery.labels
+            return None if labels is None else labels.copy()
+
+    @property
+    def vectors(self):
+        """Vectors of all items, not to be written to: unit length unless smoothed."""
+        with self._lock.reading():
+            vectors = self._gallery.vectors[:, : self.n_components]
+        vectors.flags.writeable = False
+        return vectors
+
+    @property
+    def n_components(self):
+        """Width of the codes."""
+        n_columns = self._gallery.vectors.shape[1]
+        return n_columns if self._hubness is None else n_columns - 1
+
+    def __len__(self):
+        return len(self._gallery)
+
+    def __contains__(self, id_):
+        return id_ in self._gallery
+
+    def __repr__(self):
+        of = "vectors" if self.modality is None else f"{self.modality} codes"
+        kind = "" if self.backend == "exact" else f", index_type={self.index_type!r}"
+        return (
+            f"RetrievalIndex({count(len(self), 'item')}, {self.n_components} columns "
+            f"of {of}, backend={self.backend!r}{kind})"
+        )
+
+    def _encode(self, argument, X):
+        """Return unit vectors of features of a modality, or of ready vectors."""
+        if argument == "vectors":
+            return check_vectors(X, "vectors", verbose=self.verbose)
+        if self.retriever is None:
+            raise TypeError(
+                f"{argument} needs an index with a retriever, which encodes features. "
+                "Got one without; hand over codes as vectors."
+            )
+        return encode(self.retriever, X, argument, verbose=self.verbose)
+
+    def _other(self):
+        """Return what hubness is measured with."""
+        other = {"image": "text", "text": "image", None: "vectors"}
+        return other[self.modality]
+
+    def _smoothed(self, vectors, X):
+        n_neighbors = self.n_smoothing_neighbors
+        if n_neighbors >= len(vectors):
+            raise ValueError(
+                "n_smoothing_neighbors must be less than the number of items. Got "
+                f"{n_neighbors} for {count(len(vectors), 'item')}."
+            )
+        features = vectors
+        if self.modality is not None:
+            features = last_features(self.retriever, X, self.modality)
+        return smooth(
+            vectors, features, n_neighbors, n_jobs=self.n_jobs, verbose=self.verbose
+        )
+
+    def _with_hubness(self, vectors):
+        if self._hubness is None:
+            return vectors
+        return self._hubness.extend_gallery(
+            vectors, n_jobs=self.n_jobs, verbose=self.verbose
+        )
+
+    def _query(self, **given):
+        argument, X = only_one(**given)
+        query = check_same_width(self._encode(argument, X), self.n_components)
+        return query if self._hubness is None else self._hubness.extend_queries(query)
+
+    def _found(self, engine, query, k, positions):
+        """Scores and rows of what is found, of shape (n_queries, n_found)."""
+        if len(self) == 0:
+            raise ValueError("The index must hold items to be searched. Got none left.")
+        n_searched = len(self) if positions is None else positions.size
+        scores, found = engine.search(
+            query,
+            self._gallery.vectors,
+            min(k, n_searched),
+            positions=positions,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+        if self._hubness is None:  # else scores are no cosines
+            np.clip(scores, -1, 1, out=scores)
+        return scores, found
