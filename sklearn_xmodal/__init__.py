@@ -20,6 +20,8 @@ _HOMES = {
     "ModalityTransformer": "sklearn_xmodal.pairs",
     "PLSRetriever": "sklearn_xmodal.cross_decomposition",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
+    "load": "sklearn_xmodal.persistence",
+    "save": "sklearn_xmodal.persistence",
 }
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "PLSRetriever",
     "SemanticMatchingRetriever",
     "__version__",
+    "load",
+    "save",
 ]
 
 
