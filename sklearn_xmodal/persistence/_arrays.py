@@ -40,7 +40,8 @@ def _is_array(value):
 def _encode_array(value, encoder, path):
     # In its own order: products of the same numbers in another order of memory are
     # not the same to the last bit.
-    is_fortran = value.flags.f_contiguous and not value.flags.c_contiguous
+    strides = [abs(step) for step in value.strides]
+    is_fortran = strides == sorted(strides) and not value.flags.c_contiguous
     little = checked_dtype(value.dtype, path)
     array = np.asarray(value.T if is_fortran else value, dtype=little, order="C")
     node = {"tensor": encoder.add_tensor(array, path)}
