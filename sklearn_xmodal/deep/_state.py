@@ -1,7 +1,10 @@
 """What is kept of a net in a file: its sizes, weights, history and optimiser."""
 
+import math
+
 import numpy as np
 import torch
+from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
 from sklearn_xmodal.deep._modules import MSLNModule
@@ -75,6 +78,7 @@ def _net_from_state(state):
         net.continues = True
         net.optimizer_.load_state_dict(_to_tensors(state["optimizer_state"]))
         _check_optimizer(net.optimizer_)
+        _set_best_scores(net)
     net.pause()
     return net
 
@@ -101,6 +105,14 @@ def _check_optimizer(optimizer):
         is_fused = any(group.get("fused") for group in optimizer.param_groups)
         if is_fused and not shapes <= {torch.Size(), parameter.shape}:
             raise ValueError("moments of other sizes than their weights")
+
+
+def _set_best_scores(net):
+    """Let the next epoch be compared with all before."""
+    for _, callback in net.callbacks_:
+        if isinstance(callback, PassthroughScoring):
+            known = (e[callback.name] for e in net.history if callback.name in e)
+            callback.best_score_ = min(known, default=math.inf)
 
 
 def _to_arrays(value):

@@ -47,7 +47,8 @@ def make_card(obj, card):
     }
     model = obj
     if hasattr(obj, "steps"):
-        found["steps"] = [type(step).__name__ for _, step in obj.steps]
+        steps = [step for _, step in obj.steps]
+        found["steps"] = [s if isinstance(s, str) else type(s).__name__ for s in steps]
         model = obj.steps[-1][1]
     # scikit-learn's own properties raise AttributeErrors before fit.
     found |= {n.rstrip("_"): int(vars(model)[n]) for n in _SHAPES if n in _vars(model)}
