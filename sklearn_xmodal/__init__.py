@@ -20,6 +20,7 @@ _HOMES = {
     "ModalityTransformer": "sklearn_xmodal.pairs",
     "PLSRetriever": "sklearn_xmodal.cross_decomposition",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
+    "export_onnx": "sklearn_xmodal.deep",
     "load": "sklearn_xmodal.persistence",
     "save": "sklearn_xmodal.persistence",
 }
@@ -36,6 +37,7 @@ __all__ = [
     "PLSRetriever",
     "SemanticMatchingRetriever",
     "__version__",
+    "export_onnx",
     "load",
     "save",
 ]

@@ -41,9 +41,11 @@ def find_optimizer(name):
     )
 
 
-def usable_device(device):
+def _usable_device(device):
     """Return a device if this machine has it, else the CPU."""
-    if device.startswith("cuda") and not torch.cuda.is_available():
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
         return "cpu"
     return device
 
@@ -68,7 +70,7 @@ def _net_to_state(net):
 def _net_from_state(state):
     options = dict(state["options"])
     for name in ("device", "module__device"):
-        options[name] = usable_device(options[name])
+        options[name] = _usable_device(options[name])
     weights = {name: torch.from_numpy(w) for name, w in state["weights"].items()}
     _check_sizes(options, weights)
     net = restored_net(state["optimizer"], options).start_from(None)

@@ -5,8 +5,6 @@ import warnings
 from pathlib import Path
 from zipfile import BadZipFile
 
-from sklearn.base import BaseEstimator
-
 from sklearn_xmodal._version import __version__
 from sklearn_xmodal.persistence import (
     _arrays,
@@ -15,7 +13,6 @@ from sklearn_xmodal.persistence import (
     _skops,
     _values,
 )
-from sklearn_xmodal.persistence._atomic import replacing
 from sklearn_xmodal.persistence._card import make_card
 from sklearn_xmodal.persistence._codec import Decoder, Encoder
 from sklearn_xmodal.persistence._container import (
@@ -26,6 +23,7 @@ from sklearn_xmodal.persistence._container import (
     write,
 )
 from sklearn_xmodal.persistence._errors import InvalidFileError
+from sklearn_xmodal.utils._atomic import replacing
 
 #: The first that matches a value is taken, so own classes go before scikit-learn's.
 KINDS = {
@@ -109,7 +107,7 @@ def save(obj, path, *, card=None):
     CCARetriever(n_components=4)
     """
     path = _checked_path(path)
-    if not isinstance(obj, BaseEstimator):
+    if not _objects.is_public(obj):
         raise TypeError(
             "obj must be an estimator of sklearn_xmodal or scikit-learn. Got "
             f"{type(obj).__name__}."
@@ -192,7 +190,7 @@ def load(path):
         raise
     except _NONSENSE as error:
         raise forged(f"values that do not fit together, {error!r}") from error
-    if not isinstance(obj, BaseEstimator):
+    if not _objects.is_public(obj):
         raise forged(f"a {type(obj).__name__}")
     return obj
 

@@ -8,8 +8,8 @@ from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import forged
 
 #: Every class that a file can hold: its name there -> the module to import it from.
-#: A new one needs a line here if its attributes are of known kinds. Estimators are
-#: made from their parameters, named tuples from their fields; other objects get
+#: A new one needs a line here if its attributes are of known kinds; of a public module
+#: it may be saved by itself, too. Estimators are made from their parameters, named tuples from their fields; other objects get
 #: their attributes back, and `__init__` is not called. A method ``_after_load`` of the
 #: class, without arguments, is called at the end.
 CLASSES = {
@@ -42,6 +42,12 @@ ADAPTED = {
 _OPTIMIZERS = "sklearn_xmodal.deep._state"
 #: Attributes of scikit-learn that are no state of a fitted model.
 _METADATA_REQUEST = "_metadata_request"
+
+
+def is_public(value):
+    """Tell whether an object may be the one that a file is about."""
+    is_model = _is_known(value) and "._" not in CLASSES[type(value).__name__]
+    return is_model or isinstance(value, BaseEstimator)
 
 
 def _find_class(name):

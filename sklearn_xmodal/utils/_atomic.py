@@ -10,7 +10,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # Windows, where files in use cannot be deleted or renamed
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 _SUFFIX = ".xmodal-tmp"
 
