@@ -8,10 +8,10 @@ from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import forged
 
 #: Every class that a file can hold: its name there -> the module to import it from.
-#: A new one needs a line here if its attributes are of known kinds; of a public module
-#: it may be saved by itself, too. Estimators are made from their parameters, named tuples from their fields; other objects get
-#: their attributes back, and `__init__` is not called. A method ``_after_load`` of the
-#: class, without arguments, is called at the end.
+#: A new one needs a line here if its attributes are of known kinds; one of a public
+#: module may be saved by itself, too. Estimators are made from their parameters, named
+#: tuples from their fields; other objects get their attributes back, and `__init__` is
+#: not called. A method ``_after_load`` of the class, without arguments, comes last.
 CLASSES = {
     "CCARetriever": "sklearn_xmodal.cross_decomposition",
     "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",

@@ -238,3 +238,26 @@ def test_modality_transformer_survives(pair, round_trip):
         round_trip(transformer)
     fitted = ModalityTransformer().fit(X_img, X_txt)
     assert_array_equal(round_trip(fitted).transform(X_img, X_txt)[1], X_txt)
+
+
+class Shelf:
+    """What a new class of the package may look like."""
+
+    def __init__(self, vectors, ids):
+        self.vectors = vectors
+        self.ids = ids
+        self.n_calls = 0
+
+    def _after_load(self):
+        self.n_calls += 1
+
+
+def test_a_new_class_needs_one_line(path, monkeypatch):
+    shelf = Shelf(np.ones((2, 3), np.float32), ["a", ("b", 1)])
+    with pytest.raises(TypeError, match=r"obj must be an estimator.*Got Shelf"):
+        save(shelf, path)
+    monkeypatch.setitem(CLASSES, "Shelf", __name__)
+    save(shelf, path)
+    loaded = load(path)
+    assert (loaded.ids, loaded.n_calls) == (shelf.ids, 1)
+    assert_array_equal(loaded.vectors, shelf.vectors)
