@@ -21,6 +21,9 @@ _HOMES = {
     "PLSRetriever": "sklearn_xmodal.cross_decomposition",
     "RetrievalIndex": "sklearn_xmodal.neighbors",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
+    "export_onnx": "sklearn_xmodal.deep",
+    "load": "sklearn_xmodal.persistence",
+    "save": "sklearn_xmodal.persistence",
 }
 
 __all__ = [
@@ -36,6 +39,9 @@ __all__ = [
     "RetrievalIndex",
     "SemanticMatchingRetriever",
     "__version__",
+    "export_onnx",
+    "load",
+    "save",
 ]
 
 

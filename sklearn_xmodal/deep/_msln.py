@@ -655,6 +655,11 @@ class MSLNRetriever(BaseRetriever):
                 self.net_.module_, x, modality, self.block_weights_
             ).cpu()
 
+    def _after_load(self):
+        """Take the device that a net from a CUDA machine has found here."""
+        if hasattr(self, "net_"):
+            self.device_ = self.net_.device
+
     def _encode_labels(self, y):
         """Set `classes_`; return class indices, or the indicator as it is."""
         if y.ndim == 2:

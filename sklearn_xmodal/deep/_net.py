@@ -45,6 +45,9 @@ class MSLNNet(NeuralNet):
 
     _good_weights = None
 
+    #: Whether more training follows, by `partial_fit` of the retriever.
+    continues = False
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the total loss, the mean over the members."""
         total, terms = self.criterion_(y_pred, y_true)
@@ -220,7 +223,43 @@ def build_partial_net(retriever, data, seeds):
         Not initialised.
     """
     callbacks = [ReversalSchedule(_AUTO_STEPS[0])]
-    return _build(retriever, data, seeds, retriever.max_epochs or 1, callbacks)
+    net = _build(retriever, data, seeds, retriever.max_epochs or 1, callbacks)
+    net.continues = True
+    return net
+
+
+def restored_net(optimizer, options):
+    """Return a net from what was stored of one, with the callbacks of `partial_fit`.
+
+    Those of `fit`, schedules among them, have done their work.
+
+    Parameters
+    ----------
+    optimizer : type
+        Class of the optimiser.
+
+    options : dict
+        Other arguments of the net, no classes, callbacks and generators.
+
+    Returns
+    -------
+    net : MSLNNet
+        Not initialised.
+    """
+    has_contrastive = options["module__n_contrastive_components"] > 0
+    callbacks = _with_records([ReversalSchedule(_AUTO_STEPS[0])], has_contrastive)
+    if options["verbose"] == 1:
+        callbacks.append(EpochProgress(options["max_epochs"]))
+    return MSLNNet(
+        MSLNModule,
+        criterion=MSLNLoss,
+        optimizer=optimizer,
+        iterator_train=ShuffledBatches,
+        iterator_train__generator=None,
+        train_split=None,
+        callbacks=callbacks,
+        **options,
+    )
 
 
 def _early_stopping(retriever, score):
@@ -238,12 +277,7 @@ def _early_stopping(retriever, score):
 
 def _build(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
     has_contrastive = retriever.contrastive_weight_ > 0
-    terms = LOSS_TERMS if has_contrastive else LOSS_TERMS[:-1]
-    # Before early stopping, which ends an epoch for all that come after it.
-    callbacks = [
-        *((name, PassthroughScoring(name, on_train=True)) for name in terms),
-        *callbacks,
-    ]
+    callbacks = _with_records(callbacks, has_contrastive)
     if retriever.verbose == 1:
         callbacks.append(EpochProgress(n_epochs))
     optimizer = resolve_optimizer(retriever.optimizer)
@@ -293,6 +327,13 @@ def _build(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
         verbose=retriever.verbose,
         **options,
     )
+
+
+def _with_records(callbacks, has_contrastive):
+    """Put what records terms in front: early stopping ends an epoch for the rest."""
+    terms = LOSS_TERMS if has_contrastive else LOSS_TERMS[:-1]
+    records = ((name, PassthroughScoring(name, on_train=True)) for name in terms)
+    return [*records, *callbacks]
 
 
 def _silent(*args, **kwargs):

@@ -116,6 +116,10 @@ class Representation:
         # Few rows take other kernels, whose rounding would tell them from the same
         # rows among many.
         x = F.pad(x, (0, 0, 0, max(_LEAST_ROWS - n_rows, 0)))
+        return self.joined(network, x, modality, weights)[:n_rows]
+
+    def joined(self, network, x, modality, weights):
+        """Return the same for any number of rows, one by one to rounding only."""
         z, g = network.encode(x, modality)
         centres = {
             name: torch.as_tensor(mean, device=x.device)
@@ -134,7 +138,7 @@ class Representation:
             },
         }
         parts = [sqrt(w) * makers[name]() for name, w in weights.items() if w]
-        return torch.cat(parts, dim=1)[:n_rows]
+        return torch.cat(parts, dim=1)
 
 
 def _unit(z):

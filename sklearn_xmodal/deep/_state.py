@@ -1,0 +1,177 @@
+"""What is kept of a net in a file: its sizes, weights, history and optimiser."""
+
+import math
+
+import numpy as np
+import torch
+from skorch.callbacks import PassthroughScoring
+from skorch.history import History
+
+from sklearn_xmodal.deep._modules import MSLNModule
+from sklearn_xmodal.deep._net import restored_net
+
+_PREFIXES = ("module__", "criterion__", "optimizer__", "callbacks__")
+_OPTIONS = ("lr", "max_epochs", "batch_size", "verbose", "device")
+_BATCHES = "batches"
+
+
+def find_optimizer(name):
+    """Return an optimiser of torch by the name of its class.
+
+    Parameters
+    ----------
+    name : str
+        Such as "AdamW".
+
+    Returns
+    -------
+    optimizer : type
+        A class of `torch.optim`.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    found = vars(torch.optim).get(name)
+    if isinstance(found, type) and issubclass(found, torch.optim.Optimizer):
+        return found
+    raise TypeError(
+        f"optimizer must be a class of torch.optim to be stored. Got {name!r}."
+    )
+
+
+def _usable_device(device):
+    """Return a device if this machine has it, else the CPU."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        return "cpu"
+    return device
+
+
+def _net_to_state(net):
+    options = {
+        name: value
+        for name, value in vars(net).items()
+        if name in _OPTIONS or name.startswith(_PREFIXES)
+    }
+    state = {
+        "options": options,
+        "optimizer": net.optimizer,
+        "weights": _to_arrays(dict(net.module_.state_dict())),
+        "history": net.history,
+    }
+    if net.continues:
+        state["optimizer_state"] = _to_arrays(net.optimizer_.state_dict())
+    return state
+
+
+def _net_from_state(state):
+    options = dict(state["options"])
+    for name in ("device", "module__device"):
+        options[name] = _usable_device(options[name])
+    weights = {name: torch.from_numpy(w) for name, w in state["weights"].items()}
+    _check_sizes(options, weights)
+    net = restored_net(state["optimizer"], options).start_from(None)
+    net.module_.load_state_dict(weights)
+    net.history = state["history"]
+    if "optimizer_state" in state:
+        net.continues = True
+        net.optimizer_.load_state_dict(_to_tensors(state["optimizer_state"]))
+        _check_optimizer(net.optimizer_)
+        _set_best_scores(net)
+    net.pause()
+    return net
+
+
+def _check_sizes(options, weights):
+    """Raise a ValueError before a network is made that is larger than its weights."""
+    sizes = {k[8:]: v for k, v in options.items() if k.startswith("module__")}
+    if len(sizes["hidden_layer_sizes"]) > len(weights):
+        raise ValueError("more layers than weights")
+    with torch.device("meta"):
+        module = MSLNModule(**{**sizes, "device": "cpu"})
+    expected = {name: w.shape for name, w in module.state_dict().items()}
+    if expected != {name: w.shape for name, w in weights.items()}:
+        raise ValueError("weights of other sizes than those of the network")
+    n_inputs = sizes["n_inputs"]
+    if n_inputs is not None and len(n_inputs) != sizes["n_members"]:
+        raise ValueError("n_inputs of another length than n_members")
+
+
+def _check_optimizer(optimizer):
+    """Raise a ValueError if moments are of other sizes than their parameters."""
+    for parameter, state in optimizer.state.items():
+        shapes = {t.shape for t in state.values() if isinstance(t, torch.Tensor)}
+        is_fused = any(group.get("fused") for group in optimizer.param_groups)
+        if is_fused and not shapes <= {torch.Size(), parameter.shape}:
+            raise ValueError("moments of other sizes than their weights")
+
+
+def _set_best_scores(net):
+    """Let the next epoch be compared with all before."""
+    for _, callback in net.callbacks_:
+        if isinstance(callback, PassthroughScoring):
+            known = (e[callback.name] for e in net.history if callback.name in e)
+            callback.best_score_ = min(known, default=math.inf)
+
+
+def _to_arrays(value):
+    """Replace tensors, within dicts and lists, by arrays on the CPU."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, dict):
+        return {k: _to_arrays(v) for k, v in value.items()}
+    return [_to_arrays(v) for v in value] if isinstance(value, list) else value
+
+
+def _to_tensors(value):
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value)
+    if isinstance(value, dict):
+        return {k: _to_tensors(v) for k, v in value.items()}
+    return [_to_tensors(v) for v in value] if isinstance(value, list) else value
+
+
+def _history_to_state(history):
+    """Return records of epochs, and those of batches as columns where they can be."""
+    epochs = [{k: v for k, v in e.items() if k != _BATCHES} for e in history]
+    batches = [epoch[_BATCHES] for epoch in history]
+    records = [record for of_epoch in batches for record in of_epoch]
+    columns = _columns(records)
+    if columns is None:
+        return {"epochs": epochs, "batches": batches}
+    n_batches = np.array([len(of_epoch) for of_epoch in batches], dtype=np.int64)
+    return {"epochs": epochs, "n_batches": n_batches, "columns": columns}
+
+
+def _columns(records):
+    """Return one array per key, or None where records differ in keys or types."""
+    kinds = {tuple((k, type(v)) for k, v in record.items()) for record in records}
+    if len(kinds) != 1 or not {kind for _, kind in next(iter(kinds))} <= {float, int}:
+        return None
+    return {key: np.array([r[key] for r in records]) for key in records[0]}
+
+
+def _history_from_state(state):
+    batches = state.get(_BATCHES)
+    if batches is None:
+        values = {key: column.tolist() for key, column in state["columns"].items()}
+        rows = zip(*values.values(), strict=True)
+        records = [dict(zip(values, row, strict=True)) for row in rows]
+        stops = np.cumsum(state["n_batches"]).tolist()
+        if stops[-1] != len(records):
+            raise ValueError("batches of a history")
+        starts = [0, *stops]
+        batches = [records[i:j] for i, j in zip(starts, stops, strict=False)]
+    epochs = zip(state["epochs"], batches, strict=True)
+    # In the order in which skorch records them.
+    return History({_BATCHES: of_epoch, **epoch} for epoch, of_epoch in epochs)
+
+
+#: Name of a class in files -> functions to and from a dict of arrays and plain values.
+ADAPTERS = {
+    "History": (_history_to_state, _history_from_state),
+    "MSLNNet": (_net_to_state, _net_from_state),
+}

@@ -1,0 +1,175 @@
+"""Objects to JSON with tensors beside it, and back."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sklearn_xmodal.persistence._container import forged
+
+#: What JSON writes and reads back as it was.
+_PLAIN = (bool, int, str, type(None))
+#: Arrays that several objects share may be copied by some of them.
+_MOST_REPEATS = 16
+
+
+class Kind(NamedTuple):
+    """One kind of value: how to know it, and both directions.
+
+    Nodes of JSON are objects with a "type", the name of the kind, and what `encode`
+    returned. `decode` gets them from a file that may be anybody's: it runs no code
+    but that of its own kind, and raises whatever error where a node makes no sense.
+    """
+
+    matches: Callable[[Any], bool]
+    encode: Callable[[Any, "Encoder", str], dict]
+    decode: Callable[[dict, "Decoder"], Any]
+    #: Whether two references to one value are to stay two references to one value.
+    is_shared: bool = False
+
+
+class Encoder:
+    """From values to nodes.
+
+    Parameters
+    ----------
+    kinds : dict
+        Name -> Kind, the first that matches is taken.
+
+    Attributes
+    ----------
+    tensors : dict
+        Name -> array, filled by `encode`.
+    """
+
+    def __init__(self, kinds):
+        self.kinds = kinds
+        self.tensors = {}
+        self._seen = {}  # id -> its number, and the value, which keeps the id taken
+
+    def encode(self, value, path):
+        """Return the node of a value.
+
+        Parameters
+        ----------
+        value : object
+            To be stored.
+
+        path : str
+            Where it was found, for tensor names and errors.
+
+        Returns
+        -------
+        node : object
+            Of what JSON knows.
+
+        Raises
+        ------
+        TypeError
+            If a value is of no known kind.
+        """
+        if type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):
+            return value
+        if type(value) is list:
+            return [self.encode(v, f"{path}[{i}]") for i, v in enumerate(value)]
+        for name, kind in self.kinds.items():
+            if kind.matches(value):
+                return self._node(name, kind, value, path)
+        raise TypeError(_refusal(value, path))
+
+    def _node(self, name, kind, value, path):
+        if not kind.is_shared:
+            return {"type": name, **kind.encode(value, self, path)}
+        if id(value) in self._seen:
+            return {"type": "same", "as": self._seen[id(value)][0]}
+        number = len(self._seen)
+        self._seen[id(value)] = number, value
+        return {"type": name, "number": number, **kind.encode(value, self, path)}
+
+    def add_tensor(self, array, path):
+        """Store a contiguous array of a type that files know, and return its name."""
+        while path in self.tensors:
+            path += "'"
+        self.tensors[path] = array
+        return path
+
+
+class Decoder:
+    """From nodes to values.
+
+    Parameters
+    ----------
+    kinds : dict
+        Name -> Kind.
+
+    tensors : dict
+        Name -> array.
+    """
+
+    def __init__(self, kinds, tensors):
+        self.kinds = kinds
+        self._tensors = dict(tensors)
+        self._known = {}
+        self._budget = _MOST_REPEATS * sum(a.nbytes for a in tensors.values())
+
+    def decode(self, node):
+        """Return the value of a node.
+
+        Parameters
+        ----------
+        node : object
+            From JSON.
+
+        Returns
+        -------
+        value : object
+            As it was stored.
+
+        Raises
+        ------
+        InvalidFileError
+            If its type is not known; other errors where its fields make no sense.
+        """
+        if isinstance(node, list):
+            return [self.decode(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        name = node.get("type")
+        if name == "same":
+            return self._repeated(self._known[node["as"]])
+        if name not in self.kinds:
+            raise forged(f"a value of type {name!r}")
+        value = self.kinds[name].decode(node, self)
+        if "number" in node:
+            self._known[node["number"]] = value
+        return value
+
+    def take_tensor(self, name):
+        """Return a tensor, once only: no file can grow in memory by repetition."""
+        return self._tensors.pop(name)
+
+    def finish(self):
+        """Raise an InvalidFileError if tensors are left."""
+        if self._tensors:
+            raise forged(
+                f"tensors that nothing refers to, such as {min(self._tensors)}"
+            )
+
+    def _repeated(self, value):
+        self._budget -= getattr(value, "nbytes", 0)
+        if self._budget < 0:
+            raise forged("references to the same arrays time and again")
+        return value
+
+
+def _refusal(value, path):
+    found = f"{path} = {type(value).__module__}.{type(value).__qualname__}"
+    if callable(value) and hasattr(value, "__name__"):
+        found = f"the function {value.__name__!r} as {path}"
+        advice = "Functions are code. Give the name of one where that is possible"
+    else:
+        advice = "Set it to something of these"
+    return (
+        "Files without pickle hold numbers, strings, None, tuples, lists, dicts, "
+        "arrays, CSR and CSC matrices, DataFrames, and objects of sklearn_xmodal and "
+        f"scikit-learn. Got {found}. {advice}, or use pickle or joblib for this one."
+    )

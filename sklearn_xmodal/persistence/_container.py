@@ -1,0 +1,330 @@
+"""One file of text and tensors in the layout of safetensors, every byte under checksum.
+
+========  ========================================================================
+8 bytes   length n of the header, little-endian
+n bytes   header in JSON: ``__metadata__`` with format version, two checksums and
+          the document; then type, shape and place of every tensor; then spaces
+the rest  the tensors without gaps, wide types first, so that all are aligned
+========  ========================================================================
+
+Any reader of safetensors opens it. It is written and read here, rather than by that
+library, because nothing is to be parsed before its checksum holds, because one open
+file has to serve from the first byte to the last (a save may replace it meanwhile),
+and because large arrays should pass through memory once.
+
+The first checksum is of the length and the header, with zeros in its own place; the
+second, which is in the header, of the tensors. They find damage, not forgery: what
+is read is checked as that of a stranger.
+"""
+
+import hashlib
+import json
+import os
+import re
+import stat
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_xmodal.persistence._errors import InvalidFileError
+
+#: Changes where older versions could not read what newer ones write. The first
+#: checksum keeps its meaning in all versions.
+FORMAT_VERSION = 1
+#: Numpy's name of a type -> that of safetensors.
+DTYPES = {
+    "|b1": "BOOL",
+    "|u1": "U8",
+    "|i1": "I8",
+    "<u2": "U16",
+    "<i2": "I16",
+    "<f2": "F16",
+    "<u4": "U32",
+    "<i4": "I32",
+    "<f4": "F32",
+    "<u8": "U64",
+    "<i8": "I64",
+    "<f8": "F64",
+}
+MAX_HEADER = 2**26
+_MAX_DIMENSIONS = 32
+_NUMPY_NAMES = {name: dtype for dtype, name in DTYPES.items()}
+_BLANK = "0" * 64
+_START = (
+    '{"__metadata__":{"sklearn_xmodal":"%d","sha256":"%s","data_sha256":"%s",'
+    '"document":'
+)
+_STARTS = re.compile(
+    rb'\{"__metadata__":\{"sklearn_xmodal":"(\d{1,9})","sha256":"([0-9a-f]{64})",'
+    rb'"data_sha256":"([0-9a-f]{64})","'
+)
+_FOREIGN = {
+    b"\x80": "a pickle or joblib file, which would run code",
+    b"PK\x03\x04": "a zip archive, such as those of torch.save, skops or numpy.savez",
+    b"\x93NUMPY": "an array of numpy.save",
+    b"\x89HDF": "an HDF5 file",
+    b"\x1f\x8b": "a gzip archive",
+}
+
+
+class Header(NamedTuple):
+    """What stands before the tensors."""
+
+    document: dict
+    data_sha256: str
+    tensors: list  # (name, dtype, shape, number of bytes), in order
+
+
+def write(file, document, tensors):
+    """Write a document and its tensors.
+
+    Parameters
+    ----------
+    file : binary file
+        Empty, writable and seekable.
+
+    document : dict
+        Of what JSON knows.
+
+    tensors : dict
+        Name -> C-contiguous array of one of `DTYPES`.
+
+    Raises
+    ------
+    ValueError
+        If the text is longer than readers accept.
+    """
+    # Sorting is stable: otherwise in the order of the document.
+    ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
+    header = _header(document, ordered, _BLANK)
+    file.write(len(header).to_bytes(8, "little") + header)
+    checksum = hashlib.sha256()
+    for _, array in ordered:
+        values = array.reshape(-1).view(np.uint8)
+        file.write(values)
+        checksum.update(values)
+    header = _header(document, ordered, checksum.hexdigest())
+    header = header.replace(_BLANK.encode(), _header_checksum(header).encode(), 1)
+    file.seek(8)
+    file.write(header)
+
+
+def _header(document, tensors, data_sha256):
+    entries, stop = [], 0
+    for name, array in tensors:
+        start, stop = stop, stop + array.nbytes
+        entry = {
+            "dtype": DTYPES[array.dtype.str],
+            "shape": list(array.shape),
+            "data_offsets": [start, stop],
+        }
+        entries.append(f",{json.dumps(name)}:{_dumps(entry)}")
+    start = _START % (FORMAT_VERSION, _BLANK, data_sha256)
+    text = f"{start}{json.dumps(_dumps(document))}}}{''.join(entries)}}}"
+    header = text.encode("ascii")
+    header += b" " * (-len(header) % 8)
+    if len(header) > MAX_HEADER:
+        raise ValueError(
+            f"Parameters and other text must fit into {MAX_HEADER:,} bytes. Got "
+            f"{len(header):,}. Store long lists of numbers as arrays."
+        )
+    return header
+
+
+def _dumps(value):
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _header_checksum(header):
+    """Return the checksum of a header and its length, with zeros in its place."""
+    start, stop = _STARTS.match(header).span(2)
+    checksum = hashlib.sha256(len(header).to_bytes(8, "little"))
+    checksum.update(header[:start] + _BLANK.encode() + header[stop:])
+    return checksum.hexdigest()
+
+
+def open_file(path):
+    """Open a file for `read_header`.
+
+    Parameters
+    ----------
+    path : Path
+        Of a regular file: opening a pipe would wait for somebody to write.
+
+    Returns
+    -------
+    file : binary file
+        At its first byte.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+
+    ValueError
+        If it is a folder or the like.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"path must be that of a file that save has written. Got {str(path)!r}, "
+            "which does not exist."
+        ) from None
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        raise InvalidFileError(
+            f"path must be that of a file that save has written. Got {str(path)!r}, "
+            f"which is {kind}."
+        )
+    return path.open("rb")
+
+
+def read_header(file):
+    """Read what stands before the tensors, and check it.
+
+    Parameters
+    ----------
+    file : binary file
+        From `open_file`; left at the first tensor.
+
+    Returns
+    -------
+    header : Header
+        Whose tensors fill the rest of the file.
+
+    Raises
+    ------
+    InvalidFileError
+        If the file is empty, foreign, damaged or newer than this version.
+    """
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    start = file.read(len(_START % (0, _BLANK, _BLANK)) + 9)
+    found = _STARTS.match(start)
+    if found is None:
+        file.seek(0)
+        raise InvalidFileError(
+            f"The file must be one that sklearn_xmodal.save has written. Got "
+            f"{_looks_like(file.read(40), size)}."
+        )
+    if length > MAX_HEADER:
+        raise damaged(f"its header claims {length:,} bytes")
+    if 8 + length > size:
+        raise damaged(f"it ends within the header, after {size:,} bytes")
+    header = start[:length] + file.read(max(0, length - len(start)))
+    file.seek(8 + length)
+    if len(header) != length or _header_checksum(header) != found[2].decode():
+        raise damaged("the checksum of its header does not match")
+    _check_version(int(found[1]))
+    document, tensors = _parse(header)
+    stop = 8 + length + sum(n_bytes for *_, n_bytes in tensors)
+    if stop != size:
+        raise damaged(f"it has {size:,} bytes, where its header tells of {stop:,}")
+    return Header(document, found[3].decode(), tensors)
+
+
+def _looks_like(start, size):
+    if not size:
+        return "an empty file"
+    for magic, kind in _FOREIGN.items():
+        if start.startswith(magic):
+            return kind
+    if start[8:10] == b'{"':
+        return "a safetensors file from elsewhere, or the damaged start of one"
+    return f"a file of {size:,} bytes that starts with {start[:8]!r}"
+
+
+def _check_version(version):
+    if version > FORMAT_VERSION:
+        raise InvalidFileError(
+            f"The file must have a format version of at most {FORMAT_VERSION}. Got "
+            f"{version}: a newer sklearn_xmodal has written it. Update this one."
+        )
+
+
+def _parse(header):
+    try:
+        entries = json.loads(header, parse_constant=_no_constant)
+        document = json.loads(
+            entries.pop("__metadata__")["document"], parse_constant=_no_constant
+        )
+        tensors, stop = [], 0
+        for name, entry in entries.items():
+            start = stop
+            dtype, shape = np.dtype(_NUMPY_NAMES[entry["dtype"]]), entry["shape"]
+            stop = start + _n_values(shape) * dtype.itemsize
+            if entry["data_offsets"] != [start, stop]:
+                raise ValueError(f"tensor {name} is out of place")
+            tensors.append((name, dtype, tuple(shape), stop - start))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise forged(f"header: {error!r}") from error
+    if not isinstance(document, dict):
+        raise forged("header: the document is no object")
+    return document, tensors
+
+
+def _n_values(shape):
+    if len(shape) > _MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
+        raise ValueError(f"shape {shape!r}")
+    return prod(shape)
+
+
+def _no_constant(name):
+    raise ValueError(f"{name} in JSON")
+
+
+def read_tensors(file, header):
+    """Read the tensors, and check them.
+
+    Parameters
+    ----------
+    file : binary file
+        As `read_header` leaves it.
+
+    header : Header
+        Of this file.
+
+    Returns
+    -------
+    tensors : dict
+        Name -> array that owns its memory.
+
+    Raises
+    ------
+    InvalidFileError
+        If a byte is not what was written.
+    """
+    tensors = {}
+    checksum = hashlib.sha256()
+    for name, dtype, shape, n_bytes in header.tensors:
+        array = np.empty(shape, dtype)
+        values = array.reshape(-1).view(np.uint8)
+        if file.readinto(values) != n_bytes:
+            raise damaged("it has become shorter while it was read")
+        checksum.update(values)
+        tensors[name] = array
+    if checksum.hexdigest() != header.data_sha256:
+        raise damaged("the checksum of its arrays does not match")
+    for name, array in tensors.items():
+        # Other bytes in a boolean are undefined behaviour.
+        if array.dtype == bool and array.view(np.uint8).max(initial=0) > 1:
+            raise forged(f"tensor {name}: no booleans")
+    return tensors
+
+
+def damaged(what):
+    """Return the error for a file that has changed since it was written."""
+    return InvalidFileError(
+        f"The file must be whole. Got a damaged one: {what}. Copy it again from where "
+        "it came from, or save it again."
+    )
+
+
+def forged(what):
+    """Return the error for a file that no version of `save` has written."""
+    return InvalidFileError(
+        f"The file must hold what sklearn_xmodal.save writes. Got something else: "
+        f"{what}. Its checksum holds, so it was made by other means: do not use it."
+    )

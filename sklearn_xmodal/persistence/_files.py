@@ -1,0 +1,259 @@
+"""Saving and loading."""
+
+import os
+import warnings
+from pathlib import Path
+from zipfile import BadZipFile
+
+from sklearn_xmodal._version import __version__
+from sklearn_xmodal.persistence import (
+    _arrays,
+    _frames,
+    _objects,
+    _skops,
+    _values,
+)
+from sklearn_xmodal.persistence._card import make_card
+from sklearn_xmodal.persistence._codec import Decoder, Encoder
+from sklearn_xmodal.persistence._container import (
+    forged,
+    open_file,
+    read_header,
+    read_tensors,
+    write,
+)
+from sklearn_xmodal.persistence._errors import InvalidFileError
+from sklearn_xmodal.utils._atomic import replacing
+
+#: The first that matches a value is taken, so own classes go before scikit-learn's.
+KINDS = {
+    **_values.KINDS,
+    **_arrays.KINDS,
+    **_frames.KINDS,
+    **_objects.KINDS,
+    **_skops.KINDS,
+}
+# What a decoder may raise for values that do not belong together.
+_NONSENSE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,  # RecursionError too
+    TypeError,
+    ValueError,
+)
+
+
+def save(obj, path, *, card=None):
+    """Store a model in one file, without pickle.
+
+    The file holds parameters and fitted attributes, arrays as they are, and a model
+    card. Whatever happens in the meantime, `path` is the old file or the new one as a
+    whole.
+
+    Parameters
+    ----------
+    obj : estimator
+        A retriever, a :class:`~sklearn_xmodal.ModalityTransformer`, a Pipeline of
+        these and of scikit-learn's transformers, or one of the latter; fitted or not.
+
+    path : str or path-like
+        The file. An existing one is replaced.
+
+    card : mapping, default=None
+        What else is to be in the card, such as scores and a description: strings,
+        numbers, `None`, lists, and dicts with strings as keys.
+
+    Raises
+    ------
+    TypeError
+        If a parameter or attribute has no place in such a file, functions for
+        example; the message names it.
+
+    ValueError
+        If `path` is a folder, or `card` has a name that is filled in anyway.
+
+    FileNotFoundError
+        If the folder does not exist.
+
+    ImportError
+        If there are objects of scikit-learn, and skops is not installed.
+
+    See Also
+    --------
+    load : The way back.
+    read_card : What the file says of its model.
+
+    Notes
+    -----
+    The layout is that of safetensors. A neural network is stored on the CPU, with its
+    history, and with the state of its optimiser where `partial_fit` goes on with it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_xmodal import CCARetriever, load, save
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> X_img, X_txt, y = make_paired_modalities(100, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "cca.xmodal"
+    ...     save(CCARetriever(4).fit(X_img, X_txt, y), path)
+    ...     load(path)
+    CCARetriever(n_components=4)
+    """
+    path = _checked_path(path)
+    if not _objects.is_public(obj):
+        raise TypeError(
+            "obj must be an estimator of sklearn_xmodal or scikit-learn. Got "
+            f"{type(obj).__name__}."
+        )
+    encoder = Encoder(KINDS)
+    document = {"card": make_card(obj, card)}
+    try:
+        document["object"] = encoder.encode(obj, type(obj).__name__)
+    except RecursionError:
+        raise ValueError(
+            "obj must not be nested without end. Got a list, dict or estimator that "
+            "holds itself, or hundreds of levels."
+        ) from None
+    with replacing(path) as file:
+        write(file, document, encoder.tensors)
+
+
+def load(path):
+    """Read a model that `save` has written.
+
+    No code of the file is run, and nothing is imported by its wish: it may name
+    classes of this package and what skops holds safe of scikit-learn, and no others.
+    Every byte is checked. What was trained on CUDA comes to the CPU where there is
+    none.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    obj : estimator
+        As it was saved.
+
+    Raises
+    ------
+    InvalidFileError
+        A `ValueError`, if the file is damaged, foreign, or newer than this version.
+
+    FileNotFoundError
+        If there is no such file.
+
+    ImportError
+        If the file has objects of scikit-learn, and skops is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If another version of this package has written the file.
+
+    See Also
+    --------
+    save : Writes such files.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_xmodal import load
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.pkl"
+    ...     _ = path.write_bytes(pickle.dumps({}))
+    ...     try:
+    ...         load(path)
+    ...     except ValueError as error:
+    ...         print(str(error).split(". ")[1])
+    Got a pickle or joblib file, which would run code.
+    """
+    with open_file(_checked_path(path)) as file:
+        header = read_header(file)
+        tensors = read_tensors(file, header)
+    _warn_of_version(header.document)
+    decoder = Decoder(KINDS, tensors)
+    try:
+        obj = decoder.decode(header.document["object"])
+        decoder.finish()
+    except InvalidFileError:
+        raise
+    except _NONSENSE as error:
+        raise forged(f"values that do not fit together, {error!r}") from error
+    if not _objects.is_public(obj):
+        raise forged(f"a {type(obj).__name__}")
+    return obj
+
+
+def read_card(path):
+    """Read what a file says of its model, without loading that.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file that `save` has written.
+
+    Returns
+    -------
+    card : dict
+        "class", "created" (UTC), "versions"; for a fitted model its numbers of
+        features, components and classes, and the classes if they are not too many; and
+        what was given to `save`. Numbers that are not finite come as strings.
+
+    Raises
+    ------
+    InvalidFileError
+        As in `load`, but for damage among the arrays, which are not read.
+
+    FileNotFoundError
+        If there is no such file.
+
+    See Also
+    --------
+    load : Reads the model itself.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_xmodal import CCARetriever, save
+    >>> from sklearn_xmodal.persistence import read_card
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "cca.xmodal"
+    ...     save(CCARetriever(), path, card={"scores": {"mAP": 0.61}})
+    ...     read_card(path)["scores"]
+    {'mAP': 0.61}
+    """
+    with open_file(_checked_path(path)) as file:
+        card = read_header(file).document.get("card")
+    if not isinstance(card, dict):
+        raise forged("no card")
+    return card
+
+
+def _checked_path(path):
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be a str or a path. Got {type(path).__name__}.")
+    return Path(path)
+
+
+def _warn_of_version(document):
+    card = document.get("card")
+    versions = card.get("versions") if isinstance(card, dict) else None
+    version = versions.get("sklearn_xmodal") if isinstance(versions, dict) else None
+    if version != __version__:
+        warnings.warn(
+            f"The file was written by sklearn_xmodal {version}, and is read by "
+            f"{__version__}. Check the model before you rely on it.",
+            stacklevel=3,
+        )

@@ -1,0 +1,132 @@
+"""Exported encoders give the codes of transform, in onnxruntime."""
+
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from sklearn_xmodal import KCCARetriever, MSLNRetriever, export_onnx
+from sklearn_xmodal.datasets import make_paired_modalities
+from tests.conftest import RETRIEVERS
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+pytest.importorskip("torch", minversion="2.6")
+
+MODALITIES = ("image", "text")
+BLOCKS = (
+    "code",
+    "contrastive",
+    "posterior",
+    "soft_posterior",
+    "canonical",
+    "kernel",
+    "reconstruction",
+)
+NETWORKS = {
+    "all blocks": {"block_weights": dict.fromkeys(BLOCKS, 1.0)},
+    "code of one": {
+        "n_estimators": 1,
+        "n_input_components": None,
+        "block_weights": {"code": 1},
+        "code_activation": "tanh",
+        "activation": "logistic",
+    },
+}
+
+
+def _pairs(scale=1.0):
+    X_img, X_txt, y = make_paired_modalities(
+        60, n_classes=3, n_image_features=9, n_text_features=8, random_state=0
+    )
+    return (scale * X_img).astype("f4"), (X_txt + 5).astype("f4"), y
+
+
+def _assert_same_codes(retriever, paths, X_img, X_txt, tolerance=1e-5):
+    for modality, X in zip(MODALITIES, (X_img, X_txt), strict=True):
+        onnx.checker.check_model(onnx.load(paths[modality]), full_check=True)
+        session = onnxruntime.InferenceSession(
+            paths[modality], providers=["CPUExecutionProvider"]
+        )
+        expected = getattr(retriever, f"transform_{modality}")(X)
+        for n_rows in (1, 2, 7, len(X)):
+            (codes,) = session.run(["codes"], {"features": X[:n_rows]})
+            assert codes.dtype == np.float32
+            atol = tolerance * abs(expected).max()
+            assert_allclose(codes, expected[:n_rows], rtol=0, atol=atol)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_encoders_of_networks_give_the_codes_of_transform(name, tmp_path):
+    X_img, X_txt, y = _pairs()
+    params = {"n_input_components": 5, "n_estimators": 2, **NETWORKS[name]}
+    retriever = RETRIEVERS["MSLNRetriever"](**params).fit(X_img, X_txt, y)
+    paths = export_onnx(retriever, tmp_path)
+    assert paths == {m: tmp_path / f"{m}.onnx" for m in MODALITIES}
+    # A feature that falls on the other side of a rounding to float32 counts some
+    # hundred times in the variates of kernel values.
+    tolerance = 5e-5 if "kernel" in retriever.block_weights_ else 1e-5
+    _assert_same_codes(retriever, paths, X_img, X_txt, tolerance)
+
+
+@pytest.mark.slow
+def test_encoders_of_multi_label_networks_give_the_codes_of_transform(tmp_path):
+    X_img, X_txt, y = _pairs(scale=100.0)
+    Y = np.eye(3, dtype=int)[y]
+    Y[::3, 0] = 1
+    retriever = RETRIEVERS["MSLNRetriever"](target_classes="seen").fit(X_img, X_txt, Y)
+    paths = export_onnx(retriever, tmp_path / "new" / "folder")
+    _assert_same_codes(retriever, paths, X_img, X_txt)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["CCARetriever", "PLSRetriever"])
+def test_linear_encoders_give_the_codes_of_transform(name, tmp_path):
+    X_img, X_txt, y = _pairs(scale=1000.0)
+    retriever = RETRIEVERS[name]().fit(X_img, X_txt, y)
+    _assert_same_codes(retriever, export_onnx(retriever, tmp_path), X_img, X_txt)
+
+
+def test_the_network_is_copied():
+    from sklearn_xmodal.deep import _onnx
+
+    X_img, X_txt, y = _pairs()
+    retriever = RETRIEVERS["MSLNRetriever"]().fit(X_img, X_txt, y)
+    encoder = _onnx._NetworkEncoder(retriever, "image")
+    encoder.network.encoders["image"].requires_grad_(False)
+    assert all(w.requires_grad for w in retriever.net_.module_.parameters())
+
+
+def test_other_retrievers_are_refused(tmp_path):
+    with pytest.raises(TypeError, match=r"retriever must be .* Got KCCARetriever"):
+        export_onnx(KCCARetriever(), tmp_path)
+
+
+def test_unfitted_retrievers_are_refused(tmp_path):
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError, match="This MSLNRetriever instance is not"):
+        export_onnx(MSLNRetriever(), tmp_path)
+
+
+def test_without_the_packages_the_extra_is_named(tmp_path, monkeypatch):
+    retriever = RETRIEVERS["CCARetriever"]().fit(*_pairs())
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(ImportError, match=r'pip install "sklearn-xmodal\[onnx\]"'):
+        export_onnx(retriever, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_encoders_that_no_file_holds_are_refused(tmp_path, monkeypatch):
+    from sklearn_xmodal.deep import _onnx
+
+    retriever = RETRIEVERS["CCARetriever"]().fit(*_pairs())
+    monkeypatch.setattr(_onnx, "_LARGEST", 100)
+    monkeypatch.setattr(
+        _onnx, "_graph", lambda *args: onnx.ModelProto(doc_string="x" * 200)
+    )
+    with pytest.raises(ValueError, match="image encoder must be smaller than 2 GB"):
+        export_onnx(retriever, tmp_path)

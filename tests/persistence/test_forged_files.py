@@ -1,0 +1,291 @@
+"""Files made by others, whose checksums hold, do no harm."""
+
+import contextlib
+import copy
+import hashlib
+import json
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+
+from sklearn_xmodal import CCARetriever, load, save
+from sklearn_xmodal.persistence import InvalidFileError, _container, read_card
+from tests.conftest import RETRIEVERS
+
+
+def _forge(path, header, data=b"", version=b"1"):
+    """Write any header with right checksums."""
+    start = (
+        b'{"__metadata__":{"sklearn_xmodal":"%s","sha256":"%s","data_sha256":"%s",'
+        % (version, b"0" * 64, hashlib.sha256(data).hexdigest().encode())
+    )
+    header = start + header
+    digest = _container._header_checksum(header).encode()
+    header = header.replace(b"0" * 64, digest, 1)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+
+
+def test_newer_format_versions_are_named(path):
+    _forge(path, b'"document":"{}"}}', version=b"7")
+    for read in (load, read_card):
+        with pytest.raises(InvalidFileError, match=r"at most 1\. Got 7.*Update this"):
+            read(path)
+
+
+def _tensor(dtype="F64", shape=(1,), offsets=(0, 8)):
+    entry = {"dtype": dtype, "shape": list(shape), "data_offsets": list(offsets)}
+    return b'"document":"{}"},"t":%s}' % json.dumps(entry).encode()
+
+
+HEADERS = {
+    "no JSON": b'"document"',
+    "not closed": b'"document":"{}"',
+    "no document": b'"documents":"{}"}}',
+    "document of no JSON": b'"document":"{"}}',
+    "document that is a list": b'"document":"[]"}}',
+    "NaN": b'"document":"{\\"a\\":NaN}"}}',
+    "deep": b'"document":"%s"}}' % (b"[" * 10**6),
+    "long number": b'"document":"%s"}}' % (b"9" * 10**5),
+    "unknown type": _tensor("BF16"),
+    "pickled type": _tensor("O"),
+    "negative size": _tensor(shape=(-1,)),
+    "size of no number": _tensor(shape=("8",)),
+    "true": _tensor(shape=(True,)),
+    "fraction": _tensor(shape=(1.0,)),
+    "too many dimensions": _tensor(shape=(1,) * 65),
+    "overlap": _tensor(offsets=(-8, 0)),
+    "gap": _tensor(offsets=(8, 16)),
+    "backwards": _tensor(offsets=(8, 0)),
+    "wrong size": _tensor(shape=(2,)),
+    "beyond the end": _tensor(shape=(10**12,), offsets=(0, 8 * 10**12)),
+    "no object": b'"document":"{}"},"t":3}',
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_forged_headers_are_refused_in_little_memory(name, path):
+    _forge(path, HEADERS[name], bytes(8))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidFileError, match="The file must"):
+            load(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("length", [2**26 + 8, 2**40, 2**63, 2**64 - 1])
+def test_lengths_without_end_are_refused_in_little_memory(length, whole, path):
+    path.write_bytes(length.to_bytes(8, "little") + whole[8:])
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidFileError, match="damaged one: its header claims"):
+            load(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_values_that_are_no_booleans_are_refused(path):
+    _forge(path, _tensor("BOOL", (1,), (0, 1)), b"\x02")
+    with pytest.raises(InvalidFileError, match="tensor t: no booleans"):
+        load(path)
+
+
+def test_huge_text_is_refused_at_save(path, monkeypatch):
+    monkeypatch.setattr(_container, "MAX_HEADER", 2**12)
+    with pytest.raises(ValueError, match=r"must fit into 4,096 bytes\. Got"):
+        save(CCARetriever(alpha="x" * 5000), path)
+    assert list(path.parent.iterdir()) == []
+
+
+def _array(tensor="t", **fields):
+    return {"type": "array", "tensor": tensor, **fields}
+
+
+def _sparse(indices, indptr):
+    parts = dict(zip(("data", "indices", "indptr"), "tij", strict=True))
+    return {
+        "type": "sparse",
+        "class": "csr_matrix",
+        "shape": [1, 2],
+        **{name: _array(tensor) for name, tensor in parts.items()},
+    }, {
+        "t": np.ones(1),
+        "i": np.array(indices, np.int32),
+        "j": np.array(indptr, np.int32),
+    }
+
+
+def _random_state(pos, n=624):
+    return {
+        "type": "RandomState",
+        "number": 0,
+        "key": _array(),
+        "pos": pos,
+        "has_gauss": 0,
+        "gauss": 0.0,
+    }, {"t": np.zeros(n, np.uint32)}
+
+
+def _characters(codes, dtype):
+    return {"type": "characters", "tensor": "t", "dtype": dtype}, {"t": codes}
+
+
+def _strings(lengths):
+    tensors = {"t": np.zeros(3, np.uint8), "n": np.array(lengths, np.int64)}
+    return {"type": "strings", "text": "t", "lengths": "n"}, tensors
+
+
+def _object(cls, **attributes):
+    return {"type": "object", "class": cls, "attributes": attributes}
+
+
+def _estimator(parameters=None, **attributes):
+    return {**_object("CCARetriever", **attributes), "parameters": parameters or {}}
+
+
+ONE = {"t": np.ones(3)}
+NODES = {
+    "unknown kind": ({"type": "pickle"}, {}, "a value of type 'pickle'"),
+    "no kind": ({}, {}, "a value of type None"),
+    "kind of no name": ({"type": ["x"]}, {}, "do not fit"),
+    "foreign class": (_object("Popen"), {}, "an object of class 'Popen'"),
+    "path of a class": (_object("subprocess.Popen"), {}, "class 'subprocess.Popen'"),
+    "class of no name": (_object(["Mean"]), {}, "do not fit"),
+    "adapter": ({"type": "adapted", "class": "os", "state": {}}, {}, "class 'os'"),
+    "optimiser": ({"type": "optimizer", "name": "os"}, {}, "do not fit"),
+    "module": ({"type": "optimizer", "name": "Optimizer.__init__"}, {}, "do not fit"),
+    "unknown parameter": (_estimator({"evil": 1}), {}, "do not fit"),
+    "method": (_estimator(transform=1), {}, r"CCARetriever\.transform"),
+    "class attribute": (_estimator(__class__=1), {}, r"CCARetriever\.__class__"),
+    "no name": (_estimator(**{"a b": 1}), {}, r"CCARetriever\.a b"),
+    "missing fields": (_object("Mean", weight=1.0), {}, "do not fit"),
+    "missing tensor": (_array("x"), {}, "do not fit"),
+    "tensor used twice": ([_array(), _array()], ONE, "do not fit"),
+    "tensor not used": (1, ONE, "nothing refers to, such as t"),
+    "other type": (_array(dtype="<i8"), ONE, "do not fit"),
+    "object type": (_array(dtype="|O"), ONE, "do not fit"),
+    "reference to nothing": ({"type": "same", "as": 0}, {}, "do not fit"),
+    "repetition": (
+        [{**_array(), "number": 0}, *[{"type": "same", "as": 0}] * 99],
+        ONE,
+        "the same arrays time and again",
+    ),
+    "key of no value": ({"type": "dict", "items": [[[], 1]]}, {}, "do not fit"),
+    "sparse beyond": (*_sparse([7], [0, 1]), "do not fit"),
+    "sparse before": (*_sparse([-1], [0, 1]), "do not fit"),
+    "sparse pointers": (*_sparse([0], [0, 9]), "do not fit"),
+    "random state": (*_random_state(10**6), "do not fit"),
+    "random state before": (*_random_state(-1), "do not fit"),
+    "random key": (*_random_state(0, 3), "do not fit"),
+    "no characters": (*_characters(np.full((1, 1), 2**31, "<u4"), "<U1"), "do not fit"),
+    "other width": (*_characters(np.zeros((1, 1), "<u4"), "<U9"), "do not fit"),
+    "numbers as text": (*_characters(np.zeros((1, 1), "<f4"), "<U1"), "do not fit"),
+    "text of objects": (*_characters(np.zeros((1, 1), "<u4"), "|O"), "do not fit"),
+    "lengths": (*_strings([9]), "do not fit"),
+    "negative lengths": (*_strings([4, -1]), "do not fit"),
+    "boolean": ({"type": "scalar", "dtype": "|b1", "hex": "07"}, {}, "do not fit"),
+    "too many bits": ({"type": "scalar", "dtype": "<f8", "hex": ""}, {}, "do not fit"),
+    "object scalar": ({"type": "scalar", "dtype": "|O", "hex": "00"}, {}, "do not fit"),
+    "objects": ({"type": "objects", "shape": [10**12], "items": []}, {}, "do not fit"),
+    "no estimator": ([1, 2], {}, "a list"),
+    "part of one": (_object("KernelMap", kernel="rbf"), {}, "a KernelMap"),
+}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_forged_values_are_refused(name, path, rewrite):
+    node, tensors, message = NODES[name]
+    save(CCARetriever(), path)
+    rewrite(path, lambda d: {**d, "object": node}, lambda _: tensors)
+    with pytest.raises(InvalidFileError, match=message):
+        load(path)
+
+
+def test_modules_that_a_file_names_are_not_imported(path, rewrite, monkeypatch):
+    module = path.parent / "evil_module.py"
+    module.write_text("raise SystemExit('executed')")
+    monkeypatch.syspath_prepend(path.parent)
+    for name in ("evil_module", "evil_module.Estimator"):
+        for kind in ("object", "adapted"):
+            save(CCARetriever(), path)
+            node = {"type": kind, "class": name, "attributes": {}, "state": {}}
+            rewrite(path, lambda d, node=node: {**d, "object": node})
+            with pytest.raises(InvalidFileError, match=f"class '{name}'"):
+                load(path)
+    assert "evil_module" not in sys.modules
+
+
+def test_caches_of_pipelines_are_refused(path, rewrite):
+    save(make_pipeline(CCARetriever()), path)
+
+    def add_cache(document):
+        document["object"]["parameters"]["memory"] = "/tmp/pickles"
+        return document
+
+    rewrite(path, add_cache)
+    with pytest.raises(InvalidFileError, match="a Pipeline with a cache"):
+        load(path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 2**70) | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+def _places(node, place=()):
+    yield place
+    items = enumerate(node) if isinstance(node, list) else ()
+    for key, value in node.items() if isinstance(node, dict) else items:
+        yield from _places(value, (*place, key))
+
+
+def _replaced(document, place, value):
+    document = copy.deepcopy(document)
+    node = document
+    for key in place[:-1]:
+        node = node[key]
+    node[place[-1]] = value
+    return document
+
+
+@pytest.mark.parametrize("name", RETRIEVERS)
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_change_of_a_document_ends_in_a_model_or_a_clear_error(
+    name, data, small, tmp_path_factory, rewrite
+):
+    path = tmp_path_factory.mktemp("any") / "model"
+    save(RETRIEVERS[name]().fit(*small), path)
+    with path.open("rb") as file:
+        document = _container.read_header(file).document
+    places = [p for p in _places(document) if p[:1] == ("object",)]
+    place = data.draw(st.sampled_from(places))
+    others = [_at(document, p) for p in places]
+    value = data.draw(JSON | st.sampled_from(others))
+    value = json.loads(json.dumps(value), parse_constant=lambda _: None)
+    rewrite(path, lambda d: _replaced(d, place, value))
+    with contextlib.suppress(InvalidFileError):
+        assert isinstance(load(path), BaseEstimator)
+
+
+def _at(node, place):
+    for key in place:
+        node = node[key]
+    return node
