@@ -29,7 +29,7 @@ ALLOWED = {
     "base": BOTTOM | {"metrics", "pairs"},
     "cross_decomposition": BOTTOM | {"base", "metrics", "model_selection", "pairs"},
     "linear_model": BOTTOM | {"base", "metrics", "pairs"},
-    "neighbors": BOTTOM | {"base", "metrics", "pairs"},
+    "neighbors": BOTTOM | {"base", "metrics", "pairs", "persistence"},
     # deep may use the canonical solver.
     "deep": BOTTOM
     | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},

@@ -15,6 +15,7 @@ from sklearn_xmodal.neighbors._storage import (
     read_index,
     write_index,
 )
+from sklearn_xmodal.persistence import load
 
 _PARAMS = ("backend", "index_type", "index_params", "n_smoothing_neighbors")
 
@@ -22,20 +23,20 @@ _PARAMS = ("backend", "index_type", "index_params", "n_smoothing_neighbors")
 class SaveMixin:
     """The part of an index that knows what belongs on the disk."""
 
-    #: Functions ``save(retriever, path)`` and ``load(path)`` for the retriever of an
-    #: index. Without them an index is saved without its retriever.
-    _retriever_io = None
-
-    def save(self, path):
+    def save(self, path, *, include_retriever=True):
         """Save the index into a folder, as arrays and JSON.
 
-        An index that is there is replaced in one step: whoever loads it, or whatever
-        happens meanwhile, finds the old one or the new one, whole.
+        The retriever goes along, as by :func:`sklearn_xmodal.save`. An index that is
+        there is replaced in one step: whoever loads it, or whatever happens meanwhile,
+        finds the old one or the new one, whole.
 
         Parameters
         ----------
         path : str or path-like
             A new folder, or one that an index was saved to.
+
+        include_retriever : bool, default=True
+            Whether to save the retriever, too.
 
         Raises
         ------
@@ -45,18 +46,19 @@ class SaveMixin:
 
         TypeError
             If an id or a label is not str, int, float, bool, None or a tuple of
-            those; payload may have lists and dicts with str keys, too.
+            those; payload may have lists and dicts with str keys, too. If the
+            retriever has no place in a file, such as one with a function for a kernel.
 
         See Also
         --------
         load : The way back.
         """
-        save_retriever, _ = self._retriever_io or (None, None)
+        retriever = self.retriever if include_retriever else None
         with self._lock.reading():
             if len(self) == 0:
                 raise ValueError("An index must hold items to be saved. Got none left.")
             state, arrays = self._parts()
-            write_index(path, state, arrays, self.retriever, save_retriever)
+            write_index(path, state, arrays, retriever)
 
     @classmethod
     def load(
@@ -80,8 +82,9 @@ class SaveMixin:
             The folder.
 
         retriever : estimator, default=None
-            What encodes queries; it must be the one that the gallery was encoded
-            with. Without, only vectors can be searched.
+            What encodes queries, instead of the one that was saved; it must be the one
+            that the gallery was encoded with. Without either, only vectors can be
+            searched.
 
         mmap_mode : {"r", None}, default="r"
             Map the vectors, which are then read from the file when they are needed,
@@ -121,12 +124,10 @@ class SaveMixin:
         array([['b']], dtype=object)
         """
         check_params(mmap_mode=mmap_mode, n_jobs=n_jobs, verbose=verbose)
-        _, load_retriever = cls._retriever_io or (None, None)
-        state, arrays, saved = read_index(
-            path, mmap_mode=mmap_mode, verify=verify, load_retriever=load_retriever
-        )
+        state, arrays, saved = read_index(path, mmap_mode=mmap_mode, verify=verify)
         self = cls.__new__(cls)
-        retriever = saved if retriever is None else retriever
+        if retriever is None and saved is not None:
+            retriever = load(saved)
         self.retriever = None if retriever is None else check_retriever(retriever)
         self.n_jobs, self.verbose = n_jobs, verbose
         self._lock = SharedLock()

@@ -12,6 +12,7 @@ from sklearn_xmodal.neighbors._files import (
     replacing,
 )
 from sklearn_xmodal.neighbors._gallery import Gallery, check_items
+from sklearn_xmodal.persistence import save
 from sklearn_xmodal.utils._scaling import row_blocks
 
 _SCALARS = (str, int, float, bool, type(None))
@@ -19,7 +20,7 @@ _SCALARS = (str, int, float, bool, type(None))
 _LONGEST_SQUARED = 2.001
 
 
-def write_index(path, state, arrays, retriever=None, save_retriever=None):
+def write_index(path, state, arrays, retriever=None):
     """Save an index into a folder.
 
     Parameters
@@ -34,22 +35,19 @@ def write_index(path, state, arrays, retriever=None, save_retriever=None):
         Stem of the file name -> ndarray.
 
     retriever : estimator, default=None
-        Goes along where there is a function that saves it.
-
-    save_retriever : callable, default=None
-        Called with the retriever and a path.
+        Goes along.
     """
     with replacing(path) as writer:
         files = {stem: writer.write_array(stem, a) for stem, a in arrays.items()}
         name = None
-        if retriever is not None and save_retriever is not None:
+        if retriever is not None:
             place = writer.new_path("retriever")
-            save_retriever(retriever, place)
+            save(retriever, place)
             name = place.name
         writer.write_document({**state, "arrays": files, "retriever": name})
 
 
-def read_index(path, *, mmap_mode, verify, load_retriever=None):
+def read_index(path, *, mmap_mode, verify):
     """Read what `write_index` has written.
 
     Parameters
@@ -63,9 +61,6 @@ def read_index(path, *, mmap_mode, verify, load_retriever=None):
     verify : bool
         Whether to compute checksums of arrays, and look for values that cannot be.
 
-    load_retriever : callable, default=None
-        Called with the path of a retriever.
-
     Returns
     -------
     state : dict
@@ -74,8 +69,8 @@ def read_index(path, *, mmap_mode, verify, load_retriever=None):
     arrays : dict
         The arrays.
 
-    retriever : estimator or None
-        The retriever, where one was saved and there is a function that loads it.
+    retriever : Path or None
+        Where the retriever is, if one was saved.
     """
     state = read_document(path)
     try:
@@ -93,9 +88,9 @@ def read_index(path, *, mmap_mode, verify, load_retriever=None):
         raise ValueError(
             f"{Path(path) / DOCUMENT} is not what RetrievalIndex.save writes: {error}."
         ) from None
-    if name is None or load_retriever is None:
+    if name is None:
         return state, arrays, None
-    return state, arrays, load_retriever(Path(path) / check_name(path, name))
+    return state, arrays, Path(path) / check_name(path, name)
 
 
 def gallery_state(gallery):

@@ -60,6 +60,8 @@ def save(obj, path, *, card=None):
     obj : estimator
         A retriever, a :class:`~sklearn_xmodal.ModalityTransformer`, a Pipeline of
         these and of scikit-learn's transformers, or one of the latter; fitted or not.
+        A :class:`~sklearn_xmodal.RetrievalIndex` goes into a folder, by its own
+        method.
 
     path : str or path-like
         The file. An existing one is replaced.
@@ -107,6 +109,13 @@ def save(obj, path, *, card=None):
     CCARetriever(n_components=4)
     """
     path = _checked_path(path)
+    if _objects.is_index(obj):
+        if card is not None:
+            raise ValueError(
+                f"card must be None for an index, which has none. Got {card}."
+            )
+        obj.save(path)
+        return
     if not _objects.is_public(obj):
         raise TypeError(
             "obj must be an estimator of sklearn_xmodal or scikit-learn. Got "
@@ -136,11 +145,11 @@ def load(path):
     Parameters
     ----------
     path : str or path-like
-        The file.
+        The file, or the folder of an index.
 
     Returns
     -------
-    obj : estimator
+    obj : estimator or RetrievalIndex
         As it was saved.
 
     Raises
@@ -178,7 +187,10 @@ def load(path):
     ...         print(str(error).split(". ")[1])
     Got a pickle or joblib file, which would run code.
     """
-    with open_file(_checked_path(path)) as file:
+    path = _checked_path(path)
+    if path.is_dir():
+        return _objects.index_class().load(path)
+    with open_file(path) as file:
         header = read_header(file)
         tensors = read_tensors(file, header)
     _warn_of_version(header.document)

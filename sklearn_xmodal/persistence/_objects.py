@@ -39,6 +39,7 @@ ADAPTED = {
     "History": ("skorch.history", "sklearn_xmodal.deep._state"),
     "MSLNNet": ("sklearn_xmodal.deep._net", "sklearn_xmodal.deep._state"),
 }
+_INDEX = "RetrievalIndex", "sklearn_xmodal.neighbors"
 _OPTIMIZERS = "sklearn_xmodal.deep._state"
 #: Attributes of scikit-learn that are no state of a fitted model.
 _METADATA_REQUEST = "_metadata_request"
@@ -48,6 +49,17 @@ def is_public(value):
     """Tell whether an object may be the one that a file is about."""
     is_model = _is_known(value) and "._" not in CLASSES[type(value).__name__]
     return is_model or isinstance(value, BaseEstimator)
+
+
+def is_index(value):
+    """Tell whether an object is a gallery, which has files of its own."""
+    return type(value).__name__ == _INDEX[0] and type(value) is index_class()
+
+
+def index_class():
+    """Return the class of galleries."""
+    name, module = _INDEX
+    return getattr(import_module(module), name)
 
 
 def _find_class(name):

@@ -14,7 +14,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import sklearn_xmodal
-from sklearn_xmodal import CCARetriever, RetrievalIndex
+from sklearn_xmodal import CCARetriever, KCCARetriever, RetrievalIndex, load, save
 from sklearn_xmodal.neighbors import _files
 from tests.neighbors.oracles import make_codes
 from tests.neighbors.test_index import BACKENDS, _name
@@ -133,25 +133,7 @@ class TestRoundTrip:
         one, two = (i.search(vectors=query) for i in (index, loaded))
         assert one.scores.tobytes() == two.scores.tobytes()
 
-    def test_features_need_the_retriever(self, pair, tmp_path):
-        X_img, X_txt, _ = pair
-        retriever = CCARetriever(3).fit(X_img, X_txt)
-        index = RetrievalIndex(retriever, text=X_txt)
-        index.save(tmp_path / "index")
-        bare = RetrievalIndex.load(tmp_path / "index")
-        got = bare.search(vectors=retriever.transform_image(X_img))
-        assert_array_equal(got.ids, index.search(image=X_img).ids)
-        with pytest.raises(TypeError, match="image needs an index with a retriever"):
-            bare.search(image=X_img)
-        loaded = RetrievalIndex.load(tmp_path / "index", retriever=retriever)
-        assert_array_equal(loaded.search(image=X_img).ids, got.ids)
-
-    def test_functions_for_the_retriever_are_used(self, pair, tmp_path, monkeypatch):
-        def save(obj, path):
-            path.write_bytes(pickle.dumps(obj))
-
-        functions = save, lambda path: pickle.loads(path.read_bytes())
-        monkeypatch.setattr(RetrievalIndex, "_retriever_io", functions)
+    def test_retriever_goes_along(self, pair, tmp_path):
         X_img, X_txt, _ = pair
         index = RetrievalIndex(CCARetriever(3).fit(X_img, X_txt), text=X_txt)
         for _ in range(2):
@@ -161,6 +143,51 @@ class TestRoundTrip:
         assert_array_equal(
             loaded.search(image=X_img).ids, index.search(image=X_img).ids
         )
+
+    def test_features_need_the_retriever(self, pair, tmp_path):
+        X_img, X_txt, _ = pair
+        retriever = CCARetriever(3).fit(X_img, X_txt)
+        index = RetrievalIndex(retriever, text=X_txt)
+        index.save(tmp_path / "index", include_retriever=False)
+        bare = RetrievalIndex.load(tmp_path / "index")
+        got = bare.search(vectors=retriever.transform_image(X_img))
+        assert_array_equal(got.ids, index.search(image=X_img).ids)
+        with pytest.raises(TypeError, match="image needs an index with a retriever"):
+            bare.search(image=X_img)
+        loaded = RetrievalIndex.load(tmp_path / "index", retriever=retriever)
+        assert_array_equal(loaded.search(image=X_img).ids, got.ids)
+
+    def test_retriever_without_a_place_in_files_leaves_the_old_index(
+        self, pair, tmp_path
+    ):
+        X_img, X_txt, _ = pair
+        RetrievalIndex(vectors=X_txt).save(tmp_path / "index")
+        kernel = KCCARetriever(3, kernel=np.dot).fit(X_img, X_txt)
+        with pytest.raises(TypeError, match="kernel"):
+            RetrievalIndex(kernel, text=X_txt).save(tmp_path / "index")
+        assert RetrievalIndex.load(tmp_path / "index").retriever is None
+
+    def test_functions_of_the_package_take_indexes(self, pair, tmp_path):
+        X_img, X_txt, _ = pair
+        index = RetrievalIndex(CCARetriever(3).fit(X_img, X_txt), text=X_txt)
+        save(index, tmp_path / "index")
+        loaded = load(tmp_path / "index")
+        assert_array_equal(
+            loaded.search(image=X_img).ids, index.search(image=X_img).ids
+        )
+        with pytest.raises(ValueError, match="card must be None for an index"):
+            save(index, tmp_path / "index", card={"scores": 1})
+        with pytest.raises(FileNotFoundError, match="no index"):
+            load(tmp_path)
+
+    def test_damaged_retriever_is_refused(self, pair, tmp_path):
+        X_img, X_txt, _ = pair
+        index = RetrievalIndex(CCARetriever(3).fit(X_img, X_txt), text=X_txt)
+        index.save(tmp_path / "index")
+        (path,) = (tmp_path / "index").glob("retriever-*")
+        path.write_bytes(path.read_bytes()[:-10])
+        with pytest.raises(ValueError, match="must be whole"):
+            RetrievalIndex.load(tmp_path / "index")
 
     def test_vectors_are_read_from_the_file_when_needed(self, saved):
         loaded = RetrievalIndex.load(saved)
