@@ -105,8 +105,8 @@ def export_onnx(retriever, folder):
     output "codes" is float32. Sparse text has to be made dense before. The graph
     computes in float64 where the retriever does. Codes differ from those of
     `transform` of float32 features by rounding: relative to the largest, 1e-6 mostly,
-    and up to some 1e-5 for the block "kernel" of an :class:`MSLNRetriever`, which
-    multiplies the rounding of the features.
+    and up to some 1e-5 for the blocks "kernel" and "posterior" of an
+    :class:`MSLNRetriever`, which magnify the rounding of the features.
     """
     if not isinstance(retriever, (MSLNRetriever, LinearRetriever)):
         raise TypeError(

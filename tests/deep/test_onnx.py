@@ -79,7 +79,8 @@ def test_encoders_of_multi_label_networks_give_the_codes_of_transform(tmp_path):
     Y[::3, 0] = 1
     retriever = RETRIEVERS["MSLNRetriever"](target_classes="seen").fit(X_img, X_txt, Y)
     paths = export_onnx(retriever, tmp_path / "new" / "folder")
-    _assert_same_codes(retriever, paths, X_img, X_txt)
+    # Posteriors close to their mean are short, and magnify rounding when scaled to 1.
+    _assert_same_codes(retriever, paths, X_img, X_txt, 1e-4)
 
 
 @pytest.mark.slow
