@@ -182,7 +182,7 @@ def check_spectrum(smallest, what):
 
 
 def check_varies(scale, rounding, modality):
-    """Raise a ValueError where a centred kernel matrix is zero to rounding.
+    """Raise a ValueError where a centred kernel matrix is not more than zero.
 
     Parameters
     ----------
@@ -198,9 +198,16 @@ def check_varies(scale, rounding, modality):
     Raises
     ------
     ValueError
-        If nothing is left.
+        If nothing is left, or the mean eigenvalue is negative.
     """
-    if not scale > max(rounding, np.finfo(float).tiny):
+    least = max(rounding, np.finfo(float).tiny)
+    if scale < -least:
+        raise ValueError(
+            f"The centred {modality} kernel must be positive semi-definite. Got "
+            f"{scale:.3g} as the mean of its eigenvalues. Use another kernel, or clip "
+            "the negative eigenvalues to zero."
+        )
+    if not scale > least:
         raise ValueError(
             f"The {modality} features must vary: the centred {modality} kernel "
             "matrix is zero to rounding, so there is nothing to correlate."

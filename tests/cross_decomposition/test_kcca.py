@@ -517,6 +517,14 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"image kernel .* semi-definite"):
             KCCARetriever(2, kernel="sigmoid", gamma=1.0, alpha=alpha).fit(*draw(0))
 
+    def test_kernel_matrix_of_negative_trace_is_no_constant_modality(self):
+        K = -np.eye(30)
+        est = KCCARetriever(2, kernel="precomputed")
+        with pytest.raises(
+            ValueError, match=r"text kernel .* semi-definite. Got -0\.9"
+        ):
+            est.fit(-K, K)
+
     def test_rounding_of_float32_leaves_a_precomputed_kernel_good_enough(self):
         X, Y = draw(0, n=150)
         K_img, K_txt = (rbf_kernel(Z, gamma=2e-3).astype(np.float32) for Z in (X, Y))

@@ -281,6 +281,15 @@ class TestErrors:
         with pytest.raises(ValueError, match="image features must vary"):
             est.set_params(kernel="linear").fit(np.ones_like(X), Y)
 
+    @pytest.mark.parametrize("n_landmarks", [20, 200])
+    def test_precomputed_kernel_of_landmarks_must_be_semi_definite(self, n_landmarks):
+        A = np.random.default_rng(0).standard_normal((60, 60))
+        indefinite = A + A.T + 5 * np.eye(60)
+        est = KCCARetriever(2, kernel="precomputed", approximation="nystroem")
+        est.set_params(n_landmarks=n_landmarks)
+        with pytest.raises(ValueError, match=r"text kernel of .* semi-definite"):
+            est.fit(A @ A.T, indefinite)
+
     def test_k_means_needs_features(self):
         K = np.eye(60)
         est = KCCARetriever(2, kernel="precomputed", approximation="nystroem")

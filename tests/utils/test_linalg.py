@@ -4,6 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg
 
 from sklearn_xmodal.utils._linalg import (
+    cholesky_in_place,
     inverse_root,
     leading_svd,
     stable_eigh,
@@ -110,6 +111,19 @@ class TestEigh:
         again, V = stable_eigh(A.T @ A)
         assert_allclose(again, w, atol=1e-12)
         assert_allclose(V * again @ V.T, A.T @ A, atol=1e-12)
+
+
+class TestCholesky:
+    @pytest.mark.parametrize("seed", SEEDS)
+    def test_the_lower_triangle_alone_makes_the_factor_in_its_place(self, seed):
+        M = _matrix(seed, (20, 6))
+        A = np.asfortranarray(np.tril(M.T @ M) + np.triu(np.full((6, 6), np.nan), 1))
+        L = cholesky_in_place(A)
+        assert np.shares_memory(L, A)
+        assert_allclose(np.tril(L), linalg.cholesky(M.T @ M, lower=True), atol=1e-12)
+
+    def test_a_matrix_that_is_not_definite_has_none(self):
+        assert cholesky_in_place(np.asfortranarray(np.diag([1.0, -1.0]))) is None
 
 
 class TestInverseRoot:

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,6 +92,25 @@ class TestCheckFinite:
     def test_a_sum_that_overflows_is_no_fault(self, dtype):
         largest = min(1e150, float(np.finfo(dtype).max))
         check_finite(np.full((3, 3), largest, dtype=dtype), "image")
+
+    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_every_layout_is_looked_at(self, seed, dtype):
+        data = np.random.default_rng(seed).normal(size=(40, 6)).astype(dtype)
+        views = data, np.asfortranarray(data), data[:, 1:4], data[::-2], data[:0]
+        for view in views:
+            check_finite(view, "image")
+        data[7, 2] = np.nan
+        for view in (data, np.asfortranarray(data), data[:, 1:4], data[::-1]):
+            with pytest.raises(ValueError, match="1 bad value"):
+                check_finite(view, "image")
+
+    @pytest.mark.parametrize("value", [1e-151, 1e151, 1e300, 5e-324])
+    def test_squares_must_fit_a_float(self, value):
+        with pytest.raises(ValueError, match=re.escape(f"Got {value:g}.")):
+            check_finite(np.array([[0.0, -value]]), "image")
+        if value < 1:  # beside others it may be as small
+            check_finite(np.array([[value, 1.0]]), "image")
 
     def test_opposite_infinities_are_found(self):
         with pytest.raises(ValueError, match="contains infinity: 2 bad values"):
