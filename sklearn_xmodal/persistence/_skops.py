@@ -18,7 +18,6 @@ from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import forged
 
 _LOADERS = {
-    "CachedNode",
     "DTypeNode",
     "DefaultDictNode",
     "DictNode",
@@ -53,6 +52,9 @@ TRUSTED = [
     "sklearn.model_selection._split.TimeSeriesSplit",
     "sklearn.multiclass._ConstantPredictor",
 ]
+
+
+_MOST_REPEATS = 16
 
 
 class _RefusedError(Exception):
@@ -132,7 +134,8 @@ def _check_archive(data):
                 raise _RefusedError(
                     f"a part {entry.filename!r}, such as a sparse matrix"
                 )
-        _check_schema(json.loads(archive.read("schema.json")))
+        sizes = {entry.filename: entry.file_size for entry in entries}
+        _check_schema(json.loads(archive.read("schema.json")), sizes)
 
 
 def _check_array(archive, entry):
@@ -152,18 +155,31 @@ def _check_array(archive, entry):
             raise _RefusedError("an array that is larger than its part")
 
 
-def _check_schema(schema):
-    waiting = [schema]
+def _check_schema(schema, sizes):
+    """Raise unless nodes are of known kinds, and as many as they look.
+
+    skops takes nodes of one "__id__" for one object. It writes each in full; a
+    stranger could write references alone, and references to them, without end.
+    """
+    seen, n_bytes, waiting = {}, 0, [schema]
     while waiting:
         value = waiting.pop()
-        if isinstance(value, dict):
-            loader = value.get("__loader__", "DictNode")
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            loader, number = value.get("__loader__", "DictNode"), value.get("__id__")
             if loader not in _LOADERS:
                 names = value.get("__module__"), value.get("__class__")
                 raise _RefusedError(f"{'.'.join(map(str, names))} ({loader})")
+            if number and number in seen:
+                if seen[number] != value:
+                    raise _RefusedError("two objects of one number")
+            else:
+                seen[number] = value
+                n_bytes += sizes.get(value.get("file"), 0)
             waiting += value.values()
-        elif isinstance(value, list):
-            waiting += value
+    if n_bytes > _MOST_REPEATS * sum(sizes.values()):
+        raise _RefusedError("references to the same arrays time and again")
 
 
 KINDS = {"scikit-learn": Kind(_is_of_sklearn, _encode, _decode, is_shared=True)}

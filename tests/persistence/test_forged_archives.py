@@ -54,7 +54,47 @@ def _call(module, name):
     )
 
 
+def _laughs(n_levels):
+    """Return a list of two references to a list of two references and so on."""
+    kind = {
+        "__class__": "list",
+        "__module__": "builtins",
+        "__loader__": "ListNode",
+    }
+    node = {**kind, "content": [], "__id__": 1}
+    for number in range(2, n_levels):
+        reference = {**kind, "content": [], "__id__": number - 1}
+        node = {**kind, "content": [node, reference], "__id__": number}
+    return _schema(**node)
+
+
+def _repeated(n_times):
+    array = {
+        "__class__": "ndarray",
+        "__module__": "numpy",
+        "__loader__": "NdArrayNode",
+        "type": "numpy",
+        "file": "1.npy",
+    }
+    return _schema(
+        __class__="list",
+        __module__="builtins",
+        __loader__="ListNode",
+        content=[array] * n_times,
+    )
+
+
 ARCHIVES = {
+    "references without end": (
+        _archive({"schema.json": _laughs(60)}),
+        "two objects of one number",
+    ),
+    "one array many times": (
+        _archive(
+            {"schema.json": _repeated(99), "1.npy": _npy((2**17,)) + bytes(2**20)}
+        ),
+        "the same arrays time and again",
+    ),
     "no archive": (b"x" * 99, "zip"),
     "no schema": (_archive({}), "do not fit"),
     "schema of no JSON": (_archive({"schema.json": "{"}), "do not fit"),
