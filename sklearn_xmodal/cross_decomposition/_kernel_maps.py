@@ -9,7 +9,11 @@ from scipy import linalg
 from sklearn.cluster import kmeans_plusplus
 
 from sklearn_xmodal.cross_decomposition._kernel_solver import signs_of
-from sklearn_xmodal.cross_decomposition._kernels import check_varies, row_blocks
+from sklearn_xmodal.cross_decomposition._kernels import (
+    check_varies,
+    row_blocks,
+    shifted,
+)
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import inverse_root, stable_svd
 
@@ -64,10 +68,7 @@ class FourierMap:
     def blocks(self, X, batches=None):
         """Yield slices of rows, and their features of shape (n_rows, n_outputs)."""
         for rows in batches or row_blocks(X.shape[0], self.bytes_per_row(X)):
-            block = X[rows].astype(np.float64, copy=False)
-            if self.origin is not None:
-                block = block - self.origin
-            phases = block @ self.frequencies
+            phases = shifted(X[rows], self.origin) @ self.frequencies
             features = np.hstack([np.cos(phases), np.sin(phases)])
             features /= np.sqrt(phases.shape[1])
             yield rows, features

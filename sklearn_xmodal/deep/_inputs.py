@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
+from skorch.callbacks import Callback
 
 from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
 
@@ -18,6 +19,18 @@ def check_layer_sizes(sizes, name):
             f"{name} must hold whole numbers of at least 1, one per hidden layer. "
             f"Got {sizes!r}."
         )
+
+
+def check_callbacks(callbacks):
+    for callback in callbacks or []:
+        found = (
+            callback[1] if isinstance(callback, tuple) and callback[1:] else callback
+        )
+        if not isinstance(found, Callback | type):
+            raise TypeError(
+                "callbacks must hold skorch callbacks, or (name, callback) tuples. Got "
+                f"{callback!r}."
+            )
 
 
 def inputs_of_members(retriever):

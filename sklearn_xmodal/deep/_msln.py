@@ -5,11 +5,11 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.deep._inputs import (
+    check_callbacks,
     check_continues,
     check_layer_sizes,
     class_vectors,
@@ -35,7 +35,7 @@ from sklearn_xmodal.utils._sklearn_compat import (
     StrOptions,
     validate_on_fit,
 )
-from sklearn_xmodal.utils._validation import check_class_targets
+from sklearn_xmodal.utils._validation import check_class_targets, sorted_labels
 
 _ENCODE_ROWS = 4096
 _weight = Interval(Real, 0, None, closed="left")
@@ -538,6 +538,7 @@ class MSLNRetriever(BaseRetriever):
 
     def _prepare(self):
         """Check what does not depend on the data."""
+        check_callbacks(self.callbacks)
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
         self.device_ = resolve_device(self.device)
@@ -661,9 +662,7 @@ class MSLNRetriever(BaseRetriever):
         if y.ndim == 2:
             self.classes_ = np.arange(y.shape[1])
             return y
-        encoder = LabelEncoder()
-        target = encoder.fit_transform(y)
-        self.classes_ = encoder.classes_
+        self.classes_, target = sorted_labels(y)
         return target.astype(np.int64)
 
     def _validation_score(self, data, X_img, X_txt, y):
