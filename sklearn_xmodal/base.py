@@ -4,7 +4,6 @@ from abc import ABCMeta, abstractmethod
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.metrics import cross_modal_score
@@ -18,8 +17,10 @@ from sklearn_xmodal.utils._sklearn_compat import (
 from sklearn_xmodal.utils._validation import (
     check_labels,
     check_modality,
+    check_same_length,
     check_width,
     is_continuous,
+    sorted_labels,
 )
 
 
@@ -274,14 +275,7 @@ class BaseRetriever(
         vars(self).pop("classes_", None)
         if y is None or y.ndim != 1 or is_continuous(y):
             return
-        try:
-            self.classes_ = np.unique(y)
-        except TypeError:
-            kinds = sorted({type(label).__name__ for label in y})
-            raise ValueError(
-                "Labels y must be of one kind that can be sorted. Got "
-                f"{', '.join(kinds)}. Convert them to strings."
-            ) from None
+        self.classes_, _ = sorted_labels(y)
 
     def _check_side(self, X, modality, ensure_min_samples=1):
         return check_modality(
@@ -294,7 +288,15 @@ class BaseRetriever(
 
     def _codes(self, X, modality):
         """Validate and encode one modality."""
-        return self._encode(self._check_known_side(X, modality), modality)
+        X = self._check_known_side(X, modality)
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = self._encode(X, modality)
+        if not np.isfinite(Z).all():
+            raise ValueError(
+                f"The {modality} features must have codes that {Z.dtype} can hold: are "
+                "they of the same scale as in fit? Got codes with NaN or infinity."
+            )
+        return Z
 
     def _check_known_side(self, X, modality):
         """Validate features of one modality, which must be those seen in fit."""
@@ -339,5 +341,5 @@ def _check_y(X, y):
     if y is None:
         return None
     y = check_labels(y)
-    check_consistent_length(X, y)
+    check_same_length(X, y)
     return y

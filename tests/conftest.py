@@ -1,5 +1,6 @@
 """What all tests share: fast retrievers, small paired data, quiet generators."""
 
+import random
 import sys
 from pathlib import Path
 
@@ -90,13 +91,18 @@ def shared_data():
 
 @pytest.fixture(autouse=True)
 def global_generators_stay_as_they_are():
-    """Fail a test that moves the global random state of numpy or torch."""
-    before = _numpy_state(), _torch_state()
+    """Fail a test that moves the global random state of Python, numpy or torch."""
+    before = _python_state(), _numpy_state(), _torch_state()
     yield
-    after = _numpy_state(), _torch_state()
-    assert before[0] == after[0], "the global random state of numpy has moved"
-    if before[1] is not None:
-        assert before[1] == after[1], "the global random state of torch has moved"
+    after = _python_state(), _numpy_state(), _torch_state()
+    assert before[0] == after[0], "the global random state of Python has moved"
+    assert before[1] == after[1], "the global random state of numpy has moved"
+    if before[2] is not None:
+        assert before[2] == after[2], "the global random state of torch has moved"
+
+
+def _python_state():
+    return random.getstate()
 
 
 def _numpy_state():

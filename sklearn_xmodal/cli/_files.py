@@ -1,6 +1,7 @@
 """Reading of the user's files: .npz, .npy and text tables."""
 
 import csv
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,20 +130,24 @@ def _open(path, reader, **options):
         raise CommandError(f"cannot read {path}: {detail}") from None
 
 
-def _load_archive(path):
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, NpzFile):
-        raise CommandError(f"{path} must be an .npz archive: got one array, use .npy")
-    return archive
+@contextmanager
+def _archive(path):
+    with Path(path).open("rb") as file:  # which NumPy leaves open where it is damaged
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, NpzFile):
+            raise CommandError(
+                f"{path} must be an .npz archive: got one array, use .npy"
+            )
+        yield archive
 
 
 def _list_archive(path):
-    with _load_archive(path) as archive:
+    with _archive(path) as archive:
         return archive.files
 
 
 def _read_archive(path, key):
-    with _load_archive(path) as archive:
+    with _archive(path) as archive:
         return archive[key]
 
 

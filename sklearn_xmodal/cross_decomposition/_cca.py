@@ -4,14 +4,13 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
 
 from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
 from sklearn_xmodal.cross_decomposition._permutation import permutation_test
 from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
 from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
-from sklearn_xmodal.utils._validation import per_modality, validate_tuples
+from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_tuples
 
 # Stands for a shrinkage of 1, where nothing but the mean variance is left.
 _LARGEST_ALPHA = 1e12
@@ -74,9 +73,10 @@ def _oas_alpha(side):
        MMSE covariance estimation", IEEE Transactions on Signal Processing, 2010.
     """
     n, p = side.weight, len(side.mean)
+    # Relative to the squared variance, so that no scale overflows.
     mean_square = side.squared_norm() / p**2
-    numerator = mean_square + side.variance**2
-    denominator = (n + 1) * (mean_square - side.variance**2 / p)
+    numerator = mean_square + 1
+    denominator = (n + 1) * (mean_square - 1 / p)
     shrinkage = min(numerator / denominator, 1.0) if denominator > 0 else 1.0
     return shrinkage / max(1 - shrinkage, 1 / _LARGEST_ALPHA)
 
@@ -300,7 +300,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         problem = pair_problem(X_img, X_txt)
         whitened = problem.whitened(ridges(problem, copy.alpha))
         k = len(copy._decompose(whitened.cross, problem.n_samples)[1])
-        rng = check_random_state(random_state)
+        rng = check_seed(random_state)
         orders = (rng.permutation(X_img.shape[0]) for _ in range(n_permutations))
         return permutation_test(problem, whitened, X_img, X_txt, k, orders)
 

@@ -188,8 +188,11 @@ class CCARetrieverCV(BaseCCA):
             candidate = CCARetriever(
                 self.n_components, alpha=alpha, correlation_power=self.correlation_power
             )
-            candidate._validate_params()
-            validate_tuples(candidate)
+            try:
+                candidate._validate_params()
+                validate_tuples(candidate)
+            except ValueError as error:
+                raise ValueError(f"alphas must hold values of alpha: {error}") from None
             candidate.n_image_features_ = self.n_image_features_
             candidate.n_text_features_ = self.n_text_features_
             candidate.n_features_in_ = self.n_features_in_

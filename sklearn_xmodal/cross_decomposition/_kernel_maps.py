@@ -13,7 +13,11 @@ from sklearn.utils.random import sample_without_replacement
 
 from sklearn_xmodal.cross_decomposition._dask import summed, take_rows
 from sklearn_xmodal.cross_decomposition._kernel_solver import signs_of
-from sklearn_xmodal.cross_decomposition._kernels import check_varies, row_blocks
+from sklearn_xmodal.cross_decomposition._kernels import (
+    check_varies,
+    row_blocks,
+    shifted,
+)
 from sklearn_xmodal.cross_decomposition._moments import PairMoments, summed_moments
 from sklearn_xmodal.cross_decomposition._problems import MomentProblem
 from sklearn_xmodal.pairs._pairs import MODALITIES
@@ -70,10 +74,7 @@ class FourierMap:
     def blocks(self, X, batches=None):
         """Yield slices of rows, and their features of shape (n_rows, n_outputs)."""
         for rows in batches or row_blocks(X.shape[0], self.bytes_per_row(X)):
-            block = X[rows].astype(np.float64, copy=False)
-            if self.origin is not None:
-                block = block - self.origin
-            phases = block @ self.frequencies
+            phases = shifted(X[rows], self.origin) @ self.frequencies
             features = np.hstack([np.cos(phases), np.sin(phases)])
             features /= np.sqrt(phases.shape[1])
             yield rows, features

@@ -153,8 +153,29 @@ class KernelMap:
         return K.toarray() if sparse.issparse(K) else np.ascontiguousarray(K)
 
     def _shifted(self, X):
-        X = X.astype(np.float64, copy=False)
-        return X if self.origin is None else X - self.origin
+        return shifted(X, self.origin)
+
+
+def shifted(X, origin):
+    """Return features in float64, dense where an origin is subtracted.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Features of one modality.
+
+    origin : ndarray of shape (n_features,) or None
+        From `kernel_origin`.
+
+    Returns
+    -------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        The same, not copied where nothing has to be done.
+    """
+    X = X.astype(np.float64, copy=False)
+    if origin is None:
+        return X
+    return (X.toarray() if sparse.issparse(X) else X) - origin
 
 
 def check_spectrum(smallest, what):

@@ -16,8 +16,12 @@ from sklearn_xmodal.cross_decomposition._problems import (
 )
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._linalg import leading_svd, relative_powers, stable_svd
-from sklearn_xmodal.utils._sklearn_compat import check_sample_weight, validate_on_fit
-from sklearn_xmodal.utils._validation import count, validate_tuples
+from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
+from sklearn_xmodal.utils._validation import (
+    check_numbers,
+    count,
+    validate_tuples,
+)
 
 
 class LinearRetriever(BaseRetriever):
@@ -230,7 +234,21 @@ def _check_weights(sample_weight, X, at_least):
     """Validate weights; None, for equal ones, stays None."""
     if sample_weight is None:
         return None
-    sample_weight = check_sample_weight(sample_weight, X, dtype=np.float64)
+    sample_weight = check_numbers(
+        sample_weight,
+        "sample_weight",
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_min_samples=0,
+    )
+    n = X.shape[0]
+    if sample_weight.ndim == 0:
+        sample_weight = np.full(n, sample_weight)
+    if sample_weight.shape != (n,):
+        raise ValueError(
+            f"sample_weight must be one number, or one for each of {count(n, 'pair')}. "
+            f"Got shape {sample_weight.shape}."
+        )
     if sample_weight.min() < 0:
         raise ValueError(
             f"sample_weight must be at least 0. Got {sample_weight.min():g} in row "
@@ -239,7 +257,7 @@ def _check_weights(sample_weight, X, at_least):
     n_positive = np.count_nonzero(sample_weight)
     if n_positive < at_least:
         raise ValueError(
-            f"sample_weight must be positive for at least {at_least} pairs. Got "
+            f"sample_weight must be above zero for at least {at_least} pairs. Got "
             f"{count(n_positive, 'positive weight')}."
         )
     return sample_weight

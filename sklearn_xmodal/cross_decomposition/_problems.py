@@ -63,8 +63,9 @@ class MomentSide(Side):
         self.covariance = covariance
 
     def squared_norm(self):
-        """Return the squared Frobenius norm of the covariance."""
-        lower, diagonal = np.tril(self.covariance, -1), np.diag(self.covariance)
+        """Return the squared Frobenius norm of covariance over mean variance."""
+        C = self.covariance / self.variance
+        lower, diagonal = np.tril(C, -1), np.diag(C)
         return 2 * np.vdot(lower, lower) + np.vdot(diagonal, diagonal)
 
     def covariance_times(self, W):
@@ -149,9 +150,12 @@ class RowSide(Side):
         super().__init__(mean, variances, modality)
 
     def squared_norm(self):
-        """Return the squared Frobenius norm of the covariance."""
-        G = self._gram(None)[0] if self._is_wide else self._covariance()
-        return np.vdot(G, G) / (self.weight**2 if self._is_wide else 1.0)
+        """Return the squared Frobenius norm of covariance over mean variance."""
+        if self._is_wide:
+            G = self._gram(None)[0] / (self.weight * self.variance)
+        else:
+            G = self._covariance() / self.variance
+        return np.vdot(G, G)
 
     def covariance_times(self, W):
         """Return the product of the covariance and weights."""

@@ -4,7 +4,8 @@ import numbers
 
 import numpy as np
 from scipy.special import gammaln, softmax
-from sklearn.utils import check_random_state
+
+from sklearn_xmodal.utils._validation import check_seed
 
 
 def make_paired_modalities(
@@ -137,7 +138,7 @@ def make_paired_modalities(
     ):
         _check_non_negative(name, value)
 
-    rng = check_random_state(random_state)
+    rng = check_seed(random_state)
     class_vectors = class_sep * rng.standard_normal((n_classes, n_shared))
     loadings_img = _orthonormal_rows(n_shared + n_image_private, n_image_features, rng)
     loadings_txt = _orthonormal_rows(n_shared + n_text_private, n_text_features, rng)
@@ -266,7 +267,7 @@ def make_paired_multilabel(
     _check_non_negative("class_sep", class_sep)
     _check_non_negative("noise", noise)
 
-    rng = check_random_state(random_state)
+    rng = check_seed(random_state)
     class_vectors = class_sep * rng.standard_normal((n_classes, n_shared))
     loadings_img = _orthonormal_rows(n_shared + n_image_private, n_image_features, rng)
     loadings_txt = _orthonormal_rows(n_shared + n_text_private, n_text_features, rng)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
@@ -21,6 +20,7 @@ from sklearn_xmodal.deep._net import (
 )
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
+    check_callbacks,
     check_layer_sizes,
     resolve_contrastive_weight,
     resolve_device,
@@ -35,7 +35,7 @@ from sklearn_xmodal.deep._training import PairDataset, Side
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
-from sklearn_xmodal.utils._validation import check_class_targets
+from sklearn_xmodal.utils._validation import check_class_targets, sorted_labels
 
 _ENCODE_ROWS = 4096
 
@@ -514,6 +514,7 @@ class MSLNRetriever(BaseRetriever):
 
     def _prepare(self):
         """Check what does not depend on the data."""
+        check_callbacks(self.callbacks)
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
         self.device_ = resolve_device(self.device)
@@ -665,9 +666,7 @@ class MSLNRetriever(BaseRetriever):
         if y.ndim == 2:
             self.classes_ = np.arange(y.shape[1])
             return y
-        encoder = LabelEncoder()
-        target = encoder.fit_transform(y)
-        self.classes_ = encoder.classes_
+        self.classes_, target = sorted_labels(y)
         return target.astype(np.int64)
 
     def _validation_score(self, data, X_img, X_txt, y):

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from os import PathLike
 
 import torch
+from skorch.callbacks import Callback
 
 from sklearn_xmodal.deep._modules import ACTIVATIONS
 from sklearn_xmodal.deep._representation import DEFAULT_WEIGHTS
@@ -68,6 +69,18 @@ def check_layer_sizes(sizes, name):
             f"{name} must hold whole numbers of at least 1, one per hidden layer. "
             f"Got {sizes!r}."
         )
+
+
+def check_callbacks(callbacks):
+    for callback in callbacks or []:
+        found = (
+            callback[1] if isinstance(callback, tuple) and callback[1:] else callback
+        )
+        if not isinstance(found, Callback | type):
+            raise TypeError(
+                "callbacks must hold skorch callbacks, or (name, callback) tuples. Got "
+                f"{callback!r}."
+            )
 
 
 def resolve_device(device):

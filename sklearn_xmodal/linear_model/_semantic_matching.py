@@ -60,7 +60,8 @@ class SemanticMatchingRetriever(BaseRetriever):
         Labels; column numbers for multi-label `y`.
 
     image_classifier_ : LogisticRegression or OneVsRestClassifier
-        Of the scaled images; the latter for multi-label `y`.
+        Of the scaled images, over the places of labels in `classes_`; the latter
+        for multi-label `y`.
 
     text_classifier_ : LogisticRegression or OneVsRestClassifier
         Of the scaled texts.
@@ -145,6 +146,8 @@ class SemanticMatchingRetriever(BaseRetriever):
         validate_tuples(self)
         y = check_class_targets(y, self)
         self._check_enough_classes(y)
+        if y.ndim == 1:  # labels may be of types that scikit-learn does not know
+            y = np.searchsorted(self.classes_, y)
         strengths = per_modality(self.C, "C")
         for modality, X, C in zip(
             ("image", "text"), (X_img, X_txt), strengths, strict=True
@@ -187,7 +190,9 @@ class SemanticMatchingRetriever(BaseRetriever):
         mean = getattr(self, f"{modality}_mean_")
         scale = getattr(self, f"{modality}_scale_")
         if sparse.issparse(X):
-            return (X / scale).astype(X.dtype)
+            if not mean.any():
+                return (X / scale).astype(X.dtype)
+            X = X.toarray()  # fitted to dense features
         return ((X - mean) / scale).astype(X.dtype, copy=False)
 
     def _encode(self, X, modality):

@@ -314,7 +314,11 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
 def _memory_to_use(working_memory):
     if working_memory is None:
         return get_config()["working_memory"]
-    if working_memory <= 0:
+    if not isinstance(working_memory, Real):
+        raise TypeError(
+            f"working_memory must be a number of MiB or None. Got {working_memory!r}."
+        )
+    if not float(working_memory) > 0:
         raise ValueError(
             f"working_memory must be a positive number of MiB. Got {working_memory!r}."
         )
@@ -359,7 +363,7 @@ def score_per_query(
     scores = np.empty((len(metrics), relevance.shape[0]))
     if queries.size < relevance.shape[0]:
         scores.fill(zero_division)
-    n_threads = min(effective_n_jobs(n_jobs), max(queries.size, 1))
+    n_threads = min(_count_threads(n_jobs), max(queries.size, 1))
     working_memory = _memory_to_use(working_memory)
 
     def fill(queries):
@@ -380,6 +384,12 @@ def score_per_query(
         parts = np.array_split(queries, n_threads)
         Parallel(n_threads, require="sharedmem")(delayed(fill)(part) for part in parts)
     return scores
+
+
+def _count_threads(n_jobs):
+    if n_jobs is not None and not isinstance(n_jobs, Integral):
+        raise TypeError(f"n_jobs must be an int or None. Got {n_jobs!r}.")
+    return effective_n_jobs(n_jobs)
 
 
 def chance_per_query(metrics, relevance, *, zero_division):

@@ -7,7 +7,8 @@ the sort of `_blocks.py` relies on.
 from copy import copy
 
 import numpy as np
-from sklearn.utils import check_array
+
+from sklearn_xmodal.utils._validation import check_numbers
 
 
 class MatrixCosts:
@@ -98,7 +99,7 @@ def unit_rows(Z, name):
     Z : ndarray of shape (n, n_components)
         Codes with rows of length one or zero, a copy.
     """
-    Z = check_array(Z, dtype=[np.float64, np.float32], order="C", input_name=name)
+    Z = check_numbers(Z, name, dtype=[np.float64, np.float32], order="C")
     # First by the largest entry: squares cannot overflow or vanish, and codes of a
     # single component become exactly 1 or -1.
     largest = np.abs(Z).max(axis=1, keepdims=True)

@@ -140,7 +140,8 @@ class CodePairs:
                 "queries and a gallery of different size."
             )
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
-        self.relevance = make_relevance(y, y, Z_img.shape[0], Z_txt.shape[0])
+        n = Z_img.shape[0]
+        self.relevance = make_relevance(y, y, n, n, ("y", "y"))
 
     def score(self, metrics, side, **options):
         """Values of several metrics in one direction, (n_metrics, n_queries)."""

@@ -1,7 +1,6 @@
 """Interpolated precision against recall."""
 
 import numpy as np
-from sklearn.utils import check_array
 
 from sklearn_xmodal.metrics._blocks import (
     check_ranking_options,
@@ -14,6 +13,7 @@ from sklearn_xmodal.metrics._costs import (
 from sklearn_xmodal.metrics._matrices import check_matrices
 from sklearn_xmodal.metrics._per_query import interpolated_precision
 from sklearn_xmodal.metrics._relevance import MatrixRelevance
+from sklearn_xmodal.utils._validation import check_numbers
 
 
 def mean_precision_recall_curve(
@@ -96,8 +96,8 @@ def check_levels(recall_levels):
     """Validate recall levels, by default the eleven points."""
     if recall_levels is None:
         return np.linspace(0, 1, 11)
-    levels = check_array(
-        recall_levels, ensure_2d=False, dtype=np.float64, input_name="recall_levels"
+    levels = check_numbers(
+        recall_levels, "recall_levels", ensure_2d=False, dtype=np.float64
     )
     if levels.ndim != 1 or levels.min() < 0 or levels.max() > 1:
         raise ValueError(

@@ -3,11 +3,9 @@
 import inspect
 from typing import Any, ClassVar
 
-import numpy as np
-
 from sklearn_xmodal.metrics._costs import CosineCosts, check_same_width, unit_rows
-from sklearn_xmodal.metrics._relevance import _encode
 from sklearn_xmodal.metrics._scorer import split_codes
+from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 WORDS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
@@ -160,8 +158,15 @@ def check_codes(Z_img, Z_txt):
 
 def check_one_of(name, value, options):
     """Refuse a value that is not among the options."""
-    if value not in options:
+    if value not in list(options):  # that need no hash
         raise ValueError(f"{name} must be one of {list(options)}. Got {value!r}.")
+
+
+def check_one_each(items, n, name, what):
+    """Refuse what does not hold one entry for each of n things."""
+    if not hasattr(items, "__len__") or len(items) != n:
+        got = len(items) if hasattr(items, "__len__") else type(items).__name__
+        raise ValueError(f"{name} must hold one {what}, so {n}. Got {got}.")
 
 
 def costs_of(codes, direction):
@@ -175,18 +180,10 @@ def encode_classes(y, n_samples, *, purpose):
 
     Names that cannot be compared with each other stay in the order of appearance.
     """
-    y = np.asarray(y)
+    y = as_labels(y)
     if y.shape != (n_samples,):
         raise ValueError(
             f"{purpose} needs one label per pair: y must be 1-D with {n_samples} "
             f"entries. Got shape {y.shape}."
         )
-    numbers: dict = {}
-    codes = _encode(y, numbers)
-    try:
-        names = sorted(numbers)
-    except TypeError:
-        names = list(numbers)
-    rank = np.empty(len(names), dtype=np.intp)
-    rank[[numbers[name] for name in names]] = np.arange(len(names))
-    return names, rank[codes]
+    return encode_labels(y)

@@ -24,7 +24,7 @@ class Items:
             self.kind = "text"
         else:
             self.kind = "picture"
-            self.limits = _value_limits(items, display)
+            self.limits = _value_limits(self, display)
         self.width = _WIDTHS[self.kind]
 
     def name(self, row):
@@ -40,10 +40,12 @@ class Items:
     def picture(self, row):
         """Array of shape (h, w) or (h, w, 3 or 4)."""
         picture = np.asarray(self.items[row])
-        if picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,), (4,)):
+        is_picture = picture.ndim in (2, 3) and picture.shape[2:] in ((), (3,), (4,))
+        if not is_picture or picture.dtype.kind not in "biuf":
             raise ValueError(
-                f"The pictures of the {self.modality} side must have shape (h, w), "
-                f"(h, w, 3) or (h, w, 4). Got {picture.shape} in row {row}."
+                f"{self.modality}s must hold strings, or pictures of shape (h, w), "
+                f"(h, w, 3) or (h, w, 4). Got shape {picture.shape} and type "
+                f"{picture.dtype} in row {row}."
             )
         return picture
 
@@ -117,10 +119,10 @@ def _cut(text, n_letters):
     return text[: n_letters - 1].rstrip() + _ELLIPSIS
 
 
-def _value_limits(items, display):
+def _value_limits(side, display):
     """Black and white of the pictures: those of bytes, or the extremes shown."""
     rows = np.union1d(display.queries, display.retrieved)
-    pictures = [np.asarray(items[row]) for row in rows]
+    pictures = [side.picture(row) for row in rows]
     if pictures[0].dtype == np.uint8:
         return 0, 255
     return min(map(np.min, pictures)), max(map(np.max, pictures))

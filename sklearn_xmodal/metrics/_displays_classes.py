@@ -9,6 +9,7 @@ from sklearn_xmodal.metrics._displays_base import (
     RetrievalDisplay,
     check_codes,
     check_matplotlib,
+    check_one_each,
     check_one_of,
     costs_of,
     encode_classes,
@@ -143,11 +144,9 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
         k = n_samples if k is None else min(k, n_samples)
         classes, labels = encode_classes(y, n_samples, purpose="A class confusion")
         if display_labels is not None:
-            if len(display_labels) != len(classes):
-                raise ValueError(
-                    "display_labels must hold one name per class. Got "
-                    f"{len(display_labels)} names for {len(classes)} classes."
-                )
+            check_one_each(
+                display_labels, len(classes), "display_labels", "name per class"
+            )
             classes = list(display_labels)
         ways = list(WORDS) if direction == "mean" else [direction]
         confusion = np.mean(

@@ -213,7 +213,7 @@ class RetrievalPrecisionRecallDisplay(CurveDisplay):
                 zero_division=zero_division,
             )
         n_samples = codes["image"].shape[0]
-        relevance = make_relevance(y, y, n_samples, n_samples)
+        relevance = make_relevance(y, y, n_samples, n_samples, ("y", "y"))
         queries = queries_to_rank(relevance, zero_division)
         chance = share_relevant(relevance, queries, zero_division)
         display = cls(precision, recall, chance=chance, name=name)

@@ -132,7 +132,7 @@ class PrecisionAtKDisplay(CurveDisplay):
         check_ranking_options(k=k, zero_division=zero_division)
         codes = check_codes(Z_img, Z_txt)
         n_samples = codes["image"].shape[0]
-        relevance = make_relevance(y, y, n_samples, n_samples)
+        relevance = make_relevance(y, y, n_samples, n_samples, ("y", "y"))
         k = n_samples if k is None else min(k, n_samples)
         queries = queries_to_rank(relevance, zero_division)
         precision = {

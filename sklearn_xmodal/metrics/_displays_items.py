@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_array, check_random_state
 
 from sklearn_xmodal.metrics._blocks import check_ranking_options
 from sklearn_xmodal.metrics._displays_base import (
@@ -12,12 +11,14 @@ from sklearn_xmodal.metrics._displays_base import (
     RetrievalDisplay,
     check_codes,
     check_matplotlib,
+    check_one_each,
     check_one_of,
     costs_of,
     encode_classes,
     settle_layout,
 )
 from sklearn_xmodal.metrics._displays_cells import Cells, Items
+from sklearn_xmodal.utils._validation import check_numbers, check_seed
 
 RIGHT, WRONG = COLOURS[:2]
 
@@ -182,11 +183,8 @@ class RetrievedItemsDisplay(RetrievalDisplay):
         codes = check_codes(Z_img, Z_txt)
         n_samples = codes["image"].shape[0]
         for name, items in (("images", images), ("texts", texts)):
-            if items is not None and len(items) != n_samples:
-                raise ValueError(
-                    f"{name} must hold one item per pair. Got {len(items)} items for "
-                    f"{n_samples} pairs."
-                )
+            if items is not None:
+                check_one_each(items, n_samples, name, "item per pair")
         labels = np.arange(n_samples)
         if y is not None:
             _, labels = encode_classes(y, n_samples, purpose="A grid of items")
@@ -309,7 +307,7 @@ def _check_queries(queries, labels, n_samples, random_state):
     if isinstance(queries, Integral) and not isinstance(queries, bool):
         if queries < 1:
             raise ValueError(f"queries must be at least 1. Got {queries}.")
-        rng = check_random_state(random_state)
+        rng = check_seed(random_state)
         order = rng.permutation(n_samples)
         if labels is not None:
             # How many of the same class come before, then a random order of classes.
@@ -321,7 +319,7 @@ def _check_queries(queries, labels, n_samples, random_state):
             classes = rng.permutation(seen.size)[labels[order]]
             order = order[np.lexsort((classes, turn))]
         return order[:queries]
-    queries = check_array(queries, ensure_2d=False, dtype=None, input_name="queries")
+    queries = check_numbers(queries, "queries", ensure_2d=False, dtype=None)
     if queries.ndim != 1 or queries.dtype.kind not in "iu":
         raise ValueError(
             "queries must be a number, or a 1-D array of row numbers. Got shape "

@@ -1,5 +1,7 @@
 """The course of a training."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
@@ -176,7 +178,7 @@ def _terms(epochs, terms):
     names = sorted(known, key=lambda name: name != "train_loss")
     if terms is None:
         return names
-    if isinstance(terms, str):
+    if isinstance(terms, str) or not isinstance(terms, Iterable):
         raise TypeError(
             f"terms must be a list of names. Got {terms!r}. Pass [{terms!r}]."
         )

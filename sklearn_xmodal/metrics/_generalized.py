@@ -1,11 +1,12 @@
 """Queries from seen and from unseen classes against one gallery of both."""
 
 import numpy as np
-from sklearn.utils import Bunch, check_array, check_consistent_length, column_or_1d
+from sklearn.utils import Bunch
 
-from sklearn_xmodal.metrics._cross_modal import directions_of
+from sklearn_xmodal.metrics._cross_modal import CodePairs, directions_of
 from sklearn_xmodal.metrics._retrieval import retrieval_score
 from sklearn_xmodal.metrics._scorer import split_codes
+from sklearn_xmodal.utils._validation import as_labels
 
 PARTS = ("seen", "unseen", "harmonic_mean")
 
@@ -90,18 +91,17 @@ def generalized_retrieval_score(
             "metric must be one for which higher is better, so that a harmonic mean "
             "makes sense. Got 'median_rank_error'."
         )
-    Z_img, Z_txt = check_array(Z_img), check_array(Z_txt)
-    y = column_or_1d(y)
-    check_consistent_length(Z_img, Z_txt, y)
-    is_seen = np.isin(y, np.asarray(seen_classes))
+    y, seen = _as_classes(y, "y"), _as_classes(seen_classes, "seen_classes")
+    codes = CodePairs(Z_img, Z_txt, y).codes
+    seen = set(seen.tolist())  # not isin, to which 1 and "1" are the same
+    is_seen = np.array([label in seen for label in y.tolist()])
     if is_seen.all() or not is_seen.any():
         raise ValueError(
             "Queries of seen and of unseen classes are needed. Got "
             f"{int(is_seen.sum())} of {len(y)} samples from seen_classes, which has "
-            f"{len(np.unique(seen_classes))} labels. Use cross_modal_score for one "
+            f"{len(seen)} labels. Use cross_modal_score for one "
             "kind alone."
         )
-    codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
     sides = [codes[side] for side in directions_of(direction)]
 
     def score(rows):
@@ -120,6 +120,15 @@ def generalized_retrieval_score(
     total = seen + unseen
     harmonic_mean = 2 * seen * unseen / total if total > 0 else 0.0
     return Bunch(seen=seen, unseen=unseen, harmonic_mean=harmonic_mean)
+
+
+def _as_classes(labels, name):
+    labels = as_labels(labels, name)
+    if labels.ndim != 1:
+        raise ValueError(
+            f"{name} must be class labels, a 1-D array. Got shape {labels.shape}."
+        )
+    return labels
 
 
 def make_generalized_scorer(

@@ -1,11 +1,11 @@
 """The entrance of relevance and score matrices."""
 
 import numpy as np
-from sklearn.utils import check_array
 
 from sklearn_xmodal.metrics._blocks import check_ranking_options, score_per_query
 from sklearn_xmodal.metrics._costs import MatrixCosts
 from sklearn_xmodal.metrics._relevance import MatrixRelevance
+from sklearn_xmodal.utils._validation import check_numbers
 
 
 def score_matrices(metric, y_true, y_score, *, ties, zero_division, average):
@@ -26,8 +26,8 @@ def score_matrices(metric, y_true, y_score, *, ties, zero_division, average):
 
 def check_matrices(y_true, y_score):
     """Validate a relevance and a score matrix of shape (n_queries, n_gallery)."""
-    y_true = check_array(y_true, dtype=None, input_name="y_true")
-    y_score = check_array(y_score, dtype=[np.float64, np.float32], input_name="y_score")
+    y_true = check_numbers(y_true, "y_true", dtype=None)
+    y_score = check_numbers(y_score, "y_score", dtype=[np.float64, np.float32])
     if y_true.shape != y_score.shape:
         raise ValueError(
             "y_true and y_score must have the same shape (n_queries, n_gallery). Got "

@@ -8,9 +8,8 @@ unless the caller brought it.
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.utils import check_array
 
-from sklearn_xmodal.utils._validation import check_not_missing
+from sklearn_xmodal.utils._validation import as_labels, check_numbers
 
 
 class MatrixRelevance:
@@ -67,9 +66,9 @@ class ClassRelevance:
 class MultilabelRelevance:
     """Query and gallery item share at least one class."""
 
-    def __init__(self, y_query, y_gallery):
-        self.y_query = _check_indicator(y_query, "y_query")
-        y_gallery = _check_indicator(y_gallery, "y_gallery")
+    def __init__(self, y_query, y_gallery, names=("y_query", "y_gallery")):
+        self.y_query = _check_indicator(y_query, names[0])
+        y_gallery = _check_indicator(y_gallery, names[1])
         if self.y_query.shape[1] != y_gallery.shape[1]:
             raise ValueError(
                 "y_query and y_gallery must have one column per class, the same "
@@ -92,7 +91,9 @@ class MultilabelRelevance:
         return (self.y_query @ self.y_gallery_T).toarray()
 
 
-def make_relevance(y_query, y_gallery, n_queries, n_gallery):
+def make_relevance(
+    y_query, y_gallery, n_queries, n_gallery, names=("y_query", "y_gallery")
+):
     """Relevance of labels, or of pairs where there are no labels.
 
     Parameters
@@ -102,6 +103,8 @@ def make_relevance(y_query, y_gallery, n_queries, n_gallery):
         in both places: row i of the queries then matches row i of the gallery.
     n_queries, n_gallery : int
         Number of rows that the labels have to describe.
+    names : tuple of str, default=("y_query", "y_gallery")
+        What errors call the labels.
 
     Returns
     -------
@@ -123,34 +126,29 @@ def make_relevance(y_query, y_gallery, n_queries, n_gallery):
                 "only the pairs."
             )
         return PairRelevance(n_queries)
-    y_query, y_gallery = _as_labels(y_query), _as_labels(y_gallery)
-    for name, y, n_rows in (
-        ("y_query", y_query, n_queries),
-        ("y_gallery", y_gallery, n_gallery),
+    relevance = relevance_of_labels(y_query, y_gallery, names)
+    for name, n_labels, n_rows in zip(
+        names, relevance.shape, (n_queries, n_gallery), strict=True
     ):
-        if y.shape[0] != n_rows:
+        if n_labels != n_rows:
             raise ValueError(
-                f"{name} must hold one label per row of codes. Got {y.shape[0]} "
-                f"labels for {n_rows} rows."
+                f"{name} must hold one label per row of codes. Got {n_labels} labels "
+                f"for {n_rows} rows."
             )
-    return relevance_of_labels(y_query, y_gallery)
+    return relevance
 
 
-def relevance_of_labels(y_query, y_gallery):
+def relevance_of_labels(y_query, y_gallery, names=("y_query", "y_gallery")):
     """Choose between class and multi-label relevance by the shape of the labels."""
-    y_query, y_gallery = _as_labels(y_query), _as_labels(y_gallery)
+    y_query, y_gallery = as_labels(y_query, names[0]), as_labels(y_gallery, names[1])
     if y_query.ndim != y_gallery.ndim or y_query.ndim not in (1, 2):
         raise ValueError(
-            "y_query and y_gallery must both be 1-D labels or both be 2-D binary "
+            f"{names[0]} and {names[1]} must both be 1-D labels or both be 2-D binary "
             f"indicators. Got shapes {y_query.shape} and {y_gallery.shape}."
         )
     if y_query.ndim == 1:
         return ClassRelevance(y_query, y_gallery)
-    return MultilabelRelevance(y_query, y_gallery)
-
-
-def _as_labels(y):
-    return y if issparse(y) else np.asarray(y)
+    return MultilabelRelevance(y_query, y_gallery, names)
 
 
 def _encode(y, codes):
@@ -161,7 +159,6 @@ def _encode(y, codes):
     """
     if y.size == 0:
         raise ValueError("Labels must hold at least one entry. Got an empty array.")
-    check_not_missing(y)
     labels = y.tolist()
     return np.fromiter(
         (codes.setdefault(label, len(codes)) for label in labels), np.intp, len(labels)
@@ -170,7 +167,7 @@ def _encode(y, codes):
 
 def _check_indicator(y, name):
     """Boolean CSR form of a binary indicator of shape (n, n_classes)."""
-    y = check_array(y, accept_sparse="csr", dtype=None, input_name=name)
+    y = check_numbers(y, name, accept_sparse="csr", dtype=None)
     values = y.data if issparse(y) else y
     if not np.isin(values, (0, 1)).all():
         raise ValueError(
@@ -178,7 +175,7 @@ def _check_indicator(y, name):
             f"values other than 0 and 1 in an array of shape {y.shape}. Pass labels "
             "as a 1-D array."
         )
-    indicator = csr_array(y, dtype=bool)
-    indicator.sum_duplicates()
+    # A copy: the caller's matrix shares its indices with one of another type.
+    indicator = csr_array(y, dtype=bool, copy=True)
     indicator.eliminate_zeros()
     return indicator

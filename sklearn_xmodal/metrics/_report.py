@@ -8,6 +8,7 @@ from scipy.sparse import issparse
 from sklearn_xmodal.metrics._blocks import chance_per_query, check_ranking_options
 from sklearn_xmodal.metrics._cross_modal import CodePairs, directions_of
 from sklearn_xmodal.metrics._metric import make_metric
+from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 _WHOLE_GALLERY = (
     "mean_average_precision",
@@ -132,6 +133,8 @@ def retrieval_report(
     dog          1.000          0.917  0.958   0.806        2
     """
     check_ranking_options(zero_division=zero_division, only_nan=True)
+    if not isinstance(digits, Integral) or digits < 0:
+        raise ValueError(f"digits must be an integer of at least 0. Got {digits!r}.")
     metrics = _chosen_metrics(k)
     pairs = CodePairs(Z_img, Z_txt, y)
     values = [
@@ -164,7 +167,7 @@ def retrieval_report(
 
 def _chosen_metrics(k):
     """Metrics of the report by their short names, options bound."""
-    cutoffs = [k] if isinstance(k, Integral) else list(k)
+    cutoffs = list(k) if isinstance(k, list | tuple | range | np.ndarray) else [k]
     chosen = {}
     for name in _WHOLE_GALLERY:
         metric = make_metric(name)
@@ -182,38 +185,28 @@ def _members(y, target_names):
         if target_names is not None:
             raise ValueError(
                 "target_names must be None without labels y: pairs have no classes. "
-                f"Got {len(target_names)} names."
+                f"Got {target_names!r}."
             )
         return []
-    y = y.tocsc() if issparse(y) else np.asarray(y)
+    y = y.tocsc() if issparse(y) else as_labels(y)
     if y.ndim == 2:
         labels = list(range(y.shape[1]))
         members = [np.flatnonzero(_column(y, label)) for label in labels]
     else:
-        codes: dict = {}
-        numbers = np.array([codes.setdefault(v, len(codes)) for v in y.tolist()])
-        labels = _in_order(codes)
-        members = [np.flatnonzero(numbers == codes[label]) for label in labels]
+        labels, codes = encode_labels(y)
+        members = [np.flatnonzero(codes == code) for code in range(len(labels))]
     if target_names is None:
         target_names = labels
-    elif len(target_names) != len(labels):
+    elif np.ndim(target_names) != 1 or len(target_names) != len(labels):
         raise ValueError(
-            f"target_names must name each of the {len(labels)} classes. Got "
-            f"{len(target_names)} names."
+            f"target_names must name each of the {len(labels)} classes, in a list. Got "
+            f"{target_names!r}."
         )
     return list(zip(target_names, members, strict=True))
 
 
 def _column(y, label):
     return y[:, [label]].toarray().ravel() if issparse(y) else y[:, label]
-
-
-def _in_order(labels):
-    """Sort labels, or keep their order of appearance if they cannot be compared."""
-    try:
-        return sorted(labels)
-    except TypeError:
-        return list(labels)
 
 
 def _summaries(metrics, per_query):

@@ -3,7 +3,6 @@
 from inspect import signature
 
 import numpy as np
-from sklearn.utils import check_array
 
 from sklearn_xmodal.metrics._blocks import check_ranking_options
 from sklearn_xmodal.metrics._cross_modal import (
@@ -11,6 +10,7 @@ from sklearn_xmodal.metrics._cross_modal import (
     cross_modal_score,
     directions_of,
 )
+from sklearn_xmodal.utils._validation import check_numbers
 
 
 def make_retrieval_scorer(
@@ -156,7 +156,11 @@ def split_codes(codes):
             )
         Z_img, Z_txt = codes
     else:
-        codes = check_array(codes, dtype=[np.float64, np.float32], input_name="codes")
+        codes = check_numbers(
+            codes,
+            "What transform returns",
+            dtype=[np.float64, np.float32],
+        )
         if codes.shape[1] % 2:
             raise ValueError(
                 "A stacked matrix of codes must have an even number of columns, the "

@@ -143,10 +143,13 @@ def _parse(name):
     if found:
         direction, short_name, k = found.groups()
         metric, k = _LONG_NAMES[short_name], k and int(k)
-        make_metric(metric, k=k)
+        try:
+            make_metric(metric, k=k)
+        except ValueError as error:
+            raise ValueError(f"scoring={name!r} is no name: {error}") from None
         return direction or "mean", metric, k
     raise ValueError(
-        "A scorer's name must be '[direction_]metric[@k]', with the direction "
+        "scoring must be a name '[direction_]metric[@k]', with the direction "
         "'image_to_text' or 'text_to_image' and the metric one of "
         f"{sorted(_LONG_NAMES)}. Got {name!r}. get_retrieval_scorer_names() lists "
         "the usual ones."

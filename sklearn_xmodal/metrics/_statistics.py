@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from scipy import stats
-from sklearn.utils import check_array, check_random_state
+
+from sklearn_xmodal.utils._validation import check_numbers, check_seed
 
 # Numbers in a block of resamples.
 _BLOCK = 2**22
@@ -337,6 +339,10 @@ def bootstrap_difference_interval(
 def _bootstrap(scores, confidence_level, n_resamples, method, random_state):
     """Bootstrap the mean of validated scores."""
     _check_level(confidence_level)
+    if not isinstance(n_resamples, Integral) or n_resamples < 1:
+        raise ValueError(
+            f"n_resamples must be an integer of at least 1. Got {n_resamples!r}."
+        )
     if method not in ("BCa", "percentile", "basic"):
         raise ValueError(
             f"method must be 'BCa', 'percentile' or 'basic'. Got {method!r}."
@@ -351,7 +357,7 @@ def _bootstrap(scores, confidence_level, n_resamples, method, random_state):
             confidence_level=confidence_level,
             method=method,
             batch=max(1, _BLOCK // scores.size),
-            random_state=check_random_state(random_state),
+            random_state=check_seed(random_state),
         )
         error = float(result.standard_error)
         low, high = result.confidence_interval
@@ -362,7 +368,7 @@ def _bootstrap(scores, confidence_level, n_resamples, method, random_state):
 
 
 def _check_level(confidence_level):
-    if not 0 < confidence_level < 1:
+    if not isinstance(confidence_level, Real) or not 0 < float(confidence_level) < 1:
         raise ValueError(
             f"confidence_level must lie between 0 and 1. Got {confidence_level!r}."
         )
@@ -370,13 +376,13 @@ def _check_level(confidence_level):
 
 def _check_scores(scores, name):
     """Validate one score per split or query."""
-    scores = check_array(
+    scores = check_numbers(
         scores,
+        name,
         ensure_2d=False,
         ensure_all_finite=False,
         ensure_min_samples=0,
         dtype=np.float64,
-        input_name=name,
     )
     if scores.ndim != 1:
         raise ValueError(f"{name} must be 1-D. Got shape {scores.shape}.")
@@ -410,7 +416,9 @@ def _size_ratio(n_train, n_test, n_splits):
         )
     sizes = {}
     for name, size in (("n_train", n_train), ("n_test", n_test)):
-        sizes[name] = size = np.asarray(size, dtype=np.float64)
+        sizes[name] = size = check_numbers(
+            size, name, dtype=np.float64, ensure_2d=False, ensure_min_samples=0
+        )
         if size.shape not in ((), (n_splits,)) or not (size > 0).all():
             raise ValueError(
                 f"{name} must be a positive number, or one for each of {n_splits} "

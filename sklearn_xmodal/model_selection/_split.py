@@ -1,19 +1,25 @@
 """Splitters that keep classes out of training."""
 
 import warnings
+from numbers import Integral
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.model_selection import (
     BaseCrossValidator,
     GroupKFold,
     GroupShuffleSplit,
     StratifiedShuffleSplit,
 )
-from sklearn.utils import check_consistent_length, check_random_state, indexable
+from sklearn.utils import indexable
 
 from sklearn_xmodal.utils._sklearn_compat import safe_indexing
-from sklearn_xmodal.utils._validation import check_not_missing, is_continuous
+from sklearn_xmodal.utils._validation import (
+    as_labels,
+    check_same_length,
+    check_seed,
+    encode_labels,
+    is_continuous,
+)
 
 
 class ClassDisjointKFold(BaseCrossValidator):
@@ -111,6 +117,7 @@ class ClassDisjointKFold(BaseCrossValidator):
                 f"n_splits={self.n_splits} for {n_classes} classes in y. Choose at "
                 f"most {n_classes} folds."
             )
+        check_seed(self.random_state)  # with an error that names it
         folds = GroupKFold(
             self.n_splits, shuffle=self.shuffle, random_state=self.random_state
         )
@@ -213,16 +220,17 @@ class ClassDisjointShuffleSplit(BaseCrossValidator):
             If `y` is missing, multi-label or continuous, or if its classes cannot be
             divided as asked.
         """
+        _check_n_splits(self.n_splits)
         codes = _classes_of(X, y, groups, type(self).__name__)
         splits = GroupShuffleSplit(
             self.n_splits,
             test_size=self.test_size,
             train_size=self.train_size,
-            random_state=self.random_state,
+            random_state=check_seed(self.random_state),
         )
         try:
             yield from splits.split(codes, groups=codes)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise ValueError(
                 "Both sides of a split need classes of their own; test_size and "
                 f"train_size count classes. Got {codes.max() + 1} classes in y with "
@@ -321,7 +329,8 @@ class GeneralizedShuffleSplit(BaseCrossValidator):
             If `y` is missing, multi-label or continuous, or if its classes or their
             samples cannot be divided as asked.
         """
-        random_state = check_random_state(self.random_state)
+        _check_n_splits(self.n_splits)
+        random_state = check_seed(self.random_state)
         by_class = ClassDisjointShuffleSplit(
             self.n_splits, test_size=self.test_size, random_state=random_state
         )
@@ -332,7 +341,7 @@ class GeneralizedShuffleSplit(BaseCrossValidator):
         for seen, unseen in by_class.split(codes, codes):
             try:
                 train, test = next(by_sample.split(seen, codes[seen]))
-            except ValueError as error:
+            except (ValueError, TypeError) as error:
                 smallest = np.bincount(codes[seen])[np.unique(codes[seen])].min()
                 raise ValueError(
                     "Every seen class needs samples on both sides of a split. Got "
@@ -413,7 +422,12 @@ def class_disjoint_train_test_split(
     >>> y_train, y_test
     (['cat', 'cat', 'cow'], ['dog'])
     """
-    *arrays, y = indexable(*arrays, y)
+    try:
+        *arrays, y = indexable(*arrays, y)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"All arrays and y must have rows, as many in each. {error}"
+        ) from None
     splitter = ClassDisjointShuffleSplit(
         1, test_size=test_size, train_size=train_size, random_state=random_state
     )
@@ -421,6 +435,13 @@ def class_disjoint_train_test_split(
     return [
         safe_indexing(array, rows) for array in (*arrays, y) for rows in (train, test)
     ]
+
+
+def _check_n_splits(n_splits):
+    if not isinstance(n_splits, Integral) or n_splits < 1:
+        raise ValueError(
+            f"n_splits must be an integer of at least 1. Got {n_splits!r}."
+        )
 
 
 def _classes_of(X, y, groups, name):
@@ -436,18 +457,19 @@ def _classes_of(X, y, groups, name):
         raise ValueError(
             f"{name} needs the class labels y: it keeps classes apart. Got y=None."
         )
-    y = y if issparse(y) else np.asarray(y)
-    check_consistent_length(X, y)
+    y = as_labels(y)
     if y.ndim != 1:
         raise ValueError(
             f"{name} needs 1-D class labels y. Got shape {y.shape}. Multi-label "
             "samples link their classes, so classes cannot be kept apart; split by "
             "one main class per sample."
         )
-    check_not_missing(y)
+    check_same_length(X, y)
+    if y.size == 0:
+        raise ValueError(f"{name} needs class labels y. Got none: an empty array.")
     if is_continuous(y):
         raise ValueError(
             f"{name} needs class labels y. Got continuous values of type {y.dtype}. "
             "Bin them."
         )
-    return np.unique(y, return_inverse=True)[1]
+    return encode_labels(y)[1]

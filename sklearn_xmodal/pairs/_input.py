@@ -7,7 +7,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
-from sklearn_xmodal.utils._validation import count
+from sklearn_xmodal.utils._validation import check_numbers, count
 
 # The two modalities are data, which metadata routing is to leave alone.
 DATA_ARGUMENTS = {"X_img": UNUSED, "X_txt": UNUSED}
@@ -61,23 +61,19 @@ def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
     if isinstance(X_img, tuple):
         raise TypeError(
             f"{method} takes two matrices, ImageTextPairs or a stacked matrix. Got a "
-            "tuple: in a Pipeline, pass ImageTextPairs(X_img, X_txt)."
+            "tuple as X_img: in a Pipeline, pass ImageTextPairs(X_img, X_txt)."
         )
     if isinstance(X_img, ImageTextPairs):
         y = _second_is_y(method, "ImageTextPairs", X_txt, y)
         return ResolvedInput("pairs", X_img.image, X_img.text, y)
     if estimator.n_image_features is not None:
         y = _second_is_y(method, "a stacked matrix (n_image_features is set)", X_txt, y)
-        X = validate_data(
-            estimator,
-            X_img,
-            accept_sparse="csr",
-            dtype=None,
-            ensure_all_finite=False,
-            reset=reset,
-            # A DataFrame keeps its columns; each side is checked by itself.
-            skip_check_array=hasattr(X_img, "iloc"),
-        )
+        X = X_img
+        if not hasattr(X, "iloc"):  # a DataFrame keeps its columns
+            X = check_numbers(
+                X, "X", accept_sparse="csr", dtype=None, ensure_all_finite=False
+            )
+        X = validate_data(estimator, X, reset=reset, skip_check_array=True)
         pairs = ImageTextPairs.from_stacked(X, estimator.n_image_features)
         return ResolvedInput("stacked", pairs.image, pairs.text, y)
     _check_two_arrays(method, X_img, X_txt)
@@ -104,15 +100,14 @@ def _check_two_arrays(method, X_img, X_txt):
             f"{method}(ImageTextPairs(X_img, X_txt), ...), or one stacked matrix and "
             "n_image_features. Got no text side (X_txt=None)."
         )
-    ndim = len(X_txt.shape) if hasattr(X_txt, "shape") else np.ndim(X_txt)
-    if ndim == 1:
+    if _n_dimensions(X_txt) == 1:
         raise ValueError(
             f"The second argument of {method} must be the text features, a matrix of "
             "shape (n_samples, n_text_features). Got a 1-D array, which looks like "
             f"labels: call {method}(X_img, X_txt, y). Raw strings go into "
             "ImageTextPairs."
         )
-    n_image, n_text = _n_rows(X_img), _n_rows(X_txt)
+    n_image, n_text = _n_rows(X_img, "X_img"), _n_rows(X_txt, "X_txt")
     if n_image != n_text:
         raise ValueError(
             "Image and text must have the same number of rows, one pair per row. "
@@ -120,11 +115,17 @@ def _check_two_arrays(method, X_img, X_txt):
         )
 
 
-def _n_rows(X):
+def _n_dimensions(X):
+    try:
+        return len(X.shape) if hasattr(X, "shape") else np.ndim(X)
+    except ValueError:
+        return 2  # rows of different length, which are refused later
+
+
+def _n_rows(X, name):
     try:
         return X.shape[0] if hasattr(X, "shape") else len(X)
     except (TypeError, IndexError):
         raise TypeError(
-            "Each modality must be a matrix with one row per pair. "
-            f"Got {type(X).__name__}."
+            f"{name} must be a matrix with one row per pair. Got {type(X).__name__}."
         ) from None

@@ -1,9 +1,11 @@
 """Image-text pairs as one object that can be sliced by rows."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 
-from sklearn_xmodal.utils._validation import count
+from sklearn_xmodal.utils._validation import canonical, count
 
 MODALITIES = ("image", "text")
 
@@ -97,6 +99,8 @@ class ImageTextPairs:
                 "ImageTextPairs are indexed by a slice, a mask or an array of rows. "
                 f"Got the single integer {key}; use pairs[[{key}]]."
             )
+        if not isinstance(key, slice):
+            key = _as_rows(key, len(self))
         return type(self)(*(_take_rows(side, key) for side in self._sides()))
 
     def __array__(self, dtype=None, copy=None):
@@ -157,11 +161,14 @@ class ImageTextPairs:
         Raises
         ------
         ValueError
-            If a side is missing.
+            If a side is missing or no matrix.
         """
         for name, side in zip(MODALITIES, self._sides(), strict=True):
-            if side is None:
-                raise ValueError(f"to_stacked needs both sides. Got {name}=None.")
+            if side is None or len(side.shape) != 2:
+                got = None if side is None else f"of shape {tuple(side.shape)}"
+                raise ValueError(
+                    f"to_stacked needs two matrices. Got {name} features {got}."
+                )
         return stack_columns(self.image, self.text)
 
 
@@ -178,7 +185,11 @@ def stack_columns(image, text):
 
 
 def check_n_image_features(n_image_features, n_features):
-    """Raise a ValueError unless both modalities get at least one column."""
+    """Raise an error unless both modalities get at least one column."""
+    if not isinstance(n_image_features, Integral) or isinstance(n_image_features, bool):
+        raise TypeError(
+            f"n_image_features must be an integer. Got {n_image_features!r}."
+        )
     if not 1 <= n_image_features < n_features:
         raise ValueError(
             "n_image_features must leave at least one column for each modality: "
@@ -194,7 +205,7 @@ def _as_side(X, name):
     if isinstance(X, ImageTextPairs):
         raise TypeError(f"{name} must be a matrix. Got ImageTextPairs; use its sides.")
     if sparse.issparse(X):
-        return X.tocsr()
+        return canonical(X.tocsr())
     if hasattr(X, "shape") and hasattr(X, "__getitem__"):
         side = X
     else:
@@ -211,13 +222,33 @@ def _as_side(X, name):
     return side
 
 
+def _as_rows(key, n_rows):
+    """Return a mask or row numbers that both sides understand in the same way."""
+    rows = np.asarray(key)
+    if rows.size == 0:
+        rows = rows.astype(np.intp)
+    if rows.ndim != 1 or rows.dtype.kind not in "biu":
+        raise TypeError(
+            "ImageTextPairs are indexed by a slice, a mask or a 1-D array of rows. Got "
+            f"an array of shape {rows.shape} and type {rows.dtype}."
+        )
+    if rows.dtype.kind == "b":
+        if len(rows) == n_rows:
+            return rows
+        raise IndexError(
+            f"A mask of rows must have {n_rows} entries, one per pair. Got {len(rows)}."
+        )
+    if rows.size and (rows.max() >= n_rows or rows.min() < -n_rows):
+        raise IndexError(
+            f"Numbers of rows must be from 0 to {n_rows - 1}, or negative. Got "
+            f"values from {rows.min()} to {rows.max()}."
+        )
+    return rows
+
+
 def _take_rows(side, key):
     if side is None:
         return None
-    if not isinstance(key, slice):
-        key = np.asarray(key)
-        if key.size == 0:
-            key = key.astype(np.intp)
     return side.iloc[key] if hasattr(side, "iloc") else side[key]
 
 

@@ -14,7 +14,6 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
-    "check_sample_weight",
     "get_feature_names",
     "in_output_container",
     "safe_indexing",

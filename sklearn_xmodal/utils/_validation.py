@@ -2,7 +2,7 @@
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from sklearn_xmodal.utils._sklearn_compat import validate_parameter_constraints
 
@@ -13,6 +13,123 @@ _LARGEST = 1e150
 def count(n, noun):
     """Return "1 row" or "5 rows"."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def check_numbers(X, name, **options):
+    """Validate an array by scikit-learn's `check_array`, whose errors name nothing.
+
+    What it turns into numbers without a word is refused too: dates, and the values
+    under a mask.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, DataFrame}
+        Input of any kind.
+
+    name : str
+        What errors call it.
+
+    **options : dict
+        Of :func:`sklearn.utils.check_array`.
+
+    Returns
+    -------
+    X : {ndarray, sparse matrix}
+        As `check_array` returns it; a sparse matrix with sorted indices and without
+        duplicates, the caller's own left as it is.
+
+    Raises
+    ------
+    TypeError
+        If it holds what is no number, or is sparse where it may not be.
+
+    ValueError
+        If it has the wrong shape, or values that are no finite numbers.
+    """
+    try:
+        X = X if hasattr(X, "shape") else np.asarray(X)
+        _check_kind(X)
+        # Of long doubles, which are infinite then, and of sums of huge values.
+        with np.errstate(over="ignore", invalid="ignore"):
+            X = check_array(X, input_name=name, **options)
+    except (ValueError, TypeError, OverflowError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must be an array of numbers. {error}") from None
+    return canonical(X) if sparse.issparse(X) else X
+
+
+def canonical(X):
+    """Return a CSR matrix with sorted indices and without duplicates.
+
+    Parameters
+    ----------
+    X : {csr_matrix, csr_array}
+        Left as it is.
+
+    Returns
+    -------
+    X : {csr_matrix, csr_array}
+        The same object, or a mended copy: much code computes with single entries.
+    """
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def _check_kind(X):
+    is_frame = hasattr(X, "iloc") and X.ndim == 2
+    dtypes = list(X.dtypes) if is_frame else [getattr(X, "dtype", None)]
+    if any(getattr(dtype, "kind", None) in ("m", "M") for dtype in dtypes):
+        raise TypeError("Got dates or durations. Convert them to numbers.")
+    check_not_masked(X)
+
+
+def check_not_masked(X):
+    """Raise a ValueError where values of an array are masked.
+
+    Parameters
+    ----------
+    X : object
+        Any input.
+
+    Raises
+    ------
+    ValueError
+        If it is a masked array that hides anything.
+    """
+    if np.ma.is_masked(X):
+        raise ValueError(
+            f"Got a masked array with {count(np.ma.count_masked(X), 'masked value')}, "
+            "which would count like all others. Fill them in, or drop these rows."
+        )
+
+
+def check_seed(random_state):
+    """Return a generator, or raise a ValueError that names the argument.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        As in scikit-learn.
+
+    Returns
+    -------
+    rng : RandomState instance
+        The generator.
+
+    Raises
+    ------
+    ValueError
+        If there is no such seed.
+    """
+    try:
+        return check_random_state(random_state)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "random_state must be None, an integer from 0 to 2**32 - 1 or an instance "
+            f"of RandomState. Got {random_state!r}: {error}"
+        ) from None
 
 
 def check_modality(X, modality, *, dtype, estimator, ensure_min_samples=1):
@@ -42,16 +159,19 @@ def check_modality(X, modality, *, dtype, estimator, ensure_min_samples=1):
 
     Raises
     ------
+    TypeError
+        If `X` holds what is no number.
+
     ValueError
         If `X` is not a finite numeric matrix with enough rows.
     """
-    X = check_array(
+    X = check_numbers(
         X,
+        f"The {modality} features",
         accept_sparse="csr",
         dtype=dtype,
         ensure_all_finite=False,
         ensure_min_samples=ensure_min_samples,
-        input_name=f"X_{modality}",
         estimator=estimator,
     )
     check_finite(X, modality)
@@ -116,13 +236,138 @@ def _raise_not_finite(X, values, modality):
     )
 
 
+def as_labels(y, name="y"):
+    """Return labels as an array, refusing what cannot be told apart by equality.
+
+    Parameters
+    ----------
+    y : {array-like, sparse matrix}
+        Labels, or an indicator. A column is taken as 1-D.
+
+    name : str, default="y"
+        What errors call it.
+
+    Returns
+    -------
+    y : {ndarray, sparse matrix}
+        The same labels; a list of mixed types as an array of objects, where NumPy
+        would turn numbers into strings.
+
+    Raises
+    ------
+    TypeError
+        If a label is complex, structured or not hashable.
+
+    ValueError
+        If a label is missing, masked or infinite.
+    """
+    if sparse.issparse(y):
+        return y
+    try:
+        check_not_masked(y)
+        array = np.asarray(y)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of labels. {error}") from None
+    if array.dtype.kind in "cV":
+        raise TypeError(
+            f"{name} must hold labels of a simple type, such as numbers or strings. "
+            f"Got an array of type {array.dtype}."
+        )
+    if array.dtype.kind in "US" and array.ndim == 1 and not isinstance(y, np.ndarray):
+        array = _as_objects_if_mixed(y, array)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array.ravel()
+    check_not_missing(array, name)
+    if array.dtype.kind == "O" and array.ndim == 1:
+        _check_hashable(array, name)
+    return array
+
+
+def _as_objects_if_mixed(y, array):
+    one_type = str if array.dtype.kind == "U" else bytes
+    labels = list(y)
+    if all(isinstance(label, one_type) for label in labels):
+        return array
+    mixed = np.empty(len(labels), dtype=object)
+    mixed[:] = labels
+    return mixed
+
+
+def _check_hashable(y, name):
+    try:
+        set(y.tolist())
+    except TypeError as error:
+        raise TypeError(
+            f"{name} must hold hashable labels, such as numbers or strings. Got "
+            f"{error}."
+        ) from None
+
+
+def sorted_labels(y):
+    """Return the distinct labels in their order.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels, as from :func:`as_labels`.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+
+    codes : ndarray of shape (n_samples,)
+        Their places in `classes`.
+
+    Raises
+    ------
+    ValueError
+        If labels cannot be compared with each other.
+    """
+    try:
+        return np.unique(y, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in y})
+        raise ValueError(
+            "Labels y must be of one kind that can be sorted. Got "
+            f"{', '.join(kinds)}. Convert them to strings."
+        ) from None
+
+
+def encode_labels(y):
+    """Give every label a number.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels, as from :func:`as_labels`.
+
+    Returns
+    -------
+    classes : list
+        Distinct labels, sorted; in the order of appearance where they cannot be
+        compared with each other.
+
+    codes : ndarray of shape (n_samples,)
+        Their places in `classes`.
+    """
+    labels = y.tolist()
+    found = list(dict.fromkeys(labels))
+    try:
+        classes = sorted(found)
+    except TypeError:
+        classes = found
+    places = {label: place for place, label in enumerate(classes)}
+    return classes, np.fromiter((places[v] for v in labels), np.intp, len(labels))
+
+
 def check_labels(y):
     """Validate labels.
 
     Parameters
     ----------
     y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
-        Class labels of any type, or a binary indicator. A column is taken as 1-D.
+        Class labels of any type, or a binary indicator.
 
     Returns
     -------
@@ -131,14 +376,13 @@ def check_labels(y):
 
     Raises
     ------
+    TypeError
+        If labels are of a type that none can have.
+
     ValueError
         If a label is missing, or `y` is a matrix that is no binary indicator.
     """
-    if not sparse.issparse(y):
-        y = np.asarray(y)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y.ravel()
-        check_not_missing(y)
+    y = as_labels(y)
     if y.ndim == 1:
         return y
     values = y.data if sparse.issparse(y) else y
@@ -150,6 +394,31 @@ def check_labels(y):
             "argument is y, not the text."
         )
     return y
+
+
+def check_same_length(X, y, name="y"):
+    """Raise a ValueError unless there is one label per row.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix}
+        Rows.
+
+    y : {ndarray, sparse matrix}
+        Labels.
+
+    name : str, default="y"
+        What errors call the labels.
+
+    Raises
+    ------
+    ValueError
+        If their numbers differ.
+    """
+    try:
+        check_consistent_length(X, y)
+    except ValueError as error:
+        raise ValueError(f"{name} must hold one label per row. {error}") from None
 
 
 def _is_binary(values):
@@ -172,28 +441,32 @@ def is_continuous(y):
     return y.dtype.kind == "f" and bool((y != np.floor(y)).any())
 
 
-def check_not_missing(y):
-    """Raise a ValueError where labels are None, NaN or another missing value.
+def check_not_missing(y, name="y"):
+    """Raise a ValueError where labels are None, NaN, infinite or missing otherwise.
 
     Parameters
     ----------
     y : ndarray
         Labels.
 
+    name : str, default="y"
+        What errors call them.
+
     Raises
     ------
     ValueError
         If any label is missing.
     """
-    if y.dtype.kind in "fcmM":
-        missing = (y != y).reshape(len(y), -1).any(axis=1)
-    elif y.dtype.kind == "O" and y.ndim == 1:
-        missing = np.fromiter(map(_is_missing, y), dtype=bool, count=len(y))
-    else:
+    if y.ndim == 0 or y.size == 0 or y.dtype.kind not in "fmMO":
         return
+    if y.dtype.kind == "O":
+        bad = np.fromiter(map(_is_missing, y.flat), dtype=bool, count=y.size)
+    else:
+        bad = ~np.isfinite(y)  # of dates: NaT
+    missing = bad.reshape(len(y), -1).any(axis=1)
     if missing.any():
         raise ValueError(
-            "Labels y must not be missing (None or NaN). Got "
+            f"Labels {name} must not be missing (None, NaN or infinite). Got "
             f"{count(int(missing.sum()), 'missing label')}, the first in row "
             f"{int(np.argmax(missing))}. Drop these pairs."
         )
@@ -206,6 +479,8 @@ def _is_missing(label):
         return bool(label != label)  # NaN
     except TypeError:
         return True  # pandas.NA has no truth value
+    except ValueError:
+        return False  # an array: no label, but not missing
 
 
 def check_width(X, modality, n_features, n_other_features, estimator):

@@ -579,7 +579,7 @@ class TestFailedPartialFit:
                 lambda X, Y: (X, Y, None, -np.ones(len(X))),
                 "at least 0. Got -1 in row 0",
             ),
-            (lambda X, Y: (X, Y, None, np.ones(3)), "sample_weight.shape"),
+            (lambda X, Y: (X, Y, None, np.ones(3)), "sample_weight must be one number"),
             (lambda X, Y: (X, Y, np.ones(len(X), dtype=object) * [1j]), "one kind"),
         ],
     )

@@ -408,7 +408,7 @@ def test_classes_are_sorted_and_may_be_renamed(ax):
         Z_img, Z_txt, y, display_labels=names, ax=Figure().subplots()
     )
     assert [t.get_text() for t in display.ax_.get_xticklabels()] == names
-    with pytest.raises(ValueError, match="Got 2 names for 3 classes"):
+    with pytest.raises(ValueError, match=r"one name per class, so 3\. Got 2"):
         RetrievalConfusionDisplay.from_predictions(
             Z_img, Z_txt, y, display_labels=names[1:], ax=ax
         )
@@ -675,10 +675,10 @@ def test_without_items_class_and_row_are_written(ax):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"images": np.zeros((39, 2, 2))}, "images must hold one .* Got 39 items"),
-        ({"texts": ["a"]}, "texts must hold one item per pair. Got 1 items"),
-        ({"images": np.zeros((40, 2))}, r"must have shape \(h, w\).*Got \(2,\) in row"),
-        ({"images": np.zeros((40, 2, 2, 2))}, r"Got \(2, 2, 2\) in row"),
+        ({"images": np.zeros((39, 2, 2))}, "images must hold one .* so 40. Got 39"),
+        ({"texts": ["a"]}, "texts must hold one item per pair, so 40. Got 1"),
+        ({"images": np.zeros((40, 2))}, r"of shape \(h, w\).*Got shape \(2,\) .* row"),
+        ({"images": np.zeros((40, 2, 2, 2))}, r"Got shape \(2, 2, 2\)"),
         ({"queries": 0}, "queries must be at least 1. Got 0"),
         ({"queries": [40]}, "from 0 to 39. Got values from 40 to 40"),
         ({"queries": [0.5]}, r"1-D array of row numbers. Got shape \(1,\) of type fl"),

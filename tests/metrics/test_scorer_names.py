@@ -136,7 +136,7 @@ def test_scorers_by_name_survive_pickling(fitted):
 @pytest.mark.parametrize(
     ("scoring", "message"),
     [
-        ("mAP", r"must be '\[direction_\]metric\[@k\]'.* Got 'mAP'"),
+        ("mAP", r"must be a name '\[direction_\]metric\[@k\]'.* Got 'mAP'"),
         ("i2t_map", "Got 'i2t_map'. get_retrieval_scorer_names"),
         ("map@0", "Got 'map@0'"),
         ("map@ten", "Got 'map@ten'"),

@@ -1,0 +1,332 @@
+"""Fitted retrievers: transform and score with odd data, in all forms of input."""
+
+from functools import cache, partial
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from sklearn_xmodal import CCARetriever, ImageTextPairs, KCCARetriever, KernelPairs
+from tests.robustness import containers, labels, values
+from tests.robustness.case import REFUSED, SAME, Change, Entry
+from tests.robustness.containers import same
+from tests.robustness.estimators import (
+    CONSTANT,
+    FEATURES,
+    GOOD,
+    LABELS,
+    MAKERS,
+    TEST,
+    TRAIN,
+    similarities,
+)
+from tests.robustness.values import instead, wrong
+
+WIDTHS = [
+    wrong("a column less", lambda x: x[:, 1:]),
+    wrong("a column more", lambda x: np.hstack([x, x[:, :1]])),
+    wrong("one column", lambda x: x[:, :1]),
+    wrong("csr with a column less", lambda x: sparse.csr_array(x[:, 1:])),
+    wrong("DataFrame with a column less", lambda x: pd.DataFrame(x[:, 1:])),
+]
+FEW_ROWS = [
+    wrong("no rows", lambda x: x[:0]),
+    same("one row", lambda x: x[:1], lambda x: x[:1].copy()),
+    same("one row of csr", lambda x: sparse.csr_array(x[:1]), lambda x: x[:1]),
+    same("one row of float32 csc",
+         lambda x: sparse.csc_array(x[:1].astype(np.float32)), lambda x: x[:1],
+         rtol=containers.SINGLE),
+    same("rows twice", lambda x: np.repeat(x, 2, axis=0),
+         lambda x: x[np.repeat(np.arange(len(x)), 2)]),
+]  # fmt: skip
+
+
+@cache
+def fitted(name):
+    return MAKERS[name]().fit(*TRAIN)
+
+
+@cache
+def fitted_to_frames(name):
+    frames = (
+        named(X, modality) for X, modality in zip(TRAIN, ("i", "t"), strict=False)
+    )
+    return MAKERS[name]().fit(*frames, TRAIN[2])
+
+
+def named(X, modality):
+    return pd.DataFrame(X, columns=[f"{modality}{j}" for j in range(X.shape[1])])
+
+
+NAMED = [
+    same("the same names", lambda x: x),
+    same("other index", lambda x: x.set_axis(range(len(x), 0, -1), axis=0)),
+    same("no names", lambda x: x.to_numpy()),
+    same("csr", lambda x: sparse.csr_array(x.to_numpy())),
+    wrong("columns in another order", lambda x: x[x.columns[::-1]]),
+    wrong("a column missing", lambda x: x.drop(columns=x.columns[0])),
+    wrong("a column renamed", lambda x: x.rename(columns={x.columns[0]: "other"})),
+    wrong("a column more", lambda x: x.assign(more=0.0)),
+    wrong("numbers as names", lambda x: x.set_axis(list("abcdefgh"[: x.shape[1]]),
+                                                   axis=1)),
+    wrong("NaN", lambda x: x.mask(x == x.iloc[0, 0])),
+    wrong("a word", lambda x: x.astype(object).where(x != x.iloc[0, 0], "word")),
+    wrong("no rows", lambda x: x.iloc[:0]),
+    same("one row", lambda x: x.iloc[:1], lambda x: x.iloc[:1].copy()),
+]  # fmt: skip
+
+
+def transform_entries():
+    for name in MAKERS:
+        sides = [*FEATURES, *WIDTHS, *FEW_ROWS]
+        if "(" in name:
+            sides = [*containers.DTYPES, *containers.SPARSE, *FEW_ROWS]
+        if name == "MSLNRetriever":  # which computes in float32
+            sides = [*sides, wrong("another scale", lambda x: x * 1e100)]
+        for modality, argument, X in zip(
+            ("image", "text"), ("X_img", "X_txt"), TEST, strict=False
+        ):
+            yield Entry(
+                f"{name}.transform_{modality}",
+                partial(_transform, name, modality, argument),
+                {argument: X},
+                {argument: sides},
+            )
+            yield Entry(
+                f"{name}(DataFrame).transform_{modality}",
+                partial(_transform_frame, name, modality, argument),
+                {argument: named(X, modality[0])},
+                {argument: NAMED},
+            )
+
+
+def _transform(name, modality, argument, **arguments):
+    return getattr(fitted(name), f"transform_{modality}")(arguments[argument])
+
+
+def _transform_frame(name, modality, argument, **arguments):
+    method = getattr(fitted_to_frames(name), f"transform_{modality}")
+    return method(arguments[argument])
+
+
+SCORED = dict(zip(("X_img", "X_txt", "y"), TEST, strict=True))
+#: A score only asks which labels are equal.
+SCORE_LABELS = [
+    *labels.KINDS,
+    *labels.WITHOUT_ORDER,
+    *labels.MISSING,
+    *labels.NO_LABELS,
+    *labels.OTHER_LENGTH,
+]
+
+
+def _score(name, X_img, X_txt, y):
+    return fitted(name).score(X_img, X_txt, y)
+
+
+def _both(name, X_img, X_txt):
+    return fitted(name).transform(X_img, X_txt)
+
+
+def score_entries():
+    lengths = values.OTHER_LENGTH
+    for name in ("CCARetriever", "MSLNRetriever"):
+        yield Entry(
+            f"{name}.score",
+            partial(_score, name),
+            SCORED,
+            {
+                "X_img": [*FEATURES, *WIDTHS, *lengths],
+                "X_txt": [*FEATURES, *WIDTHS, *lengths],
+                "y": SCORE_LABELS,
+                "X_img,X_txt,y": [
+                    Change("no rows", lambda x: x[:0], words="image"),
+                    same("one row", lambda x: x[:1], lambda x: x[:1].copy()),
+                    same("one class", lambda x: x[TEST[2] == 0],
+                         lambda x: x[TEST[2] == 0].copy()),
+                ],
+            },
+            {"X_img-tuple": REFUSED},
+        )  # fmt: skip
+        yield Entry(
+            f"{name}.transform",
+            partial(_both, name),
+            {"X_img": TEST[0], "X_txt": TEST[1]},
+            {
+                "X_img": [*FEATURES, *WIDTHS, *lengths],
+                "X_txt": [*FEATURES, *WIDTHS, *lengths],
+            },
+            {"X_img-tuple": REFUSED},
+        )
+
+
+# The other two forms of input
+
+
+def _fit_pairs(X_img, X_txt, y):
+    fitted = CCARetriever(3).fit(ImageTextPairs(X_img, X_txt), y)
+    return similarities(fitted, *TEST[:2])
+
+
+def _fit_stacked(X, y):
+    fitted = CCARetriever(3, n_image_features=5).fit(X, y)
+    return np.asarray(fitted.transform(X))
+
+
+def _transform_stacked(X):
+    fitted = CCARetriever(3, n_image_features=5).fit(np.hstack(TRAIN[:2]))
+    return np.asarray(fitted.transform(X))
+
+
+def form_entries():
+    lengths = values.OTHER_LENGTH
+    yield Entry(
+        "CCARetriever.fit(pairs)",
+        _fit_pairs,
+        GOOD,
+        {
+            "X_img": [*FEATURES, *CONSTANT, *lengths],
+            "X_txt": [*FEATURES, *CONSTANT, *lengths],
+            "y": LABELS,
+        },
+        {f"y-{change.name}": SAME for change in labels.CONTINUOUS},
+    )
+    stacked = [*FEATURES, *CONSTANT]
+    words = r"image|text|X|\by\b"
+    yield Entry(
+        "CCARetriever(n_image_features).fit",
+        _fit_stacked,
+        {"X": np.hstack(TRAIN[:2]), "y": TRAIN[2]},
+        {"X": labels.renamed([*stacked, *lengths], words), "y": LABELS},
+        {f"y-{change.name}": SAME for change in labels.CONTINUOUS}
+        | {"X-tuple": REFUSED},
+        without=("pairs",),
+    )
+    yield Entry(
+        "CCARetriever(n_image_features).transform",
+        _transform_stacked,
+        {"X": np.hstack(TEST[:2])},
+        {"X": labels.renamed([*FEATURES, *WIDTHS, *FEW_ROWS], words)},
+        {"X-tuple": REFUSED},
+        # scikit-learn warns of names that fit has not seen.
+        without=tuple(c.name for c in FEATURES if c.name.startswith("DataFrame")),
+    )
+
+
+# What only some retrievers have
+
+WEIGHTS = [
+    same("integers", lambda w: w.astype(int)),
+    same("float32", lambda w: w.astype(np.float32)),
+    same("list", list),
+    same("Series", pd.Series),
+    same("read-only", containers.read_only),
+    same("strided", containers.strided),
+    same("bool", lambda w: w > 1, lambda w: (w > 1).astype(float)),
+    same("one number", lambda w: 1.0, np.ones_like),
+    same("scale 1e100", lambda w: w * 1e100),
+    same("scale 1e-100", lambda w: w * 1e-100),
+    same("None", lambda w: None, np.ones_like),
+    *values.NOT_NUMBERS,
+    wrong("negative", lambda w: -w),
+    wrong("all zero", np.zeros_like),
+    wrong("one positive", lambda w: np.eye(len(w))[0]),
+    wrong("a weight less", lambda w: w[:-1]),
+    wrong("a matrix", lambda w: np.outer(w, w)),
+    wrong("no weights", lambda w: w[:0]),
+    wrong("a string", lambda w: "balanced"),
+    wrong("a dict", lambda w: {0: 1.0}),
+]
+
+
+def _fit_weighted(name, sample_weight):
+    fitted = MAKERS[name]().fit(*TRAIN, sample_weight=sample_weight)
+    return similarities(fitted, *TEST[:2])
+
+
+def weight_entries():
+    weights = 1.0 + np.arange(len(TRAIN[2])) % 3
+    for name in ("CCARetriever", "CCARetrieverCV", "PLSRetriever"):
+        yield Entry(
+            f"{name}.fit(sample_weight)",
+            partial(_fit_weighted, name),
+            {"sample_weight": weights},
+            {"sample_weight": WEIGHTS},
+        )
+
+
+KERNELS = [
+    *containers.ARRAYS,
+    *containers.FRAMES,
+    *containers.SPARSE,
+    *values.NOT_NUMBERS,
+    *values.NOT_A_MATRIX,
+    *values.NOT_A_FRAME,
+    *values.NOT_A_SPARSE_MATRIX,
+    wrong("not square", lambda x: x[:, :-1]),
+    wrong("not symmetric", np.triu),
+    wrong("indefinite", lambda x: x - 10 * np.diag(np.diag(x))),
+    wrong("all constant", np.ones_like),
+    wrong("all zero", np.zeros_like),
+    same("1e100", lambda x: x * 1e100),
+    same("1e-100", lambda x: x * 1e-100),
+]
+
+
+def _fit_kernels(X_img, X_txt):
+    kcca = KCCARetriever(3, kernel="precomputed").fit(KernelPairs(X_img, X_txt))
+    codes = kcca.transform(KernelPairs(X_img, X_txt))
+    return codes.image @ codes.text.T
+
+
+def kernel_entries():
+    kernels = {
+        f"X_{m}": X @ X.T + 10 * np.eye(len(X))
+        for m, X in zip(("img", "txt"), TRAIN, strict=False)
+    }
+    yield Entry(
+        'KCCARetriever("precomputed").fit',
+        _fit_kernels,
+        kernels,
+        {"X_img": KERNELS, "X_txt": KERNELS},
+        without=("csr of bools",),
+    )
+
+
+def _permutation_test(X_img, X_txt, n_permutations, random_state):
+    return CCARetriever(3).permutation_test(
+        X_img, X_txt, n_permutations=n_permutations, random_state=random_state
+    )["p_values"]
+
+
+def permutation_entries():
+    counts = [
+        same("numpy integer", np.int64),
+        *[instead(repr(value), value) for value in (0, -1, 2.5, "9", None, [9])],
+    ]
+    states = [
+        same("numpy integer", np.int64),
+        same("RandomState", np.random.RandomState),
+        *[instead(repr(value), value) for value in (-1, 2.5, "0", [0, "a"], {})],
+    ]
+    yield Entry(
+        "CCARetriever.permutation_test",
+        _permutation_test,
+        {"X_img": TRAIN[0], "X_txt": TRAIN[1], "n_permutations": 9, "random_state": 0},
+        {
+            "X_img": [*FEATURES, *CONSTANT, *values.OTHER_LENGTH],
+            "n_permutations": counts,
+            "random_state": states,
+        },
+        {"X_img-tuple": REFUSED},
+    )
+
+
+ENTRIES = [
+    *transform_entries(),
+    *score_entries(),
+    *form_entries(),
+    *weight_entries(),
+    *kernel_entries(),
+    *permutation_entries(),
+]

@@ -1,0 +1,188 @@
+"""Parameters of constructors: wrong types and wrong values of each."""
+
+from sklearn.base import clone
+
+from sklearn_xmodal import ModalityTransformer
+from tests.conftest import RETRIEVERS
+from tests.robustness.case import Entry
+from tests.robustness.estimators import GOOD, MAKERS
+from tests.robustness.values import instead
+
+_NAN, _INF = float("nan"), float("inf")
+
+#: What is never a value of that kind.
+NO_COUNT = (0, -1, 2.5, _NAN, _INF, "3", [3], None, {}, Ellipsis)
+NO_POSITIVE = (_INF, 0, 0.0, -1.0, _NAN, "1", [1.0], None, {}, Ellipsis, 1j)
+NO_WEIGHT = (_INF, -1.0, -1e-9, _NAN, "1", [1.0], None, {}, Ellipsis, 1j)
+NO_SHARE = (-0.1, 1.0, 2, _NAN, "0.1", [0.1], None, Ellipsis)
+NO_BOOL = ("yes", 2, 0.5, None, [True], {}, Ellipsis)
+NO_WIDTH = ("two", 2.5, [2], {}, Ellipsis, _NAN)
+NO_SEED = (-1, 2**32, 0.5, "seed", [0], {}, Ellipsis)
+PAIRS_OF = ((), (1.0,), (1.0, 2.0, 3.0), (None, 1.0), ("a", 1.0))
+
+
+def _no_name(*values):
+    return ("no such name", "", b"name", 3, 2.5, [], {}, Ellipsis, *values)
+
+
+def _without(values, *allowed):
+    return [v for v in values if not any(v is a or v == a for a in allowed)]
+
+
+_LINEAR = {
+    "n_components": _without(NO_COUNT, None),
+    "n_image_features": NO_WIDTH,
+}
+WRONG = {
+    "CCARetriever": {
+        **_LINEAR,
+        "alpha": [*NO_WEIGHT, "oas2", *PAIRS_OF, (1.0, -1.0), (_NAN, 1.0)],
+        "correlation_power": NO_WEIGHT,
+    },
+    "CCARetrieverCV": {
+        **_LINEAR,
+        "alphas": [[], [-1.0], [_NAN], ["a"], [None], [(1.0,)], 1.0, None, "oas", {}],
+        "cv": [0, 1, -3, 2.5, "five", Ellipsis, 1000],
+        "scoring": ["no such name", "accuracy", "map@0", "", 3, [], {}, Ellipsis],
+        "correlation_power": NO_WEIGHT,
+    },
+    "PLSRetriever": {
+        **_LINEAR,
+        "scale": [*NO_BOOL, (True,), (True, False, True), ("a", True), (None, True)],
+        "singular_value_power": NO_WEIGHT,
+    },
+    "KCCARetriever": {
+        "n_components": [*NO_COUNT, "all"],
+        "kernel": [*_no_name(None), ("rbf",), ("rbf", "none"), ("rbf", 3), ()],
+        "alpha": [*NO_POSITIVE, *PAIRS_OF, (1.0, 0.0)],
+        "gamma": [
+            -1.0,
+            _NAN,
+            "auto",
+            [1.0],
+            {},
+            Ellipsis,
+            (1.0,),
+            (1.0, "auto"),
+            (-1.0, 1.0),
+        ],
+        "degree": [-1, _NAN, "3", None, [3], Ellipsis, (3,), (3, "a")],
+        "coef0": [_NAN, _INF, "1", None, [1], Ellipsis, (1,), (1, "a")],
+        "kernel_params": ["a", 3, [1], Ellipsis, ({},), ({}, 3)],
+        "approximation": _no_name(),
+        "n_landmarks": NO_COUNT,
+        "landmarks": _no_name(None),
+        "correlation_power": NO_WEIGHT,
+        "n_image_features": NO_WIDTH,
+        "random_state": NO_SEED,
+        "n_jobs": ["two", 0.5, [1], {}, Ellipsis],
+    },
+    "SemanticMatchingRetriever": {
+        "C": [*NO_POSITIVE, *PAIRS_OF, (1.0, 0.0)],
+        "centered": NO_BOOL,
+        "max_iter": NO_COUNT,
+        "tol": NO_POSITIVE,
+        "n_image_features": NO_WIDTH,
+    },
+    "MSLNRetriever": {
+        "n_components": NO_COUNT,
+        "target_classes": _no_name(None),
+        "block_weights": [
+            {},
+            {"none": 1.0},
+            {"code": -1.0},
+            {"code": 0.0},
+            {"code": "a"},
+            {"code": _NAN},
+            {"code": _INF},
+            "code",
+            ["code"],
+            3,
+            Ellipsis,
+            {3: 1.0},
+        ],
+        "n_estimators": NO_COUNT,
+        "n_input_components": _without(NO_COUNT, None),
+        "min_input_share": [0, 0.0, -0.5, 1.5, _NAN, "1", None, [1], Ellipsis],
+        "n_contrastive_components": NO_COUNT,
+        "hidden_layer_sizes": [
+            8,
+            None,
+            "8",
+            (0,),
+            (-1,),
+            (2.5,),
+            ("8",),
+            (8, None),
+            {},
+            Ellipsis,
+            ((8,),),
+        ],
+        "discriminator_layer_sizes": [8, None, "8", (0,), (2.5,), ("8",), {}],
+        "activation": _no_name(None),
+        "code_activation": _no_name(None),
+        "dropout": NO_SHARE,
+        "input_dropout": NO_SHARE,
+        "correlation_weight": NO_WEIGHT,
+        "reconstruction_weight": NO_WEIGHT,
+        "adversarial_weight": NO_WEIGHT,
+        "classification_weight": NO_WEIGHT,
+        "contrastive_weight": NO_WEIGHT,
+        "temperature": NO_POSITIVE,
+        "max_epochs": _without(NO_COUNT, None),
+        "max_steps": [*NO_COUNT, "all"],
+        "batch_size": NO_COUNT,
+        "optimizer": ["NoSuch", "", "Optimizer", "LBFGS", int, 3, None, [], Ellipsis],
+        "lr": NO_POSITIVE,
+        "lr_scheduler": _no_name(),
+        "weight_decay": NO_WEIGHT,
+        "warm_start": NO_BOOL,
+        "early_stopping": NO_BOOL,
+        "validation_fraction": [0, 1, 0.0, 1.0, -0.1, 2.0, _NAN, "0.1", None, [0.1]],
+        "validation": _no_name(None),
+        "n_iter_no_change": NO_COUNT,
+        "tol": NO_WEIGHT,
+        "callbacks": ["a", 3, {}, Ellipsis, (), ["no callback"], [3]],
+        "precision": _no_name(None),
+        "device": ["no such device", "", "cuda:99", 3, None, [], {}, Ellipsis],
+        "n_image_features": NO_WIDTH,
+        "random_state": NO_SEED,
+        "verbose": ["loud", -1, 0.5, None, [1], Ellipsis],
+    },
+}
+#: How else messages may call a parameter.
+WORDS = {"cv": "n_splits"}
+SIDES = ["scale", 3, None, {}, Ellipsis, object, [1], ("passthrough",)]
+
+
+def _entry(name, make, parameter, wrong):
+    def call(**arguments):
+        make(**arguments).fit(*GOOD.values())
+
+    words = f"{parameter}|{WORDS.get(parameter, parameter)}"
+    values = [instead(repr(value), value, words) for value in wrong]
+    return Entry(f"{name}()", call, {parameter: None}, {parameter: values})
+
+
+def _set_entry(name, parameter, wrong):
+    """The same through `set_params`."""
+
+    def call(**arguments):
+        clone(MAKERS[name]()).set_params(**arguments).fit(*GOOD.values())
+
+    values = [instead(repr(value), value) for value in wrong]
+    return Entry(f"{name}.set_params", call, {parameter: None}, {parameter: values})
+
+
+ENTRIES = [
+    *(
+        _entry(name, MAKERS[name], parameter, wrong)
+        for name, parameters in WRONG.items()
+        for parameter, wrong in parameters.items()
+    ),
+    *(
+        _entry("ModalityTransformer", ModalityTransformer, side, SIDES)
+        for side in ("image", "text")
+    ),
+    *(_set_entry(name, "n_image_features", (*NO_WIDTH,)) for name in RETRIEVERS),
+]
