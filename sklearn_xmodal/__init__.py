@@ -18,8 +18,14 @@ _HOMES = {
     "KernelPairs": "sklearn_xmodal.pairs",
     "MSLNRetriever": "sklearn_xmodal.deep",
     "ModalityTransformer": "sklearn_xmodal.pairs",
+    "MvDARetriever": "sklearn_xmodal.cross_decomposition",
     "PLSRetriever": "sklearn_xmodal.cross_decomposition",
+    "ProcrustesRetriever": "sklearn_xmodal.cross_decomposition",
+    "RidgeRetriever": "sklearn_xmodal.linear_model",
+    "SCMRetriever": "sklearn_xmodal.linear_model",
+    "SemanticAutoencoderRetriever": "sklearn_xmodal.linear_model",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
+    "ThreeViewCCARetriever": "sklearn_xmodal.cross_decomposition",
 }
 
 __all__ = [
@@ -31,8 +37,14 @@ __all__ = [
     "KernelPairs",
     "MSLNRetriever",
     "ModalityTransformer",
+    "MvDARetriever",
     "PLSRetriever",
+    "ProcrustesRetriever",
+    "RidgeRetriever",
+    "SCMRetriever",
+    "SemanticAutoencoderRetriever",
     "SemanticMatchingRetriever",
+    "ThreeViewCCARetriever",
     "__version__",
 ]
 

@@ -28,8 +28,8 @@ ALLOWED = {
     **dict.fromkeys(MIDDLE, BOTTOM),
     "base": BOTTOM | {"metrics", "pairs"},
     "cross_decomposition": BOTTOM | {"base", "metrics", "model_selection", "pairs"},
-    "linear_model": BOTTOM | {"base", "metrics", "pairs"},
-    # deep may use the canonical solver.
+    # linear_model and deep may use the canonical solver and its moments.
+    "linear_model": BOTTOM | {"base", "cross_decomposition", "metrics", "pairs"},
     "deep": BOTTOM
     | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},
     "__init__": {"_version"},
