@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.cross_decomposition._axes import AxesRetriever, modality_axes
-from sklearn_xmodal.utils._class_embeddings import class_memberships
+from sklearn_xmodal.utils._class_embeddings import class_memberships, class_shares
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
@@ -18,7 +18,7 @@ class MvDARetriever(ClassLabelsMixin, AxesRetriever):
     Linear discriminant analysis of images and texts projected into one space, where
     all items of a class, of either modality, are to lie together [1]_:
 
-    .. math:: \max_w \frac{w^\top S w}{w^\top D w}, \qquad w^\top = (w_v^\top, w_t^\top).
+    .. math:: \max_w \frac{w^\top S w}{w^\top D w}, \quad w^\top = (w_v^\top, w_t^\top).
 
     S is the scatter between, and D the scatter within the classes of the 2 n
     projected items. Every modality is centred first, so that
@@ -151,7 +151,7 @@ class MvDARetriever(ClassLabelsMixin, AxesRetriever):
             1 / np.sqrt(side.ridged(alpha))[:, None]
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)
         ]
-        shares = np.asarray(memberships.mean(axis=0)).ravel()
+        shares = class_shares(memberships)
         # Covariances with memberships are class means times shares.
         M = np.vstack(
             [

@@ -6,6 +6,7 @@ from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
 from sklearn_xmodal.cross_decomposition import CCARetriever
 from sklearn_xmodal.linear_model._semantic_matching import SemanticMatchingRetriever
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
+from sklearn_xmodal.utils._validation import validate_tuples
 
 
 class SCMRetriever(ClassLabelsMixin, BaseRetriever):
@@ -146,6 +147,7 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
         self.n_image_features = n_image_features
 
     def _fit(self, X_img, X_txt, y):
+        validate_tuples(self)
         y = self._check_classes(y)
         cca = CCARetriever(
             self.n_components,

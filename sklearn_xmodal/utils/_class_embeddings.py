@@ -102,6 +102,22 @@ def class_memberships(y, classes):
     )
 
 
+def class_shares(memberships):
+    """Return the share of every class in the items.
+
+    Parameters
+    ----------
+    memberships : csr_matrix of shape (n_samples, n_classes)
+        From :func:`class_memberships`.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_classes,)
+        They sum to 1 where every item has a class.
+    """
+    return np.asarray(memberships.mean(axis=0)).ravel()
+
+
 def check_vectors_vary(vectors, memberships):
     """Raise a ValueError where all items have the same class vector.
 
@@ -119,7 +135,7 @@ def check_vectors_vary(vectors, memberships):
         If so: there is nothing to learn.
     """
     n = memberships.shape[0]
-    mean = memberships.mean(axis=0) @ vectors
+    mean = class_shares(memberships) @ vectors
     second = np.vdot(vectors, (memberships.T @ memberships) @ vectors) / n
     if not second - np.vdot(mean, mean) > n * np.finfo(float).eps * second:
         raise ValueError(
@@ -144,6 +160,6 @@ def class_covariance(vectors, memberships):
     covariance : ndarray of shape (n_class_features, n_class_features)
         Over the items.
     """
-    mean = np.asarray(memberships.mean(axis=0)).ravel() @ vectors
+    mean = class_shares(memberships) @ vectors
     products = vectors.T @ ((memberships.T @ memberships) @ vectors)
     return products / memberships.shape[0] - np.outer(mean, mean)
