@@ -35,9 +35,10 @@ class RidgeRetriever(ClassLabelsMixin, AxesRetriever):
 
     Parameters
     ----------
-    alpha : float or tuple of float, default=1.0
+    alpha : float or tuple of float, default=0.1
         Ridge relative to the mean variance of the modality, at least 0. A tuple
-        gives ``(image, text)``.
+        gives ``(image, text)``. For classes that are not in training ten times as
+        much is often better.
 
     class_embeddings : mapping, DataFrame or None, default=None
         Vector :math:`e_y` per label: a mapping from label to vector, or a
@@ -107,7 +108,7 @@ class RidgeRetriever(ClassLabelsMixin, AxesRetriever):
     >>> from sklearn_xmodal import RidgeRetriever
     >>> from sklearn_xmodal.datasets import make_paired_modalities
     >>> X_img, X_txt, y = make_paired_modalities(100, n_classes=3, random_state=0)
-    >>> ridge = RidgeRetriever(alpha=0.1).fit(X_img, X_txt, y)
+    >>> ridge = RidgeRetriever().fit(X_img, X_txt, y)
     >>> ridge.transform_text(X_txt[:2]).shape
     (2, 3)
     """
@@ -118,7 +119,7 @@ class RidgeRetriever(ClassLabelsMixin, AxesRetriever):
         "n_image_features": [Integral, None],
     }
 
-    def __init__(self, *, alpha=1.0, class_embeddings=None, n_image_features=None):
+    def __init__(self, *, alpha=0.1, class_embeddings=None, n_image_features=None):
         self.alpha = alpha
         self.class_embeddings = class_embeddings
         self.n_image_features = n_image_features

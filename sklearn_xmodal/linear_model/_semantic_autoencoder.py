@@ -46,7 +46,7 @@ class SemanticAutoencoderRetriever(ClassLabelsMixin, AxesRetriever):
 
     Parameters
     ----------
-    reconstruction_weight : float or tuple of float, default=1.0
+    reconstruction_weight : float or tuple of float, default=0.1
         :math:`\mu`, at least 0, which leaves a least squares regression. A tuple
         gives ``(image, text)``.
 
@@ -132,7 +132,7 @@ class SemanticAutoencoderRetriever(ClassLabelsMixin, AxesRetriever):
     def __init__(
         self,
         *,
-        reconstruction_weight=1.0,
+        reconstruction_weight=0.1,
         class_embeddings=None,
         n_image_features=None,
     ):

@@ -123,7 +123,7 @@ class TestIdentities:
 
     def test_items_of_the_same_class_are_found(self, seed):
         X, T, y = draw(seed, n=200)
-        est = MvDARetriever(alpha=0.1).fit(X[:120], T[:120], y[:120])
+        est = MvDARetriever().fit(X[:120], T[:120], y[:120])
         assert est.score(X[120:], T[120:], y[120:]) > chance_level(*[y[120:]] * 2) + 0.3
 
     def test_labels_may_be_strings(self, seed):
