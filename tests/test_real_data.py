@@ -167,7 +167,7 @@ class TestDigits:
             (SemanticAutoencoderRetriever(), 0.45),
             (ThreeViewCCARetriever(), 0.45),
         ],
-        ids="cca kcca msln mvda procrustes ridge scm sae cca3".split(),
+        ids=lambda value: type(value).__name__ if hasattr(value, "fit") else "",
     )
     def test_halves_find_each_other(self, est, least):
         digits = load_digits()
