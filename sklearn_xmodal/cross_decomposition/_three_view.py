@@ -117,7 +117,7 @@ class ThreeViewCCARetriever(ClassLabelsMixin, AxesRetriever):
     -----
     The data are read block by block, and neither copied nor, where sparse, densified
     as a whole. With fewer samples than features the products of rows replace the
-    covariances. Directions with less than 1e-12 of the variance of the largest one
+    covariances. Directions with less than about 1e-12 of the variance of the largest
     get no weight. The eigenproblem has one row per direction of all three views.
 
     References

@@ -103,7 +103,7 @@ class SemanticAutoencoderRetriever(ClassLabelsMixin, AxesRetriever):
     -----
     The data are read block by block, and neither copied nor, where sparse, densified
     as a whole. With fewer samples than features the products of rows replace the
-    covariance. Directions with less than 1e-12 of the variance of the largest one
+    covariance. Directions with less than about 1e-12 of the variance of the largest
     get no weight.
 
     References
