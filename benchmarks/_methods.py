@@ -1,9 +1,19 @@
-"""The compared methods: those of the command, one more baseline, and the paper's."""
+"""The compared methods: those of the command, more baselines, and the paper's."""
 
 from sklearn_xmodal.cli._methods import METHODS as COMMAND_METHODS
 from sklearn_xmodal.cli._methods import Budget, Method
-from sklearn_xmodal.cross_decomposition import PLSRetriever
+from sklearn_xmodal.cross_decomposition import (
+    MvDARetriever,
+    PLSRetriever,
+    ProcrustesRetriever,
+    ThreeViewCCARetriever,
+)
 from sklearn_xmodal.deep import MSLNRetriever
+from sklearn_xmodal.linear_model import (
+    RidgeRetriever,
+    SCMRetriever,
+    SemanticAutoencoderRetriever,
+)
 
 #: The plain reading of the paper: one network, four losses, the code alone.
 FOUR_LOSSES = {
@@ -21,8 +31,13 @@ FOUR_LOSSES = {
 }
 
 
-def _build_pls(seed, budget, protocol):
-    return PLSRetriever()
+def _closed_form(title, retriever, candidates, needs_labels=True):
+    """Return a method whose retriever takes neither a seed nor a length."""
+
+    def build(seed, budget, protocol):
+        return retriever()
+
+    return Method(title, build, candidates, needs_labels)
 
 
 def _build_four_losses(seed, budget, protocol):
@@ -35,14 +50,49 @@ BUDGET = Budget(n_candidates=3, n_folds=2, max_steps=None)
 
 METHODS = {
     **COMMAND_METHODS,
-    "pls": Method(
+    "pls": _closed_form(
         "PLS",
-        _build_pls,
+        PLSRetriever,
         [
             {"scale": scale, "singular_value_power": power}
             for scale, power in ((True, 0.0), (False, 0.0), (False, 0.5))
         ],
         needs_labels=False,
+    ),
+    "procrustes": _closed_form(
+        "Procrustes",
+        ProcrustesRetriever,
+        [{"singular_value_power": power} for power in (0.0, 0.5, 1.0)],
+        needs_labels=False,
+    ),
+    "scm": _closed_form(
+        "semantic correlation matching",
+        SCMRetriever,
+        [{"C": C} for C in (0.01, 0.1, 1.0)],
+    ),
+    "ridge": _closed_form(
+        "ridge regression", RidgeRetriever, [{"alpha": a} for a in (0.1, 1, 10)]
+    ),
+    "sae": _closed_form(
+        "semantic autoencoder",
+        SemanticAutoencoderRetriever,
+        [{"reconstruction_weight": w} for w in (0.1, 1, 10)],
+    ),
+    "mvda": _closed_form(
+        "MvDA",
+        MvDARetriever,
+        [
+            {"alpha": alpha, "eigenvalue_power": power}
+            for alpha, power in ((0.1, 1.0), (1.0, 1.0), (1.0, 2.0))
+        ],
+    ),
+    "cca3": _closed_form(
+        "three-view CCA",
+        ThreeViewCCARetriever,
+        [
+            {"alpha": alpha, "class_alpha": class_alpha}
+            for alpha, class_alpha in ((0.1, 0.1), (1.0, 1.0), (1.0, 10.0))
+        ],
     ),
     "msln-four": Method(
         "MSLN, four losses",

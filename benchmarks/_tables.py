@@ -10,6 +10,12 @@ _COLOURS = {
     "KCCA": "#3b6ea8",
     "semantic matching": "#6f9e6e",
     "PLS": "#b9a7c9",
+    "Procrustes": "#8d6fb0",
+    "semantic correlation matching": "#3f7a4c",
+    "ridge regression": "#b5bd61",
+    "semantic autoencoder": "#8c8f2f",
+    "MvDA": "#5fb3b3",
+    "three-view CCA": "#20344f",
     "MSLN": "#d1603d",
     "MSLN, four losses": "#e3a857",
 }
@@ -147,8 +153,10 @@ def draw(rows, path):
     """Draw mAP above chance per data set, one panel per protocol."""
     protocols, datasets = _unique(rows, "protocol"), _unique(rows, "dataset")
     methods = _unique(rows, "method")
+    inches = max(0.62, 0.1 * len(methods))  # per data set
+    step = min(0.17, 0.9 / len(methods))
     figure = Figure(
-        figsize=(2 + 3.4 * len(protocols), 1.4 + 0.62 * len(datasets)),
+        figsize=(2 + 3.4 * len(protocols), 1.4 + inches * len(datasets)),
         layout="constrained",
     )
     panels = figure.subplots(1, len(protocols), sharey=True, squeeze=False)[0]
@@ -159,7 +167,7 @@ def draw(rows, path):
                 scores = [row["mean"] for row in _select(own, method=method)]
                 if not scores:
                     continue
-                height = i + (j - (len(methods) - 1) / 2) * 0.17
+                height = i + (j - (len(methods) - 1) / 2) * step
                 deviation = np.std(scores, ddof=1) if len(scores) > 1 else 0
                 axes.errorbar(
                     np.mean(scores),

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from tqdm import tqdm
 from benchmarks import _datasets
 from benchmarks._environment import write_environment
 from benchmarks._journal import Journal, write_csv
-from benchmarks._methods import BUDGET, METHODS
+from benchmarks._methods import BUDGET, METHODS, Method
 from benchmarks._tables import draw, write_tables
 from sklearn_xmodal.cli._methods import QUICK
 from sklearn_xmodal.cli._tuning import split_rows, tune
@@ -31,6 +32,8 @@ from sklearn_xmodal.metrics import (
 )
 from sklearn_xmodal.model_selection import GeneralizedShuffleSplit
 
+__all__ = ["METHODS", "Method", "main"]  # what docs/own_method.md needs
+
 DIRECTIONS = ("image_to_text", "text_to_image")
 PROTOCOLS = ("standard", "extendable", "generalized")
 COLUMNS = ["dataset", "protocol", "split", "method", "image_to_text", "text_to_image"]
@@ -38,7 +41,7 @@ COLUMNS += ["mean", "seen", "unseen", "chance", "n_train", "n_test", "n_test_cla
 COLUMNS += ["validation_score", "parameters"]
 
 
-def build_parser():
+def build_parser(methods=METHODS):
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.retrieval",
         description=__doc__,
@@ -62,7 +65,7 @@ def build_parser():
         "(default: the first two)",
     )
     parser.add_argument(
-        "--methods", nargs="+", choices=list(METHODS), default=list(METHODS)
+        "--methods", nargs="+", choices=list(methods), default=list(methods)
     )
     parser.add_argument("--splits", type=int, default=10, help="default: 10")
     parser.add_argument("--seed", type=int, default=0, help="split i uses seed + i")
@@ -114,7 +117,7 @@ def chance(y, protocol, seen_classes):
     return float(hmean([chance_level(y[part], y) for part in (is_seen, ~is_seen)]))
 
 
-def run_task(key, data_home, seed, quick):
+def run_task(key, data_home, seed, quick, methods=METHODS):
     """Tune and score one method on one split; return its row."""
     dataset, protocol, split, name = key
     pairs, y = _datasets.load(dataset, data_home)
@@ -123,7 +126,7 @@ def run_task(key, data_home, seed, quick):
     # One thread per task: the same bits however many tasks run at a time.
     with threadpool_limits(1):
         pipeline, validation_score, parameters = tune(
-            METHODS[name],
+            methods[name],
             pairs[train],
             y[train],
             protocol,
@@ -140,7 +143,7 @@ def run_task(key, data_home, seed, quick):
         "dataset": dataset,
         "protocol": protocol,
         "split": split,
-        "method": METHODS[name].title,
+        "method": methods[name].title,
         **scores,
         "mean": (scores["image_to_text"] + scores["text_to_image"]) / 2,
         "chance": chance(y[test], protocol, seen_classes),
@@ -153,17 +156,17 @@ def run_task(key, data_home, seed, quick):
     }
 
 
-def _order(key):
+def _order(key, methods):
     dataset, protocol, split, name = key
     return (
         _datasets.NAMES.index(dataset),
         PROTOCOLS.index(protocol),
         split,
-        list(METHODS).index(name),
+        list(methods).index(name),
     )
 
 
-def run(arguments):
+def run(arguments, methods=METHODS):
     """Do the tasks that are not done yet, then write tables and pictures."""
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
@@ -178,10 +181,8 @@ def run(arguments):
         for name in arguments.methods
     ]
     missing = [key for key in keys if key not in journal.rows]
-    tasks = (
-        delayed(_keyed_task)(key, arguments.data_home, arguments.seed, arguments.quick)
-        for key in missing
-    )
+    options = arguments.data_home, arguments.seed, arguments.quick, methods
+    tasks = (delayed(_keyed_task)(key, *options) for key in missing)
     parallel = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")
     bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
     with bar:
@@ -189,7 +190,7 @@ def run(arguments):
             journal.add(key, row)
             bar.set_postfix_str(f"{row['dataset']}, {row['protocol']}, {row['method']}")
             bar.update()
-    rows = journal.sorted_rows(_order)
+    rows = journal.sorted_rows(partial(_order, methods=methods))
     write_csv(rows, COLUMNS, out / "results.csv")
     seconds = ["dataset", "protocol", "split", "method", "seconds"]
     write_csv(rows, seconds, out / "seconds.csv")
@@ -202,10 +203,10 @@ def _keyed_task(key, *options):
     return key, run_task(key, *options)
 
 
-def main(argv=None):
-    arguments = build_parser().parse_args(argv)
+def main(argv=None, methods=METHODS):
+    arguments = build_parser(methods).parse_args(argv)
     try:
-        run(arguments)
+        run(arguments, methods)
     except (FileNotFoundError, ValueError) as error:
         print(f"benchmarks.retrieval: error: {error}", file=sys.stderr)
         return 2

@@ -15,6 +15,7 @@ from sklearn_xmodal.utils._sklearn_compat import (
     validate_on_fit,
 )
 from sklearn_xmodal.utils._validation import (
+    check_class_targets,
     check_labels,
     check_modality,
     check_same_length,
@@ -333,6 +334,40 @@ class BaseRetriever(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = [np.dtype(d).name for d in self._dtypes]
+        return tags
+
+
+class ClassLabelsMixin:
+    """Mixin, left of :class:`BaseRetriever`, for retrievers that need class labels."""
+
+    # Whether an item may have several labels.
+    _takes_indicator = True
+
+    def _check_classes(self, y):
+        """Validate labels of at least two classes, and set `classes_`.
+
+        An indicator has column numbers for labels.
+        """
+        y = check_class_targets(y, self)
+        if y.ndim == 2 and not self._takes_indicator:
+            raise ValueError(
+                f"{type(self).__name__} needs one class per pair, y of shape "
+                f"(n_samples,). Got a multi-label indicator of shape {y.shape}. "
+                "RidgeRetriever and SemanticMatchingRetriever take several."
+            )
+        if y.ndim == 2:
+            self.classes_ = np.arange(y.shape[1])
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "y must hold at least two classes to tell apart. Got one class: "
+                f"{self.classes_.tolist()}."
+            )
+        return y
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = self._takes_indicator
         return tags
 
 

@@ -12,8 +12,14 @@ from sklearn_xmodal import (
     CCARetrieverCV,
     KCCARetriever,
     MSLNRetriever,
+    MvDARetriever,
     PLSRetriever,
+    ProcrustesRetriever,
+    RidgeRetriever,
+    SCMRetriever,
+    SemanticAutoencoderRetriever,
     SemanticMatchingRetriever,
+    ThreeViewCCARetriever,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
 
@@ -41,8 +47,14 @@ RETRIEVERS = {
         device="cpu",
         random_state=0,
     ),
+    "MvDARetriever": _factory(MvDARetriever, n_components=2),
     "PLSRetriever": _factory(PLSRetriever, n_components=3),
+    "ProcrustesRetriever": _factory(ProcrustesRetriever, n_components=3),
+    "RidgeRetriever": _factory(RidgeRetriever),
+    "SCMRetriever": _factory(SCMRetriever, n_components=3, tol=1e-9),
+    "SemanticAutoencoderRetriever": _factory(SemanticAutoencoderRetriever),
     "SemanticMatchingRetriever": _factory(SemanticMatchingRetriever, tol=1e-9),
+    "ThreeViewCCARetriever": _factory(ThreeViewCCARetriever, n_components=3),
 }
 
 

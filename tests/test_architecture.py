@@ -28,9 +28,9 @@ ALLOWED = {
     **dict.fromkeys(MIDDLE, BOTTOM),
     "base": BOTTOM | {"metrics", "pairs"},
     "cross_decomposition": BOTTOM | {"base", "metrics", "model_selection", "pairs"},
-    "linear_model": BOTTOM | {"base", "metrics", "pairs"},
+    # linear_model and deep may use the canonical solver and its moments.
+    "linear_model": BOTTOM | {"base", "cross_decomposition", "metrics", "pairs"},
     "neighbors": BOTTOM | {"base", "metrics", "pairs", "persistence"},
-    # deep may use the canonical solver.
     "deep": BOTTOM
     | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},
     # Its table of classes names them by module.

@@ -5,7 +5,18 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_xmodal import CCARetriever, KCCARetriever, MSLNRetriever
+from sklearn_xmodal import (
+    CCARetriever,
+    KCCARetriever,
+    MSLNRetriever,
+    MvDARetriever,
+    ProcrustesRetriever,
+    RidgeRetriever,
+    SCMRetriever,
+    SemanticAutoencoderRetriever,
+    SemanticMatchingRetriever,
+    ThreeViewCCARetriever,
+)
 from sklearn_xmodal.metrics import cross_modal_score
 
 
@@ -55,6 +66,21 @@ class TestWikipedia:
         assert 0.24 <= image_to_text <= 0.28
         assert 0.19 <= text_to_image <= 0.23
 
+    @pytest.mark.parametrize(
+        ("est", "published"),
+        [
+            # Seven canonical components, no ridge and no penalty, as published.
+            (CCARetriever(7, alpha=0, correlation_power=0), (0.249, 0.196)),
+            (SCMRetriever(7, alpha=0, C=1e6, centered=False), (0.277, 0.226)),
+            (SCMRetriever(alpha=0, C=1e6, centered=False), (0.277, 0.226)),
+        ],
+        ids=["correlation matching", "both", "both, all components"],
+    )
+    def test_figures_of_rasiwasia_et_al_come_out(self, wikipedia, est, published):
+        train, test = wikipedia("X_img_sift", "X_txt_lda")
+        scores = directions(est.fit(*train), *test)
+        np.testing.assert_allclose(scores, published, atol=0.005)
+
     @pytest.mark.slow
     def test_labels_help_where_classes_are_shared(self, wikipedia):
         train, test = wikipedia("X_img", "X_txt_tfidf")
@@ -85,8 +111,29 @@ class TestPascal:
             KCCARetriever(20),
             KCCARetriever(20, kernel="linear", alpha=1e-6),
             MSLNRetriever(random_state=0, max_steps=100, device="cpu"),
+            MvDARetriever(),
+            ProcrustesRetriever(),
+            RidgeRetriever(),
+            SCMRetriever(),
+            SemanticAutoencoderRetriever(),
+            SemanticMatchingRetriever(),
+            ThreeViewCCARetriever(),
         ],
-        ids=["cca", "hardly any ridge", "pls", "kcca", "linear kcca", "msln"],
+        ids=[
+            "cca",
+            "hardly any ridge",
+            "pls",
+            "kcca",
+            "linear kcca",
+            "msln",
+            "mvda",
+            "procrustes",
+            "ridge",
+            "scm",
+            "sae",
+            "sm",
+            "cca3",
+        ],
     )
     def test_every_retriever_beats_chance(self, pascal, est):
         train, test = pascal
@@ -113,8 +160,14 @@ class TestDigits:
             (CCARetriever(), 0.35),
             (KCCARetriever(10), 0.4),
             (MSLNRetriever(random_state=0, max_steps=200, device="cpu"), 0.6),
+            (MvDARetriever(), 0.45),
+            (ProcrustesRetriever(), 0.35),
+            (RidgeRetriever(), 0.45),
+            (SCMRetriever(), 0.65),
+            (SemanticAutoencoderRetriever(), 0.45),
+            (ThreeViewCCARetriever(), 0.45),
         ],
-        ids=["cca", "kcca", "msln"],
+        ids=lambda value: type(value).__name__ if hasattr(value, "fit") else "",
     )
     def test_halves_find_each_other(self, est, least):
         digits = load_digits()

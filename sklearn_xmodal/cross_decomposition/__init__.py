@@ -1,8 +1,19 @@
-"""Retrievers in closed form: canonical correlation analysis and its kernel form."""
+"""Retrievers in closed form, by eigenvectors: CCA and its kin."""
 
 from sklearn_xmodal.cross_decomposition._cca import CCARetriever
 from sklearn_xmodal.cross_decomposition._cca_cv import CCARetrieverCV
 from sklearn_xmodal.cross_decomposition._kcca import KCCARetriever
+from sklearn_xmodal.cross_decomposition._mvda import MvDARetriever
 from sklearn_xmodal.cross_decomposition._pls import PLSRetriever
+from sklearn_xmodal.cross_decomposition._procrustes import ProcrustesRetriever
+from sklearn_xmodal.cross_decomposition._three_view import ThreeViewCCARetriever
 
-__all__ = ["CCARetriever", "CCARetrieverCV", "KCCARetriever", "PLSRetriever"]
+__all__ = [
+    "CCARetriever",
+    "CCARetrieverCV",
+    "KCCARetriever",
+    "MvDARetriever",
+    "PLSRetriever",
+    "ProcrustesRetriever",
+    "ThreeViewCCARetriever",
+]

@@ -3,7 +3,6 @@
 from abc import abstractmethod
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils.extmath import svd_flip
 
 from sklearn_xmodal.base import BaseRetriever
@@ -15,13 +14,14 @@ from sklearn_xmodal.cross_decomposition._problems import (
     pair_problem,
 )
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
-from sklearn_xmodal.utils._linalg import leading_svd, relative_powers, stable_svd
-from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
-from sklearn_xmodal.utils._validation import (
-    check_numbers,
-    count,
-    validate_tuples,
+from sklearn_xmodal.utils._linalg import (
+    centred_product,
+    leading_svd,
+    relative_powers,
+    stable_svd,
 )
+from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
+from sklearn_xmodal.utils._validation import check_numbers, count, validate_tuples
 
 
 class LinearRetriever(BaseRetriever):
@@ -132,14 +132,7 @@ class LinearRetriever(BaseRetriever):
         # Relative to the largest, which a strong ridge makes tiny.
         powers = relative_powers(*self._spectrum())
         weights = getattr(self, f"{modality}_weights_") * powers
-        mean = getattr(self, f"{modality}_mean_")
-        if sparse.issparse(X):
-            Z = X @ weights - mean @ weights
-        else:
-            # What rounding takes from the mean moves all codes alike: put it back.
-            rounded = mean.astype(X.dtype)
-            Z = (X - rounded) @ weights.astype(X.dtype) - (mean - rounded) @ weights
-        return Z.astype(X.dtype, copy=False)
+        return centred_product(X, getattr(self, f"{modality}_mean_"), weights)
 
 
 class PartialFitMixin:

@@ -20,8 +20,10 @@ from sklearn_xmodal.cross_decomposition._moments import (
 from sklearn_xmodal.cross_decomposition._whitening import (
     LEAST_PIVOT,
     Diagonal,
+    Root,
     cholesky_root,
     eigen_root,
+    principal_axes,
     whitened_rows,
 )
 from sklearn_xmodal.utils._linalg import stable_eigh
@@ -71,6 +73,10 @@ class MomentSide(Side):
     def covariance_times(self, W):
         """Return the product of the covariance and weights."""
         return blas.dsymm(1.0, self.covariance, W, lower=1)
+
+    def axes(self):
+        """Return the variances along the principal axes, and these in columns."""
+        return principal_axes(self.covariance, self)
 
 
 class MomentProblem:
@@ -177,6 +183,13 @@ class RowSide(Side):
         if self._is_wide:
             return self._coordinates(scale, None)
         return self._dense() * scale, Diagonal(scale)
+
+    def axes(self):
+        """Return the principal components of the rows, and the way to weights."""
+        if not self._is_wide:
+            _, V = principal_axes(self._covariance(), self)
+            return self._dense() @ V, Root(V)
+        return self._coordinates(None, None)
 
     def _is_strong(self, alpha):
         largest = self._gram(None)[1][0] / self.weight

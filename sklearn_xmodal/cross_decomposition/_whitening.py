@@ -8,7 +8,12 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import blas
 
-from sklearn_xmodal.utils._linalg import cholesky_in_place, inverse_root, stable_svd
+from sklearn_xmodal.utils._linalg import (
+    cholesky_in_place,
+    inverse_root,
+    stable_eigh,
+    stable_svd,
+)
 
 # Second moments serve while they cost fewer than some five digits.
 LEAST_PIVOT = 1e-5
@@ -105,6 +110,19 @@ def eigen_root(side, alpha):
     W = np.zeros((len(side.mean), root.shape[1]))
     W[keep] = scale[:, None] * root
     return Root(W)
+
+
+def principal_axes(C, side):
+    """Return the variances along the principal axes, and these in columns.
+
+    Those with next to no variance are left out.
+    """
+    keep = np.flatnonzero(side.varies)
+    w, V = stable_eigh(C[np.ix_(keep, keep)])
+    rank = int(np.count_nonzero(w > _NOISE * w[0]))
+    axes = np.zeros((len(C), rank))
+    axes[keep] = V[:, :rank]
+    return w[:rank], axes
 
 
 def whitened_rows(A, side, alpha):

@@ -1,7 +1,6 @@
 """What the user hands to a network, checked and in the form that it needs."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -21,51 +20,6 @@ def inputs_of_members(retriever):
     # From the last one down, so that a single network sees all.
     shares = np.linspace(1.0, retriever.min_input_share, n_members)
     return tuple(math.ceil(share * n_most) for share in shares[::-1])
-
-
-def class_vectors(class_embeddings, classes):
-    """Return one finite vector per class, in the order of classes."""
-    if class_embeddings is None:
-        return np.eye(len(classes), dtype=np.float32)
-    if hasattr(class_embeddings, "loc"):
-        known = set(class_embeddings.index)
-        table = class_embeddings.loc
-    elif isinstance(class_embeddings, Mapping):
-        known = set(class_embeddings)
-        table = class_embeddings
-    else:
-        raise TypeError(
-            "class_embeddings must be a mapping from label to vector, a DataFrame "
-            f"indexed by label, or None. Got {type(class_embeddings).__name__}."
-        )
-    labels = classes.tolist()
-    missing = [label for label in labels if label not in known]
-    if missing:
-        raise ValueError(
-            "class_embeddings must hold a vector for every label seen in fit. Got none "
-            f"for {len(missing)} of {len(labels)} labels, such as {missing[:5]}."
-        )
-    vectors = [
-        np.atleast_1d(np.asarray(table[label], dtype=np.float32)) for label in labels
-    ]
-    shapes = sorted({vector.shape for vector in vectors})
-    if len(shapes) > 1 or len(shapes[0]) > 1 or shapes[0] == (0,):
-        raise ValueError(
-            "class_embeddings must hold one vector per label, all of one length of at "
-            f"least 1. Got shapes {shapes[:5]}."
-        )
-    matrix = np.stack(vectors)
-    if not np.isfinite(matrix).all():
-        bad = [
-            lab
-            for lab, row in zip(labels, matrix, strict=True)
-            if not np.isfinite(row).all()
-        ]
-        raise ValueError(
-            "class_embeddings must be finite. Got NaN or infinity for "
-            f"{len(bad)} labels, such as {bad[:5]}."
-        )
-    return matrix
 
 
 def known_targets(y, classes):

@@ -8,7 +8,6 @@ from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.deep._checkpoint import checkpointing
 from sklearn_xmodal.deep._inputs import (
     check_continues,
-    class_vectors,
     inputs_of_members,
     known_targets,
     split_off_validation,
@@ -34,6 +33,7 @@ from sklearn_xmodal.deep._representation import (
 from sklearn_xmodal.deep._training import PairDataset, Side
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
+from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import check_class_targets, sorted_labels
 

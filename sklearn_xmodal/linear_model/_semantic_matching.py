@@ -8,17 +8,13 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
 from sklearn_xmodal.utils._scaling import mean_and_scale
 from sklearn_xmodal.utils._sklearn_compat import Interval
-from sklearn_xmodal.utils._validation import (
-    check_class_targets,
-    per_modality,
-    validate_tuples,
-)
+from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 
-class SemanticMatchingRetriever(BaseRetriever):
+class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
     r"""Semantic matching: posteriors of two logistic regressions as common space.
 
     One multinomial logistic regression per modality maps an item to the
@@ -123,8 +119,6 @@ class SemanticMatchingRetriever(BaseRetriever):
     (2, 3)
     """
 
-    _dtypes = (np.float64, np.float32)
-
     _parameter_constraints: dict = {
         "C": [Interval(Real, 0, None, closed="neither"), tuple],
         "centered": ["boolean"],
@@ -144,8 +138,7 @@ class SemanticMatchingRetriever(BaseRetriever):
 
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
-        y = check_class_targets(y, self)
-        self._check_enough_classes(y)
+        y = self._check_classes(y)
         if y.ndim == 1:  # labels may be of types that scikit-learn does not know
             y = np.searchsorted(self.classes_, y)
         strengths = per_modality(self.C, "C")
@@ -156,16 +149,6 @@ class SemanticMatchingRetriever(BaseRetriever):
         self.n_components_ = len(self.classes_)
         classifiers = self.image_classifier_, self.text_classifier_
         self.n_iter_ = max(_n_iterations(classifier) for classifier in classifiers)
-
-    def _check_enough_classes(self, y):
-        """Set `classes_` for multi-label targets too."""
-        if y.ndim == 2:
-            self.classes_ = np.arange(y.shape[1])
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "y must hold at least two classes to tell apart. Got one class: "
-                f"{self.classes_.tolist()}."
-            )
 
     def _fit_modality(self, modality, X, y, C):
         mean, scale = mean_and_scale(X, modality)
@@ -200,12 +183,6 @@ class SemanticMatchingRetriever(BaseRetriever):
         posterior = classifier.predict_proba(self._scaled(X, modality))
         codes = posterior - getattr(self, f"{modality}_offset_")
         return codes.astype(X.dtype, copy=False)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def _n_iterations(classifier):

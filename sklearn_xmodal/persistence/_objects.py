@@ -26,11 +26,17 @@ CLASSES = {
     "MSLNRetriever": "sklearn_xmodal.deep",
     "Mean": "sklearn_xmodal.cross_decomposition._moments",
     "ModalityTransformer": "sklearn_xmodal.pairs",
+    "MvDARetriever": "sklearn_xmodal.cross_decomposition",
     "PLSRetriever": "sklearn_xmodal.cross_decomposition",
     "PairMoments": "sklearn_xmodal.cross_decomposition._moments",
     "Pipeline": "sklearn.pipeline",
+    "ProcrustesRetriever": "sklearn_xmodal.cross_decomposition",
     "Representation": "sklearn_xmodal.deep._representation",
+    "RidgeRetriever": "sklearn_xmodal.linear_model",
+    "SCMRetriever": "sklearn_xmodal.linear_model",
+    "SemanticAutoencoderRetriever": "sklearn_xmodal.linear_model",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
+    "ThreeViewCCARetriever": "sklearn_xmodal.cross_decomposition",
 }
 #: Classes that need code of their own: name -> module of the class, and module with
 #: ``ADAPTERS[name]``, a pair of functions from an object to a dict of known kinds

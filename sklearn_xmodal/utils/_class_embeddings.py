@@ -1,0 +1,165 @@
+"""Class vectors, and which classes an item belongs to."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import sparse
+
+
+def class_vectors(class_embeddings, classes, dtype=np.float32):
+    """Return one finite vector per class.
+
+    Parameters
+    ----------
+    class_embeddings : mapping, DataFrame or None
+        Label -> vector, or one row per label; `None` is one-hot.
+
+    classes : ndarray of shape (n_classes,)
+        Labels that must have a vector. Others are not looked at.
+
+    dtype : dtype, default=numpy.float32
+        Of the result.
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_classes, n_class_features)
+        In the order of `classes`.
+
+    Raises
+    ------
+    TypeError
+        If `class_embeddings` is something else.
+
+    ValueError
+        If a label has no vector, or vectors differ in length or are not finite.
+    """
+    if class_embeddings is None:
+        return np.eye(len(classes), dtype=dtype)
+    if hasattr(class_embeddings, "loc"):
+        known = set(class_embeddings.index)
+        table = class_embeddings.loc
+    elif isinstance(class_embeddings, Mapping):
+        known = set(class_embeddings)
+        table = class_embeddings
+    else:
+        raise TypeError(
+            "class_embeddings must be a mapping from label to vector, a DataFrame "
+            f"indexed by label, or None. Got {type(class_embeddings).__name__}."
+        )
+    labels = classes.tolist()
+    missing = [label for label in labels if label not in known]
+    if missing:
+        raise ValueError(
+            "class_embeddings must hold a vector for every label seen in fit. Got none "
+            f"for {len(missing)} of {len(labels)} labels, such as {missing[:5]}."
+        )
+    vectors = [np.atleast_1d(np.asarray(table[label], dtype=dtype)) for label in labels]
+    shapes = sorted({vector.shape for vector in vectors})
+    if len(shapes) > 1 or len(shapes[0]) > 1 or shapes[0] == (0,):
+        raise ValueError(
+            "class_embeddings must hold one vector per label, all of one length of at "
+            f"least 1. Got shapes {shapes[:5]}."
+        )
+    matrix = np.stack(vectors)
+    if not np.isfinite(matrix).all():
+        bad = [
+            lab
+            for lab, row in zip(labels, matrix, strict=True)
+            if not np.isfinite(row).all()
+        ]
+        raise ValueError(
+            "class_embeddings must be finite. Got NaN or infinity for "
+            f"{len(bad)} labels, such as {bad[:5]}."
+        )
+    return matrix
+
+
+def class_memberships(y, classes):
+    """Return how much every item belongs to every class.
+
+    Times the class vectors they are the vectors of the items: that of the class, or
+    the mean over the classes of an item with several.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Labels, all among `classes`, or an indicator.
+
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+
+    Returns
+    -------
+    memberships : csr_matrix of shape (n_samples, n_classes)
+        Rows sum to 1, or to 0 for an item without a class.
+    """
+    if y.ndim == 2:
+        shares = y / np.maximum(y.sum(axis=1, keepdims=True), 1)
+        return sparse.csr_matrix(shares, dtype=np.float64)
+    n, columns = len(y), np.searchsorted(classes, y)
+    return sparse.csr_matrix(
+        (np.ones(n), columns, np.arange(n + 1)), shape=(n, len(classes))
+    )
+
+
+def class_shares(memberships):
+    """Return the share of every class in the items.
+
+    Parameters
+    ----------
+    memberships : csr_matrix of shape (n_samples, n_classes)
+        From :func:`class_memberships`.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_classes,)
+        They sum to 1 where every item has a class.
+    """
+    return np.asarray(memberships.mean(axis=0)).ravel()
+
+
+def check_vectors_vary(vectors, memberships):
+    """Raise a ValueError where all items have the same class vector.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_classes, n_class_features)
+        Class vectors.
+
+    memberships : csr_matrix of shape (n_samples, n_classes)
+        From :func:`class_memberships`.
+
+    Raises
+    ------
+    ValueError
+        If so: there is nothing to learn.
+    """
+    n = memberships.shape[0]
+    mean = class_shares(memberships) @ vectors
+    second = np.vdot(vectors, (memberships.T @ memberships) @ vectors) / n
+    if not second - np.vdot(mean, mean) > n * np.finfo(float).eps * second:
+        raise ValueError(
+            "The pairs must differ in their class vectors. Got the same vector for "
+            "every pair: check y and class_embeddings."
+        )
+
+
+def class_covariance(vectors, memberships):
+    """Return the covariance of the class vectors of items.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_classes, n_class_features)
+        Class vectors.
+
+    memberships : csr_matrix of shape (n_samples, n_classes)
+        From :func:`class_memberships`.
+
+    Returns
+    -------
+    covariance : ndarray of shape (n_class_features, n_class_features)
+        Over the items.
+    """
+    mean = class_shares(memberships) @ vectors
+    products = vectors.T @ ((memberships.T @ memberships) @ vectors)
+    return products / memberships.shape[0] - np.outer(mean, mean)
