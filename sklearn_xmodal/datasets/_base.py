@@ -17,6 +17,7 @@ from scipy.io import loadmat
 from tqdm import tqdm
 
 from sklearn_xmodal.utils._sklearn_compat import Interval
+from sklearn_xmodal.utils._validation import count
 
 HOST = "https://raw.githubusercontent.com"
 DATA_ENV = "SKLEARN_XMODAL_DATA"
@@ -197,10 +198,11 @@ class DataHome:
                 fault = file.fault(content.getvalue())
             if fault is None:
                 return content.getvalue()
+        attempts = count(self.n_retries + 1, "attempt")
         raise OSError(
-            f"{file.url} could not be downloaded in {self.n_retries + 1} attempts. The "
-            f"last one gave: {fault}. Check the connection and try again, put the file "
-            f"at {self.folder / file.path} by other means, or {_ELSEWHERE} that has "
+            f"{file.url} could not be downloaded in {attempts}. The last one gave: "
+            f"{fault}. Check the connection and try again, put the file at "
+            f"{self.folder / file.path} by other means, or {_ELSEWHERE} that has "
             f"{file.path}."
         )
 
