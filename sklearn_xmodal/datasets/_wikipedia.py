@@ -113,7 +113,7 @@ under the ISC licence; azrealwang/sph (`tfidf`) and kding1225/RoPH (`dense`) sta
    Cross-Modal Multimedia Retrieval", IEEE TPAMI 36(3), 2014.
 .. [3] K. Ding, B. Fan, C. Huo, S. Xiang and C. Pan, "Cross-Modal Hashing via
    Rank-Order Preserving", IEEE Transactions on Multimedia 19(3), 2017.
-.. [4] H. Wang et al., ICPR 2020, with the code of azrealwang/sph.
+.. [4] Code and data of azrealwang/sph, for H. Wang et al., ICPR 2020.
 {GLOVE_REFERENCE}
 """
 
