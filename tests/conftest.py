@@ -102,12 +102,14 @@ def shared_data():
 
 
 @pytest.fixture(autouse=True)
-def global_generators_stay_as_they_are():
+def global_generators_stay_as_they_are(request):
     """Fail a test that moves the global random state of Python, numpy or torch."""
+    # Dask's cluster draws from Python's, whenever it likes.
+    has_cluster = "client" in request.fixturenames
     before = _python_state(), _numpy_state(), _torch_state()
     yield
     after = _python_state(), _numpy_state(), _torch_state()
-    assert before[0] == after[0], "the global random state of Python has moved"
+    assert has_cluster or before[0] == after[0], "the random state of Python has moved"
     assert before[1] == after[1], "the global random state of numpy has moved"
     if before[2] is not None:
         assert before[2] == after[2], "the global random state of torch has moved"

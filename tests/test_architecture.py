@@ -92,7 +92,7 @@ def test_import_loads_nothing_heavy(part):
         pytest.skip(f"there is no sklearn_xmodal{part}")
     code = (
         f"import sys, sklearn_xmodal{part}\n"
-        "heavy = {'torch', 'skorch', 'matplotlib', 'skops', 'onnx', 'faiss'}\n"
+        "heavy = {'torch', 'skorch', 'matplotlib', 'skops', 'onnx', 'faiss', 'pooch'}\n"
         "print(*heavy & set(sys.modules))"
     )
     done = _run(code)

@@ -128,8 +128,8 @@ def load_unicode_glyphs(*, return_X_y=False):
     =================   ==========================
     Classes                                     24
     Pairs                                     4202
-    Image features            388, in [0, 1], dense
-    Text features      1190, word counts, sparse
+    Image features       388, in [0, 1], dense
+    Text features       1190, word counts, sparse
     =================   ==========================
 
     The texts are counts, not tf-idf weights, so that nothing is learned from

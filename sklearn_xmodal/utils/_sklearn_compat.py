@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import (
     Options,
     StrOptions,
     validate_parameter_constraints,
+    validate_params,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import _get_feature_names as get_feature_names
@@ -27,6 +28,7 @@ __all__ = [
     "safe_indexing",
     "validate_on_fit",
     "validate_parameter_constraints",
+    "validate_params",
 ]
 
 #: Decorator of ``fit``: checks ``_parameter_constraints`` before anything else.
