@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
+from sklearn_xmodal.utils._validation import sorted_labels
 
 
 def inputs_of_members(retriever):
@@ -20,6 +21,14 @@ def inputs_of_members(retriever):
     # From the last one down, so that a single network sees all.
     shares = np.linspace(1.0, retriever.min_input_share, n_members)
     return tuple(math.ceil(share * n_most) for share in shares[::-1])
+
+
+def encoded_labels(y):
+    """Return the classes, and class indices or the indicator as it is."""
+    if y.ndim == 2:
+        return np.arange(y.shape[1]), y
+    classes, target = sorted_labels(y)
+    return classes, target.astype(np.int64)
 
 
 def known_targets(y, classes):
