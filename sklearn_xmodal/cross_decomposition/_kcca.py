@@ -105,7 +105,7 @@ class KCCARetriever(BaseRetriever):
 
     random_state : int, RandomState instance or None, default=0
         Start of the block iteration, which hardly matters: correlations are exact to
-        rounding and codes to some seven digits. Also draws the sample of
+        rounding and codes to some six digits. Also draws the sample of
         ``gamma="median"``, the landmarks and the random features.
 
     n_jobs : int, default=None
@@ -363,9 +363,10 @@ class KCCARetriever(BaseRetriever):
 
     def _check_available(self, S, n_samples, k):
         """Return how many of the pairs with correlations S to keep."""
-        available = int(np.count_nonzero(n_samples * np.finfo(float).eps * S[0] < S))
+        rounding = n_samples * np.finfo(float).eps * S[0]
+        available = max(1, int(np.count_nonzero(rounding < S)))
         if self.n_components == "auto":
-            return max(1, min(k, available))
+            return min(k, available)
         if k > available:
             advice = "" if self.approximation is None else ", or raise n_landmarks"
             raise ValueError(

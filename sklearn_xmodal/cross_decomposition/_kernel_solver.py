@@ -35,14 +35,14 @@ from sklearn_xmodal.utils._linalg import (
 _LEAST_WIDTH = 24
 _OVERSAMPLING = 4
 # Residuals enter the correlations squared: this leaves them exact to rounding.
-_RESIDUAL_TOLERANCE = 1e-7
+_RESIDUAL_TOLERANCE = 1e-6
 # Spaces that would grow further are no cheaper than the whole problem.
 _LARGEST_SHARE = 0.75
 # Hardly any step makes residuals smaller by more.
 _FASTEST = 20
 # Directions that are new by so many times the rounding error need fresh products.
 _WEAK = 1e6
-_BLOCK_VALUES = 2**18
+_BLOCK_VALUES = 2**16
 
 
 def centre_and_scale(K, alpha, modality):
@@ -81,9 +81,8 @@ def centre_and_scale(K, alpha, modality):
     step = max(1, _BLOCK_VALUES // n)  # rows that stay in the cache meanwhile
     for start in range(0, n, step):
         block = K[start : start + step]
-        block -= means - total
-        block -= means[start : start + step, None]
-        block /= ridge
+        block -= np.add.outer(means[start : start + step], means - total)
+        block *= 1 / ridge
     return means, ridge
 
 
@@ -291,6 +290,8 @@ def _rayleigh_ritz(problem, B):
     A, F = A / size, F / size
     root_img = inverse_root(_symmetric((A + F).T @ F), problem.rounding)
     root_txt = inverse_root(_symmetric((B + G).T @ G), problem.rounding)
+    if not root_img.size or not root_txt.size:  # the kernels have nothing in common
+        return np.zeros(1), np.zeros((problem.n, 1)), np.zeros((problem.n, 1))
     U, S, Vt = stable_svd(root_img.T @ (F.T @ G) @ root_txt)
     signs = signs_of(F @ (root_img @ U))
     return S, A @ (root_img @ U) * signs, B @ (root_txt @ Vt.T) * signs
@@ -337,7 +338,7 @@ def canonical_pairs(K_img, K_txt, k, random_state):
     -------
     S : ndarray of shape (r,)
         Correlations, largest first; r is at most k, fewer where the kernels
-        have a lower rank.
+        have a lower rank. A single 0 where they have nothing in common.
 
     dual_img : ndarray of shape (n_samples, r)
         Coefficients :math:`a` with :math:`a^\top K_v (K_v + I) a = 1`.

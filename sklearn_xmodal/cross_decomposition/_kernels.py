@@ -14,7 +14,7 @@ _DEFINITE = "rbf", "laplacian", "linear", "cosine", "chi2", "additive_chi2"
 # Larger blocks are no faster, whatever the working memory allows.
 _BLOCK_BYTES = 2**26
 # Of a symmetric matrix at a time: enough for the matrix product to run at full speed.
-_SQUARE_ROWS = 512
+_SQUARE_ROWS = 1024
 
 
 def row_blocks(n_rows, bytes_per_row):
