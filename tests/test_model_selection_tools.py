@@ -38,8 +38,14 @@ GRIDS = {
     "CCARetrieverCV": {"correlation_power": [0.0, 1.0]},
     "KCCARetriever": {"alpha": [1e-2, 1.0]},
     "MSLNRetriever": {"adversarial_weight": [0.0, 0.5]},
+    "MvDARetriever": {"alpha": [1e-2, 1.0]},
     "PLSRetriever": {"scale": [False, True]},
+    "ProcrustesRetriever": {"singular_value_power": [0.0, 1.0]},
+    "RidgeRetriever": {"alpha": [1e-2, 1.0]},
+    "SCMRetriever": {"C": [0.1, 1.0]},
+    "SemanticAutoencoderRetriever": {"reconstruction_weight": [1e-2, 1.0]},
     "SemanticMatchingRetriever": {"C": [0.1, 1.0]},
+    "ThreeViewCCARetriever": {"class_alpha": [1e-2, 1.0]},
 }
 
 
