@@ -1,6 +1,8 @@
 """What all tests share: fast retrievers, small paired data, quiet generators."""
 
+import ipaddress
 import random
+import socket
 import sys
 from pathlib import Path
 
@@ -99,6 +101,40 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("needs the real feature files, ../shared/data, beside the checkout")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_network(request, monkeypatch):
+    """Fail a test that asks another machine for anything."""
+    if request.node.get_closest_marker("network") is not None:
+        return
+    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
+
+    def connect_here(sock, address):
+        # A datagram socket sends nothing yet: it is how programs learn their address.
+        if sock.family != socket.AF_UNIX and sock.type == socket.SOCK_STREAM:
+            check_is_here(address[0])
+        return connect(sock, address)
+
+    def resolve_here(host, *args, **kwargs):
+        check_is_here(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_here)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
+
+
+def check_is_here(host):
+    """Raise a RuntimeError unless a host is this machine."""
+    host = host.decode() if isinstance(host, bytes) else host
+    if host in (None, "", "localhost", socket.gethostname()):
+        return
+    try:
+        is_here = ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:  # a name
+        is_here = False
+    if not is_here:
+        raise RuntimeError(f"tests have no network. Got a request to {host!r}.")
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Threads, processes and many fits: same bytes, and nothing left behind."""
 
 import random
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,7 @@ def test_threads_fit_different_retrievers_to_the_same_bytes():
         assert list(pool.map(_fit_bytes, names)) == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_jobs_of_joblib_fit_to_the_same_bytes(backend):
     alone = [_fit_bytes(name) for name in NAMES]
@@ -166,14 +168,30 @@ def test_what_draws_with_a_seed_leaves_the_global_generators_alone():
         assert _global_states() == before, name
 
 
+@pytest.mark.parametrize("host", ["0.0.0.1", "example.invalid", b"example.invalid"])
+def test_tests_reach_no_other_machine(host):
+    with pytest.raises(RuntimeError, match="tests have no network"):
+        socket.create_connection((host, 80))
+    with socket.socket() as sock, pytest.raises(RuntimeError, match="no network"):
+        sock.connect(("0.0.0.1", 80))
+
+
+def test_tests_reach_their_own_machine():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        assert client.getpeername() == server.getsockname()
+
+
 LEAK = """
 import resource, sys
 import numpy as np
 from tests.test_isolation import _make
 
 rng = np.random.default_rng(0)
-X_img, X_txt = rng.normal(size=(400, 40)), rng.normal(size=(400, 30))
-y = np.arange(400) % 4
+X_img, X_txt = rng.normal(size=(150, 60)), rng.normal(size=(150, 40))
+y = np.arange(150) % 4
 
 def high_water_mark():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -182,7 +200,7 @@ def fit(n):
     for _ in range(n):
         _make(sys.argv[1]).fit(X_img, X_txt, y).score(X_img[:50], X_txt[:50], y[:50])
 
-fit(50)
+fit(30)
 before = high_water_mark()
 fit(200)
 print((high_water_mark() - before) / (200 * (X_img.nbytes + X_txt.nbytes)))
@@ -190,8 +208,9 @@ print((high_water_mark() - before) / (200 * (X_img.nbytes + X_txt.nbytes)))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RETRIEVERS)
 def test_memory_does_not_grow_over_200_fits(name, repository_root):
+    pytest.importorskip("resource", reason="measures memory as Unix does")
     done = subprocess.run(
         [sys.executable, "-c", LEAK, name],
         cwd=repository_root,
@@ -200,5 +219,6 @@ def test_memory_does_not_grow_over_200_fits(name, repository_root):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # Less than a twentieth of the data per fit: 11 kB of 220.
-    assert float(done.stdout) < 0.05
+    # What fits keep, in units of their data (120 kB): whatever is kept at every fit,
+    # codes, weights or kernels, is more.
+    assert float(done.stdout) < 0.1
