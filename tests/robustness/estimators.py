@@ -4,8 +4,9 @@ from functools import partial
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import get_tags
 
-from sklearn_xmodal import CCARetriever, KCCARetriever
+from sklearn_xmodal import CCARetriever, KCCARetriever, ProcrustesRetriever
 from tests.conftest import RETRIEVERS
 from tests.robustness import containers, labels, values
 from tests.robustness.case import REFUSED, SAME, Change, Entry
@@ -73,6 +74,10 @@ MAKERS = {
     "MSLNRetriever": lambda **params: RETRIEVERS["MSLNRetriever"](
         **{"max_epochs": 2, "n_estimators": 2, "batch_size": 8, **params}
     ),
+    # Two classes have one direction.
+    "MvDARetriever": lambda **params: RETRIEVERS["MvDARetriever"](
+        **{"n_components": None, **params}
+    ),
     "KCCARetriever(nystroem)": lambda **params: KCCARetriever(
         3, approximation="nystroem", n_landmarks=12, **params
     ),
@@ -87,13 +92,16 @@ IN_PARTS = "CCARetriever", "PLSRetriever", "MSLNRetriever"
 
 
 def _learns_from_labels(name):
-    return name in ("MSLNRetriever", "SemanticMatchingRetriever")
+    return get_tags(MAKERS[name]()).target_tags.required
 
 
 def similarities(retriever, new_img, new_txt):
     """What retrieval depends on: products of the codes of unseen pairs."""
     Z_img, Z_txt = retriever.transform(new_img, new_txt)
-    return Z_img.astype(float) @ Z_txt.T.astype(float)
+    products = Z_img.astype(float) @ Z_txt.T.astype(float)
+    if isinstance(retriever, ProcrustesRetriever):  # codes in the units of features
+        products /= np.linalg.norm(products)
+    return products
 
 
 def _fit(make, method, X_img, X_txt, y, new_img, new_txt):
