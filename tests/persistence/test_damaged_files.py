@@ -129,7 +129,7 @@ def test_paths_that_are_no_files_are_refused(path):
     with pytest.raises(FileNotFoundError, match="which does not exist"):
         load(path)
     path.mkdir()
-    with pytest.raises(ValueError, match="which is a folder"):
+    with pytest.raises(FileNotFoundError, match="no index"):
         load(path)
     with pytest.raises(ValueError, match="which is a folder"):
         save(CCARetriever(), path)
