@@ -1,4 +1,4 @@
-"""Kernel CCA: exact beside cca-zoo and its own lower bound, Nystroem up to 10^6 pairs.
+"""Kernel CCA: exact beside cca-zoo and its lower bound, approximate to 10^6 pairs.
 
 CPU seconds of one process with one thread, rbf kernels. The yardstick is what an exact
 solver that treats each kernel alone cannot avoid: two kernel matrices, two Cholesky
@@ -20,6 +20,7 @@ from sklearn_xmodal.datasets import make_paired_modalities
 
 OURS, LIMIT = "sklearn_xmodal", "two kernels + two Choleskys (yardstick)"
 PEER = "cca-zoo KCCA"
+APPROXIMATIONS = {"nystroem": "Nystroem, uniform", "rff": "random Fourier features"}
 _WIDTH, _N_COMPONENTS, _N_TEST = 128, 20, 1000
 
 
@@ -31,7 +32,9 @@ def add_arguments(parser):
                         help="most pairs for cca-zoo")  # fmt: skip
     parser.add_argument("--rows", type=int, nargs="+",
                         default=[10_000, 100_000, 1_000_000],
-                        help="memory-mapped pairs, Nystroem")  # fmt: skip
+                        help="memory-mapped pairs, approximations")  # fmt: skip
+    parser.add_argument("--approximations", nargs="+", default=[*APPROXIMATIONS],
+                        choices=[*APPROXIMATIONS], help="over files")  # fmt: skip
     parser.add_argument("--score-size", type=int, default=4000,
                         help="pairs where approximations are scored")  # fmt: skip
     parser.add_argument("--landmarks", type=int, nargs="+", default=[250, 500, 1000])
@@ -44,7 +47,8 @@ def run(args):
         for alpha in args.alphas:
             rows += exact_rows(n, alpha, args.peer_max, args.repeats)
     rows += score_rows(args.score_size, args.landmarks)
-    rows += [mapped_row(n, max(args.landmarks)) for n in args.rows]
+    for name in args.approximations:
+        rows += [mapped_row(n, name, max(args.landmarks)) for n in args.rows]
     return rows
 
 
@@ -144,11 +148,11 @@ def score_rows(n, n_landmarks):
     variants = {f"{OURS}, exact": {}}
     for m in n_landmarks:
         for name, params in {
-            "Nystroem, uniform": {"approximation": "nystroem"},
+            APPROXIMATIONS["nystroem"]: {"approximation": "nystroem"},
             "Nystroem, k-means++": {
                 "approximation": "nystroem", "landmarks": "k-means++"
             },
-            "random Fourier features": {"approximation": "rff"},
+            APPROXIMATIONS["rff"]: {"approximation": "rff"},
         }.items():  # fmt: skip
             variants[f"{name}, {m}"] = {**params, "n_landmarks": m}
     rows = []
@@ -163,16 +167,16 @@ def score_rows(n, n_landmarks):
     return rows
 
 
-def mapped_row(n, n_landmarks):
-    """Time and memory of Nystroem over features that lie in a file."""
+def mapped_row(n, approximation, n_landmarks):
+    """Time and memory of an approximation over features that lie in a file."""
     retriever = KCCARetriever(
-        _N_COMPONENTS, approximation="nystroem", n_landmarks=n_landmarks
+        _N_COMPONENTS, approximation=approximation, n_landmarks=n_landmarks
     )
     with tempfile.TemporaryDirectory() as folder:
         pairs = draw_mapped(Path(folder), n)
         with PeakMemory() as peak:
             seconds = cpu_seconds(lambda: retriever.fit(*pairs))
-    tool = f"Nystroem, uniform, {n_landmarks}"
+    tool = f"{APPROXIMATIONS[approximation]}, {n_landmarks}"
     return make_row(
         "memory-mapped", tool, n, retriever.alpha, seconds, peak.extra_mib
     ) | {"value": retriever.canonical_correlations_[0]}

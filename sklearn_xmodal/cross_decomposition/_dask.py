@@ -3,6 +3,7 @@
 Dask is imported only where one of its arrays was passed in.
 """
 
+import sys
 from functools import reduce
 
 import numpy as np
@@ -201,8 +202,10 @@ def summed(function, sides, sample_weight=None, merge=None):
     ]
     while len(parts) > 1:
         parts = [merge(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
+    # Its defaults are there once it is imported, and only then a cluster can be.
+    has_cluster = "distributed" in sys.modules
     warning = "distributed.admin.large-graph-warning-threshold"
-    with dask.config.set({warning: _LARGEST_GRAPH}):
+    with dask.config.set({warning: _LARGEST_GRAPH} if has_cluster else {}):
         return parts[0].compute()
 
 

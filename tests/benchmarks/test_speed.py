@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import _speed_cca, _speed_metrics, _speed_msln, _speed_search, speed
+from benchmarks import (
+    _speed_cca,
+    _speed_kcca,
+    _speed_metrics,
+    _speed_msln,
+    _speed_search,
+    speed,
+)
 from benchmarks._timing import limited
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule, StackedLinear
@@ -126,6 +133,42 @@ class TestCCA:
         expected = _speed_cca.make_pairs(5, 4, seed=(0, 20))
         np.testing.assert_array_equal(X, expected[0].astype(np.float32))
         np.testing.assert_array_equal(Y, expected[1].astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def kcca_results(tmp_path_factory):
+    out = tmp_path_factory.mktemp("kcca")
+    argv = (
+        "kcca --sizes 60 --alphas 10 --peer-max 0 --rows 300 --score-size 150 "
+        "--landmarks 30 --repeats 1 --out"
+    )
+    speed.main([*argv.split(), str(out)])
+    return out
+
+
+class TestKCCA:
+    def test_every_case_has_its_rows(self, kcca_results):
+        with (kcca_results / "speed_kcca.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        tools = [(row["case"], row["tool"]) for row in rows]
+        assert tools[:2] == [
+            ("exact", _speed_kcca.LIMIT),
+            ("exact", _speed_kcca.OURS),
+        ]
+        assert tools[-2:] == [
+            ("memory-mapped", "Nystroem, uniform, 30"),
+            ("memory-mapped", "random Fourier features, 30"),
+        ]
+        scores = {r["tool"]: float(r["by_ours"]) for r in rows if r["case"] == "score"}
+        assert scores.pop("sklearn_xmodal, exact") == 1
+        fourier = scores.pop("random Fourier features, 30")
+        assert min(scores.values()) > 0.8 > fourier > 0.1  # chance is near 0.05
+        assert len(scores) == 2
+
+    def test_table_is_written(self, kcca_results):
+        table = (kcca_results / "speed_kcca.md").read_text()
+        assert "### Exact" in table
+        assert "| 300 | 10 | Nystroem, uniform, 30 |" in table
 
 
 class TestMSLN:

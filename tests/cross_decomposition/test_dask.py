@@ -226,7 +226,7 @@ class TestBlocks:
         X, Y = draw()
         A, B = chunked(X, Y, columns=8)
         est = CCARetriever(3).fit(A, B)
-        Z = A.map_blocks(est.transform_image, chunks=(A.chunks[0], (3,)), meta=X[:0])
+        Z = A.map_blocks(est.transform_image, dtype=float, chunks=(A.chunks[0], (3,)))
         assert_allclose(Z.compute(), est.transform_image(X), atol=1e-12)
 
     @pytest.mark.parametrize("est", [CCARetriever(3), *KERNEL_RETRIEVERS], ids=str)
@@ -239,7 +239,7 @@ class TestBlocks:
             assert isinstance(Z, np.ndarray)
             assert_allclose(Z, codes, atol=1e-12)
         k = est.n_components_
-        Z = A.map_blocks(est.transform_image, chunks=(A.chunks[0], (k,)), meta=X[:0])
+        Z = A.map_blocks(est.transform_image, dtype=float, chunks=(A.chunks[0], (k,)))
         assert_allclose(Z.compute(), expected[0], atol=1e-12)
 
 
@@ -297,6 +297,21 @@ def test_dask_is_not_imported_with_the_package():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_no_scheduler_need_be_chosen():
+    code = (
+        "import numpy as np, dask.array as da\n"
+        "from sklearn_xmodal import CCARetriever, KCCARetriever\n"
+        "A = da.from_array(np.random.default_rng(0).normal(size=(90, 4)), chunks=40)\n"
+        "for _ in range(2):\n"
+        "    CCARetriever().fit(A, A + 1)\n"
+        "    KCCARetriever(approximation='nystroem', n_landmarks=9).fit(A, A + 1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def traced(block, folder):
