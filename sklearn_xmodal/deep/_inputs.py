@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from skorch.callbacks import Callback
 
 from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
+from sklearn_xmodal.utils._validation import check_numbers
 
 
 def check_layer_sizes(sizes, name):
@@ -69,9 +70,7 @@ def class_vectors(class_embeddings, classes):
             "class_embeddings must hold a vector for every label seen in fit. Got none "
             f"for {len(missing)} of {len(labels)} labels, such as {missing[:5]}."
         )
-    vectors = [
-        np.atleast_1d(np.asarray(table[label], dtype=np.float32)) for label in labels
-    ]
+    vectors = [np.atleast_1d(_class_vector(table[label])) for label in labels]
     shapes = sorted({vector.shape for vector in vectors})
     if len(shapes) > 1 or len(shapes[0]) > 1 or shapes[0] == (0,):
         raise ValueError(
@@ -90,6 +89,18 @@ def class_vectors(class_embeddings, classes):
             f"{len(bad)} labels, such as {bad[:5]}."
         )
     return matrix
+
+
+def _class_vector(vector):
+    return check_numbers(
+        vector,
+        "class_embeddings",
+        dtype=np.float32,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        ensure_all_finite=False,
+        allow_nd=True,
+    )
 
 
 def known_targets(y, classes):

@@ -35,7 +35,11 @@ from sklearn_xmodal.utils._sklearn_compat import (
     StrOptions,
     validate_on_fit,
 )
-from sklearn_xmodal.utils._validation import check_class_targets, sorted_labels
+from sklearn_xmodal.utils._validation import (
+    as_labels,
+    check_class_targets,
+    sorted_labels,
+)
 
 _ENCODE_ROWS = 4096
 _weight = Interval(Real, 0, None, closed="left")
@@ -524,7 +528,7 @@ class MSLNRetriever(BaseRetriever):
         if first:
             self._prepare()
             self._encode_labels(
-                y if y.ndim == 2 or classes is None else np.asarray(classes)
+                y if y.ndim == 2 or classes is None else as_labels(classes, "classes")
             )
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
             self._fit_input_maps({"image": X_img, "text": X_txt}, self._seeds(0)[0])
