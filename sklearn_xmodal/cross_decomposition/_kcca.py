@@ -298,6 +298,11 @@ class KCCARetriever(BaseRetriever):
 
     def _check_available(self, S, n_samples, k):
         """Return how many of the pairs with correlations S to keep."""
+        if len(S) == 0:
+            raise ValueError(
+                "The image and text features must be correlated. Got modalities whose "
+                "canonical correlations are all zero to rounding."
+            )
         available = int(np.count_nonzero(n_samples * np.finfo(float).eps * S[0] < S))
         if self.n_components == "auto":
             return max(1, min(k, available))
