@@ -68,7 +68,7 @@ def _build_msln(seed, budget, protocol):
     )
 
 
-# Twice the default: seen classes gain by it, at half as much time again.
+# Twice the default: many classes gain by it (benchmarks/results/attribution).
 _WIDE = {"hidden_layer_sizes": (512,)}
 
 #: Compared methods by name. None has more than three candidates.

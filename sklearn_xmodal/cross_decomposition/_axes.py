@@ -7,10 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
 from sklearn_xmodal.cross_decomposition._moments import fill, pair_moments, row_blocks
 from sklearn_xmodal.cross_decomposition._problems import MomentSide, RowSide
 from sklearn_xmodal.cross_decomposition._whitening import Root
+from sklearn_xmodal.utils._class_embeddings import (
+    check_vectors_vary,
+    class_memberships,
+    class_vectors,
+)
 from sklearn_xmodal.utils._linalg import centred_product
 
 
@@ -149,3 +154,19 @@ class AxesRetriever(BaseRetriever):
     def _encode(self, X, modality):
         mean = getattr(self, f"{modality}_mean_")
         return centred_product(X, mean, self._code_weights(modality))
+
+
+class ClassVectorsRetriever(ClassLabelsMixin, AxesRetriever):
+    """Base of those that learn from the vector of the class of every pair.
+
+    A subclass has the parameter `class_embeddings`.
+    """
+
+    def _vectors_of_classes(self, y):
+        """Validate labels; return class vectors, and who belongs to which class."""
+        y = self._check_classes(y)
+        vectors = class_vectors(self.class_embeddings, self.classes_, np.float64)
+        memberships = class_memberships(y, self.classes_)
+        check_vectors_vary(vectors, memberships)
+        self.class_embeddings_ = vectors
+        return vectors, memberships

@@ -5,20 +5,17 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.cross_decomposition._axes import AxesRetriever, pair_axes
-from sklearn_xmodal.utils._class_embeddings import (
-    check_vectors_vary,
-    class_covariance,
-    class_memberships,
-    class_vectors,
+from sklearn_xmodal.cross_decomposition._axes import (
+    ClassVectorsRetriever,
+    pair_axes,
 )
+from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import relative_powers, stable_eigh
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 
-class ThreeViewCCARetriever(ClassLabelsMixin, AxesRetriever):
+class ThreeViewCCARetriever(ClassVectorsRetriever):
     r"""Canonical correlation analysis of images, texts and class vectors.
 
     Projects the three views of every pair to nearly the same place [1]_:
@@ -164,10 +161,7 @@ class ThreeViewCCARetriever(ClassLabelsMixin, AxesRetriever):
 
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
-        y = self._check_classes(y)
-        vectors = class_vectors(self.class_embeddings, self.classes_, np.float64)
-        memberships = class_memberships(y, self.classes_)
-        check_vectors_vary(vectors, memberships)
+        vectors, memberships = self._vectors_of_classes(y)
         root = _whitening(class_covariance(vectors, memberships), self.class_alpha)
         image, text, cross = pair_axes(X_img, X_txt, memberships)
         D_img, D_txt = (
@@ -186,7 +180,6 @@ class ThreeViewCCARetriever(ClassLabelsMixin, AxesRetriever):
         U_img, U_txt, U_cls = np.split(U[:, :k], ends)
         signs = self._set_directions(image, text, D_img * U_img, D_txt * U_txt)
         self.class_weights_ = root @ U_cls * signs
-        self.class_embeddings_ = vectors
         self.eigenvalues_ = eigenvalues[:k]
 
     def _count_components(self, eigenvalues):

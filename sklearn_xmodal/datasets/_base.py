@@ -4,10 +4,9 @@ import hashlib
 import io
 import os
 import time
-import uuid
 import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import quote
 from scipy.io import loadmat
 from tqdm import tqdm
 
+from sklearn_xmodal.utils._atomic import replacing
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import count
 
@@ -155,7 +155,7 @@ class DataHome:
                 "downloaded again and replaced.",
                 stacklevel=2,
             )
-        with _replacing(path) as out:
+        with _place_for(path) as out:
             content = self._download(file)
             out.write(content)
         return content
@@ -226,27 +226,18 @@ class _Limited(io.BytesIO):
 
 
 @contextmanager
-def _replacing(path):
-    """Open a new file that takes the place of `path` at once, if all goes well.
-
-    Processes that fetch the same file write different ones, and each reader sees
-    a whole file.
-    """
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        out = part.open("xb")
-    except OSError as error:
-        raise OSError(
-            f"The folder of {path} must be writable for the download. Got: {error}. "
-            f"To keep the data elsewhere, {_ELSEWHERE} of yours."
-        ) from error
-    try:
-        with out:
-            yield out
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _place_for(path):
+    """Open a new file that takes the place of `path` at once, if all goes well."""
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            out = stack.enter_context(replacing(path))
+        except OSError as error:
+            raise OSError(
+                f"The folder of {path} must be writable for the download. Got: "
+                f"{error}. To keep the data elsewhere, {_ELSEWHERE} of yours."
+            ) from error
+        yield out
 
 
 def _make_downloader():

@@ -6,7 +6,6 @@ the generators of chance and of the callbacks that count steps.
 """
 
 import hashlib
-import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from sklearn_xmodal.deep._training import ReversalSchedule
+from sklearn_xmodal.utils._atomic import sync
 
 _PREFIX, _UNFINISHED = "epoch-", "unfinished-"
 _FILES = {
@@ -26,6 +26,7 @@ _FILES = {
     "f_history": "history.json",
 }
 _STATE = "state.pt"
+_ROWS = 4096  # that are hashed at a time
 #: Callback -> what it remembers from epoch to epoch.
 _REMEMBERED = {
     ReversalSchedule: ("step_",),
@@ -81,10 +82,10 @@ class TrainingCheckpoint(Callback):
             {"fingerprint": self.fingerprint, **_state_of(net)}, unfinished / _STATE
         )
         for path in [*unfinished.iterdir(), unfinished]:
-            _sync(path)
+            sync(path)
         finished = home / f"{_PREFIX}{len(net.history):06d}"
         unfinished.rename(finished)
-        _sync(home)
+        sync(home)
         for path in home.iterdir():
             is_ours = path.name.startswith((_PREFIX, _UNFINISHED))
             if is_ours and path != finished:
@@ -164,21 +165,13 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _sync(path):
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def fingerprint_of(retriever, data):
     """Return what two trainings share when one can go on where the other stopped.
 
     Parameters
     ----------
     retriever : MSLNRetriever
-        Its parameters, and the input maps, which stand for the features.
+        Its parameters, classes and class embeddings.
 
     data : PairDataset
         Training pairs.
@@ -194,8 +187,9 @@ def fingerprint_of(retriever, data):
         if name not in _FREE and name != "class_embeddings"
     }
     digest = hashlib.sha256(repr(parameters).encode())
-    for side in (data.image, data.text):
-        digest.update(side.input_map.mean.tobytes())
+    for sides in data.blocks(_ROWS):
+        for x in sides:
+            digest.update(x.cpu().numpy().tobytes())
     digest.update(retriever.class_embeddings_.tobytes())
     digest.update(repr(retriever.classes_.tolist()).encode())
     digest.update(data.target.cpu().numpy().tobytes())

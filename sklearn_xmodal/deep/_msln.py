@@ -36,7 +36,7 @@ from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
-from sklearn_xmodal.utils._validation import check_class_targets
+from sklearn_xmodal.utils._validation import as_labels, check_class_targets
 
 _ENCODE_ROWS = 4096
 
@@ -93,7 +93,7 @@ class MSLNRetriever(BaseRetriever):
 
     Pairs of numbers below, such as +.003, -.007, say what a change of the default adds
     to mAP on seen and on unseen classes, in mean over seven data sets
-    (``benchmarks.attribution``). Less than .003 is chance.
+    (``benchmarks.attribution``, one split each). Less than .003 means little.
 
     Parameters
     ----------
@@ -134,8 +134,8 @@ class MSLNRetriever(BaseRetriever):
         Size of the contrastive code.
 
     hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders. The decoders mirror them. ``(512,)``, for half
-        as much time again: +.003 (+.01 for many pairs and classes), -.001.
+        Hidden layers of both encoders. The decoders mirror them. ``(512,)``:
+        +.003 (.013 to .016 on glyphs and digits), -.001, for more time.
 
     discriminator_layer_sizes : tuple of int, default=(64,)
         Hidden layers of the discriminator.
@@ -149,7 +149,7 @@ class MSLNRetriever(BaseRetriever):
     dropout : float, default=0.5
         Probability of dropping a hidden unit of encoders and decoders. Strong by
         default, since labelled pairs are mostly few. Neither dropout: -.002 (+.02 on
-        the two largest sets, -.02 on small ones), -.004.
+        glyphs and digits, -.01 to -.02 on wiki, wikitf, pascal, emoji), -.004.
 
     input_dropout : float, default=0.2
         Probability of dropping an input of the encoders. 0: +.005, -.005.
@@ -192,7 +192,7 @@ class MSLNRetriever(BaseRetriever):
         Optimiser steps, rounded up to whole epochs, where `max_epochs` is not
         given. Counting steps gives small data the same training as large.
         ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps. 1,200: +.003
-        (+.02 on the two largest sets, -.01 on small ones), .000.
+        (+.02 to +.03 on glyphs and digits, -.01 on wiki, wikitf, pascal), .000.
 
     batch_size : int, default=128
         Pairs per step.
@@ -511,7 +511,7 @@ class MSLNRetriever(BaseRetriever):
         if first:
             self._prepare()
             self.classes_, _ = encoded_labels(
-                y if y.ndim == 2 or classes is None else np.asarray(classes)
+                y if y.ndim == 2 or classes is None else as_labels(classes, "classes")
             )
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
             self._fit_input_maps({"image": X_img, "text": X_txt}, self._seeds(0)[0])

@@ -9,6 +9,7 @@ from skorch.history import History
 
 from sklearn_xmodal.deep._modules import MSLNModule
 from sklearn_xmodal.deep._net import restored_net
+from sklearn_xmodal.deep._parameters import resolve_device
 
 _PREFIXES = ("module__", "criterion__", "optimizer__", "callbacks__")
 _OPTIONS = ("lr", "max_epochs", "batch_size", "verbose", "device")
@@ -44,10 +45,9 @@ def find_optimizer(name):
 def _usable_device(device):
     """Return a device if this machine has it, else the CPU."""
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+        return resolve_device(device)
+    except ValueError:
         return "cpu"
-    return device
 
 
 def _net_to_state(net):

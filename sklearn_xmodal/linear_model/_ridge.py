@@ -3,20 +3,15 @@
 from collections.abc import Mapping
 from numbers import Integral, Real
 
-import numpy as np
-
-from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.cross_decomposition._axes import AxesRetriever, modality_axes
-from sklearn_xmodal.utils._class_embeddings import (
-    check_vectors_vary,
-    class_memberships,
-    class_vectors,
+from sklearn_xmodal.cross_decomposition._axes import (
+    ClassVectorsRetriever,
+    modality_axes,
 )
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 
-class RidgeRetriever(ClassLabelsMixin, AxesRetriever):
+class RidgeRetriever(ClassVectorsRetriever):
     r"""Ridge regression of both modalities on class indicators or class vectors.
 
     Image features :math:`x` predict the vector :math:`e_y` of the class, and text
@@ -126,10 +121,7 @@ class RidgeRetriever(ClassLabelsMixin, AxesRetriever):
 
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
-        y = self._check_classes(y)
-        vectors = class_vectors(self.class_embeddings, self.classes_, np.float64)
-        memberships = class_memberships(y, self.classes_)
-        check_vectors_vary(vectors, memberships)
+        vectors, memberships = self._vectors_of_classes(y)
         axes = (
             modality_axes(X_img, "image", memberships),
             modality_axes(X_txt, "text", memberships),
@@ -138,5 +130,4 @@ class RidgeRetriever(ClassLabelsMixin, AxesRetriever):
             side.with_classes @ vectors / side.ridged(alpha)[:, None]
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)
         ]
-        self.class_embeddings_ = vectors
         self._set_projections(*axes, *coordinates)

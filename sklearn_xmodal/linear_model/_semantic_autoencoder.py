@@ -5,20 +5,17 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.cross_decomposition._axes import AxesRetriever, modality_axes
-from sklearn_xmodal.utils._class_embeddings import (
-    check_vectors_vary,
-    class_covariance,
-    class_memberships,
-    class_vectors,
+from sklearn_xmodal.cross_decomposition._axes import (
+    ClassVectorsRetriever,
+    modality_axes,
 )
+from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import stable_eigh
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 
-class SemanticAutoencoderRetriever(ClassLabelsMixin, AxesRetriever):
+class SemanticAutoencoderRetriever(ClassVectorsRetriever):
     r"""Semantic autoencoder: both modalities mapped to class vectors and back.
 
     One linear autoencoder per modality, whose code must be the vector of the class
@@ -142,10 +139,7 @@ class SemanticAutoencoderRetriever(ClassLabelsMixin, AxesRetriever):
 
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
-        y = self._check_classes(y)
-        vectors = class_vectors(self.class_embeddings, self.classes_, np.float64)
-        memberships = class_memberships(y, self.classes_)
-        check_vectors_vary(vectors, memberships)
+        vectors, memberships = self._vectors_of_classes(y)
         covariance = class_covariance(vectors, memberships)
         scale = np.sqrt(np.trace(covariance) / len(covariance))
         a, U = stable_eigh(covariance / scale**2)
@@ -158,7 +152,6 @@ class SemanticAutoencoderRetriever(ClassLabelsMixin, AxesRetriever):
             _encoder(side, vectors / scale, np.maximum(a, 0), U, weight)
             for side, weight in zip(axes, weights, strict=True)
         ]
-        self.class_embeddings_ = vectors
         self._set_projections(*axes, *coordinates)
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_xmodal.utils._atomic import sync
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -107,9 +109,9 @@ class FolderWriter:
             file.write(json.dumps(document))
             file.flush()
             os.fsync(file.fileno())
-        _sync_folder(self.folder)
+        sync(self.folder)
         path.replace(self.folder / DOCUMENT)
-        _sync_folder(self.folder)
+        sync(self.folder)
 
 
 def read_document(path):
@@ -320,14 +322,3 @@ def _remove_unnamed(folder):
                 shutil.rmtree(path)
             else:
                 path.unlink()
-
-
-def _sync_folder(folder):
-    """Bring new names to the disk, where the system lets folders be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

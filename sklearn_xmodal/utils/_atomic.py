@@ -59,7 +59,7 @@ def replacing(path):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _check_place(path):
@@ -126,11 +126,17 @@ def _keep_mode(path, temporary):
         temporary.chmod(stat.S_IMODE(path.stat().st_mode))
 
 
-def _sync_folder(folder):
-    """Bring the new name to the disk, where the system lets folders be opened."""
+def sync(path):
+    """Bring a file, or the names in a folder, to the disk.
+
+    Parameters
+    ----------
+    path : path-like
+        Windows, which opens no folders, is left to itself.
+    """
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

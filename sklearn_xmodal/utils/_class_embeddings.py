@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import sparse
 
+from sklearn_xmodal.utils._validation import check_numbers
+
 
 def class_vectors(class_embeddings, classes, dtype=np.float32):
     """Return one finite vector per class.
@@ -53,7 +55,7 @@ def class_vectors(class_embeddings, classes, dtype=np.float32):
             "class_embeddings must hold a vector for every label seen in fit. Got none "
             f"for {len(missing)} of {len(labels)} labels, such as {missing[:5]}."
         )
-    vectors = [np.atleast_1d(np.asarray(table[label], dtype=dtype)) for label in labels]
+    vectors = [np.atleast_1d(_numbers(table[label], dtype)) for label in labels]
     shapes = sorted({vector.shape for vector in vectors})
     if len(shapes) > 1 or len(shapes[0]) > 1 or shapes[0] == (0,):
         raise ValueError(
@@ -72,6 +74,18 @@ def class_vectors(class_embeddings, classes, dtype=np.float32):
             f"{len(bad)} labels, such as {bad[:5]}."
         )
     return matrix
+
+
+def _numbers(vector, dtype):
+    return check_numbers(
+        vector,
+        "class_embeddings",
+        dtype=dtype,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        ensure_all_finite=False,
+        allow_nd=True,
+    )
 
 
 def class_memberships(y, classes):

@@ -33,6 +33,8 @@ def stable_svd(A):
     Vt : ndarray of shape (r, n)
         Right singular vectors in rows.
     """
+    if 0 in A.shape:  # which scipy before 1.14 does not take
+        return np.empty((len(A), 0)), np.empty(0), np.empty((0, A.shape[1]))
     try:
         U, S, Vt = linalg.svd(A, full_matrices=False, lapack_driver="gesdd")
     except linalg.LinAlgError:
@@ -109,6 +111,8 @@ def stable_eigh(A):
     V : ndarray of shape (n, n)
         Eigenvectors in columns.
     """
+    if len(A) < 2:  # which LAPACK of scipy 1.12 does not take
+        return A.diagonal().copy(), np.eye(len(A))
     try:
         w, V = linalg.eigh(A, driver="evd")
     except linalg.LinAlgError:

@@ -152,6 +152,15 @@ class TestRefusals:
         with pytest.raises(ValueError, match="resume_from needs the parameters"):
             make(resume_from=tmp_path).fit(*draw(1))
 
+    def test_same_items_in_other_pairs(self, tmp_path):
+        # Means, labels and shapes are what they were.
+        X, T, y = draw()
+        make(checkpoint_dir=tmp_path).fit(X, T, y)
+        first, second = np.flatnonzero(y == 0)[:2]
+        X[[first, second]] = X[[second, first]]
+        with pytest.raises(ValueError, match="resume_from needs the parameters"):
+            make(resume_from=tmp_path).fit(X, T, y)
+
     def test_chance_that_is_not_fixed(self, tmp_path):
         with pytest.raises(
             ValueError, match=r"random_state to be an int.* Got RandomState"

@@ -322,6 +322,111 @@ def permutation_entries():
     )
 
 
+# Class embeddings, and labels that come later
+
+EMBEDDINGS = {label: np.array([1.0, label, -2.0]) for label in range(3)}
+
+
+def _each_vector(change):
+    return lambda table: {label: change(vector) for label, vector in table.items()}
+
+
+def _last_vector(change):
+    return lambda table: {**table, 2: change(table[2])}
+
+
+CLASS_EMBEDDINGS = [
+    same("DataFrame", lambda t: pd.DataFrame(t).T),
+    same("DataFrame in another order", lambda t: pd.DataFrame(t).T.iloc[::-1]),
+    same("Series of vectors", pd.Series),
+    same("lists", _each_vector(list)),
+    same("float32", _each_vector(np.float32)),
+    same("integers", _each_vector(lambda v: v.astype(int))),
+    same("read-only", _each_vector(containers.read_only)),
+    same("strided", _each_vector(containers.strided)),
+    same("more labels", lambda t: {**t, 9: t[0], "z": t[1]}),
+    same("numpy labels", lambda t: {np.int64(label): v for label, v in t.items()}),
+    wrong("a missing label", lambda t: {0: t[0], 1: t[1]}),
+    wrong("a missing row", lambda t: pd.DataFrame(t).T.iloc[:2]),
+    wrong("a row twice", lambda t: pd.concat([pd.DataFrame(t).T] * 2)),
+    wrong("no labels", lambda t: {}),
+    wrong("labels of another type", lambda t: {str(k): v for k, v in t.items()}),
+    wrong("another width", _last_vector(lambda v: v[:2])),
+    wrong("no width", _each_vector(lambda v: v[:0])),
+    wrong("matrices", _each_vector(lambda v: v[None, :])),
+    wrong("NaN", _last_vector(lambda v: v * np.nan)),
+    wrong("infinity", _last_vector(lambda v: v * np.inf)),
+    wrong("more than float32 holds", _last_vector(lambda v: v * 1e200)),
+    wrong("complex", _last_vector(lambda v: v * 1j)),
+    wrong("strings", _last_vector(lambda v: ["a", "b", "c"])),
+    wrong("a word", _last_vector(lambda v: "word")),
+    wrong("None", _last_vector(lambda v: None)),
+    wrong("dates", _last_vector(lambda v: v.astype("datetime64[s]"))),
+    wrong("masked", _last_vector(values.masked)),
+    wrong("a matrix", lambda t: np.array(list(t.values()))),
+    wrong("a list", lambda t: list(t.values())),
+    instead("a string", "word2vec"),
+    instead("a number", 3),
+]
+CLASSES = [
+    same("list", list),
+    same("more than there are", lambda c: [*c, 2], lambda c: [0, 1, 2]),
+    same("another order", lambda c: c[::-1]),
+    same("twice", lambda c: np.append(c, c)),
+    wrong("a label less", lambda c: c[:-1], words="classes|y"),
+    wrong("no labels", lambda c: c[:0], words="classes|y"),
+    wrong("strings", lambda c: c.astype(str), words="classes|y"),
+    wrong("NaN", lambda c: [0.0, 1.0, np.nan]),
+    wrong("None inside", lambda c: [0, 1, None]),
+    wrong("mixed types", lambda c: [0, 1, "a"], words="[Ll]abels"),
+    wrong("complex", lambda c: c + 1j),
+    wrong("ragged", lambda c: [[0], [1, 2]]),
+    instead("a scalar", 1, words="classes|y"),
+    instead("a string", "ab", words="classes|y"),
+]
+
+
+def _fit_embeddings(class_embeddings):
+    fitted = MAKERS["MSLNRetriever"](class_embeddings=class_embeddings).fit(*TRAIN)
+    return similarities(fitted, *TEST[:2])
+
+
+def _fit_classes(classes):
+    fitted = MAKERS["MSLNRetriever"]().partial_fit(*TRAIN, classes=classes)
+    return similarities(fitted, *TEST[:2])
+
+
+def _fit_more(y):
+    fitted = MAKERS["MSLNRetriever"]().partial_fit(*TRAIN).partial_fit(*TRAIN[:2], y)
+    return similarities(fitted, *TEST[:2])
+
+
+def network_entries():
+    yield Entry(
+        "MSLNRetriever(class_embeddings)",
+        _fit_embeddings,
+        {"class_embeddings": EMBEDDINGS},
+        {"class_embeddings": CLASS_EMBEDDINGS},
+    )
+    yield Entry(
+        "MSLNRetriever.partial_fit(classes)",
+        _fit_classes,
+        {"classes": np.arange(3)},
+        {"classes": CLASSES},
+    )
+    unseen = [
+        wrong("an unseen label", lambda y: np.where(y == 0, 7, y)),
+        wrong("unseen strings", lambda y: y.astype(str)),
+        wrong("an indicator", lambda y: np.eye(4)[y]),
+    ]
+    yield Entry(
+        "MSLNRetriever.partial_fit.partial_fit",
+        _fit_more,
+        {"y": TRAIN[2]},
+        {"y": [*unseen, *labels.MISSING, *labels.OTHER_LENGTH]},
+    )
+
+
 ENTRIES = [
     *transform_entries(),
     *score_entries(),
@@ -329,4 +434,5 @@ ENTRIES = [
     *weight_entries(),
     *kernel_entries(),
     *permutation_entries(),
+    *network_entries(),
 ]

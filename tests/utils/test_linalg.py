@@ -144,3 +144,12 @@ class TestInverseRoot:
 
     def test_a_zero_matrix_has_no_range(self):
         assert inverse_root(np.zeros((4, 4))).shape == (4, 0)
+
+
+def test_the_smallest_matrices_have_decompositions():
+    U, S, Vt = stable_svd(np.empty((3, 0)))
+    assert [U.shape, S.shape, Vt.shape] == [(3, 0), (0,), (0, 0)]
+    w, V = stable_eigh(np.empty((0, 0)))
+    assert [w.shape, V.shape] == [(0,), (0, 0)]
+    w, V = stable_eigh(np.array([[-3.0]]))
+    assert (w.tolist(), V.tolist()) == ([-3.0], [[1.0]])
