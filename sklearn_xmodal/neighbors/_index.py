@@ -116,8 +116,8 @@ class RetrievalIndex(SaveMixin):
     n_smoothing_neighbors : int, default=None
         If set, each gallery vector is replaced by the mean over its item and so many
         nearest items of the gallery, by the cosine of their own features (as they
-        reach the retriever): the score is then the mean cosine of these items. It
-        helps for classes that training never saw, and blurs small classes. Such a
+        reach the retriever): the score is then the mean cosine of these items. Meant
+        for classes that training never saw; it blurs small classes. Such a
         gallery cannot be added to. Finding the neighbours takes the square of
         `n_items` similarities.
 
