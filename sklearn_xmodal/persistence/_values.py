@@ -1,6 +1,7 @@
-"""Numbers that JSON would change, tuples, dicts and random states."""
+"""Numbers that JSON would change, tuples, dicts, paths and random states."""
 
 import struct
+from pathlib import Path
 
 import numpy as np
 
@@ -81,7 +82,16 @@ def _decode_random_state(node, decoder):
     return random_state
 
 
+def _encode_path(value, encoder, path):
+    return {"path": str(value)}
+
+
+def _decode_path(node, decoder):
+    return Path(node["path"])
+
+
 KINDS = {
+    "path": Kind(lambda value: isinstance(value, Path), _encode_path, _decode_path),
     "float": Kind(lambda value: type(value) is float, _encode_float, _decode_float),
     "scalar": Kind(
         lambda value: isinstance(value, np.generic), _encode_scalar, _decode_scalar

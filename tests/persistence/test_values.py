@@ -4,6 +4,7 @@ import io
 import json
 import math
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,11 @@ def there_and_back(value):
 @given(VALUES)
 def test_nested_values_survive(value):
     assert_same(value, there_and_back(value))
+
+
+def test_paths_survive():
+    found = there_and_back({"checkpoint_dir": Path("runs") / "first"})
+    assert found == {"checkpoint_dir": Path("runs", "first")}
 
 
 @FAST
