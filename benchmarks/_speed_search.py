@@ -24,7 +24,9 @@ def add_arguments(parser):
     parser.add_argument("--n-components", type=int, default=64)
     parser.add_argument("--n-classes", type=int, default=1000)
     parser.add_argument("--k", type=int, default=10)
-    parser.add_argument("--ef-search", type=int, nargs="*", default=[16, 32, 64, 128])
+    parser.add_argument(
+        "--ef-search", type=int, nargs="*", default=[16, 32, 64, 128, 256]
+    )
     parser.add_argument("--nprobe", type=int, nargs="*", default=[4, 16, 64])
     parser.add_argument("--repeats", type=int, default=3, help="the fastest counts")
 

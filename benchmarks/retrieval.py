@@ -32,7 +32,7 @@ from sklearn_xmodal.metrics import (
 )
 from sklearn_xmodal.model_selection import GeneralizedShuffleSplit
 
-__all__ = ["METHODS", "Method", "main"]  # what docs/own_method.md needs
+__all__ = ["METHODS", "Method", "main"]  # what docs/user_guide/own_method.md needs
 
 DIRECTIONS = ("image_to_text", "text_to_image")
 PROTOCOLS = ("standard", "extendable", "generalized")

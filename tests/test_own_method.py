@@ -1,4 +1,4 @@
-"""The method that docs/own_method.md writes keeps the whole contract."""
+"""The method that docs/user_guide/own_method.md writes keeps the whole contract."""
 
 import importlib
 import re
@@ -21,7 +21,9 @@ def global_generators_stay_as_they_are():
 
 @pytest.fixture
 def code(repository_root):
-    page = (repository_root / "docs" / "own_method.md").read_text(encoding="utf-8")
+    page = (repository_root / "docs" / "user_guide" / "own_method.md").read_text(
+        encoding="utf-8"
+    )
     return re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
 
 
