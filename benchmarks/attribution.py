@@ -2,7 +2,8 @@
 
 Nothing is tuned: every variant is trained on the training part with the defaults,
 apart from its own change, and scored once on the test part. A run that was killed
-continues where it stopped.
+continues where it stopped, and variants that are new join those that are done: one
+that changes its meaning needs a new name.
 """
 
 import argparse
@@ -56,6 +57,15 @@ VARIANTS = {
     "a third of the learning rate": {"lr": 1e-3},
     "1,200 steps": {"max_steps": 1200},
     "no weight decay": {"weight_decay": 0.0},
+    "Adam": {"optimizer": "Adam"},
+    "RMSprop": {"optimizer": "RMSprop"},
+    "tanh hidden units": {"activation": "tanh"},
+    "identity hidden units": {"activation": "identity"},
+    "batches of 64": {"batch_size": 64},
+    "batches of 256": {"batch_size": 256},
+    "discriminator with layers of 256 and 256": {
+        "discriminator_layer_sizes": (256, 256)
+    },
 }
 #: The same for one protocol.
 VARIANTS_OF_PROTOCOL = {
@@ -66,6 +76,8 @@ VARIANTS_OF_PROTOCOL = {
     "extendable": {
         "no contrastive code": {"contrastive_weight": 0.0},
         "twice the temperature": {"temperature": 0.2},
+        "contrastive code of 16": {"n_contrastive_components": 16},
+        "contrastive code of 128": {"n_contrastive_components": 128},
         "early stopping": {"early_stopping": True, "validation": "class_disjoint"},
     },
 }
@@ -123,8 +135,8 @@ def variants_of(dataset, protocol, data_home, y, seed):
     return found
 
 
-def run_task(key, data_home, device):
-    """Train and score every variant on one split; return mAP by variant."""
+def run_task(key, known_scores, data_home, device):
+    """Train and score what has no score yet on one split; return mAP by variant."""
     dataset, protocol, split = key
     pairs, y = _datasets.load(dataset, data_home)
     train, test, _ = draw_split(y, protocol, split)
@@ -133,14 +145,13 @@ def run_task(key, data_home, device):
         _, features = choose_features(pairs[train], y[train], folds, 0)
         known = features.fit_transform(pairs[train], y[train])
         new = features.transform(pairs[test])
-        scores = {}
-        for name, changes in variants_of(
-            dataset, protocol, data_home, y, split
-        ).items():
+        scores = dict(known_scores)
+        variants = variants_of(dataset, protocol, data_home, y, split)
+        for name in sorted(variants.keys() - scores.keys(), key=list(variants).index):
             retriever = MSLNRetriever(
                 target_classes=PROTOCOLS[protocol], device=device, random_state=split
             )
-            retriever.set_params(**changes).fit(known, y[train])
+            retriever.set_params(**variants[name]).fit(known, y[train])
             scores[name] = score(retriever, new, y[test])
             if name == DEFAULT:
                 scores |= scores_by_block(retriever, new, y[test])
@@ -168,20 +179,24 @@ def run(arguments):
     """Do the tasks that are not done yet, then write rows and tables."""
     out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    variants = {**VARIANTS, **VARIANTS_OF_PROTOCOL}
-    journal = Journal(out / "journal.jsonl", {"variants": repr(variants)})
+    journal = Journal(out / "journal.jsonl", {})
     keys = [
         (dataset, protocol, split)
         for split in range(arguments.splits)
         for dataset in arguments.dataset
         for protocol in arguments.protocol
     ]
-    missing = [key for key in keys if key not in journal.rows]
+    missing = [key for key in keys if not has_all(journal.rows.get(key), key[1])]
     parallel = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")
     bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
     with bar:
         for key, row in parallel(
-            delayed(_keyed_task)(key, arguments.data_home, arguments.device)
+            delayed(_keyed_task)(
+                key,
+                journal.rows.get(key, {"scores": {}})["scores"],
+                arguments.data_home,
+                arguments.device,
+            )
             for key in missing
         ):
             journal.add(key, row)
@@ -197,6 +212,12 @@ def run(arguments):
     write_csv(rows, list(rows[0]), out / "results.csv")
     write_environment(out / "environment.json")
     (out / "README.md").write_text(markdown(rows), encoding="utf-8")
+
+
+def has_all(row, protocol):
+    """Tell whether a row of the journal has every variant but class embeddings."""
+    names = VARIANTS.keys() | VARIANTS_OF_PROTOCOL[protocol].keys()
+    return row is not None and names <= row["scores"].keys()
 
 
 def _keyed_task(key, *options):
