@@ -182,6 +182,7 @@ def _number(value, form):
 def picture(rows, path):
     """Draw recall against queries per second, one panel per size of the gallery."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     sizes = sorted({row["n_gallery"] for row in rows})
     figure = Figure(figsize=(4 * len(sizes), 3.4), layout="constrained")
@@ -197,6 +198,7 @@ def picture(rows, path):
             if points:
                 axes.plot(*zip(*points, strict=True), marker=marker, label=kind)
         axes.set(title=f"{n:,} items", xlabel="queries per second", xscale="log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("recall")
     panels[0].legend(fontsize="small")
     figure.savefig(path)

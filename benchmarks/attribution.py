@@ -147,7 +147,7 @@ def run_task(key, known_scores, data_home, device):
         new = features.transform(pairs[test])
         scores = dict(known_scores)
         variants = variants_of(dataset, protocol, data_home, y, split)
-        for name in sorted(variants.keys() - scores.keys(), key=list(variants).index):
+        for name in [name for name in variants if name not in scores]:
             retriever = MSLNRetriever(
                 target_classes=PROTOCOLS[protocol], device=device, random_state=split
             )

@@ -253,7 +253,8 @@ class _Training:
             X_img, X_txt, sample_weight = self._rows(rows)
             return condensed_rows(X_img, X_txt, sample_weight, mean=moments.mean)
 
-        return MomentProblem(moments, read_rows)
+        X_img, X_txt, _ = self._data
+        return MomentProblem(moments, read_rows, (X_img.dtype, X_txt.dtype))
 
     def _rows(self, rows):
         X_img, X_txt, sample_weight = self._data

@@ -43,7 +43,8 @@ class Whitened(NamedTuple):
 class Side:
     """What both kinds of problem know about one modality."""
 
-    def __init__(self, mean, variances, modality):
+    def __init__(self, mean, variances, modality, dtype=np.float64):
+        self.eps = np.finfo(dtype).eps  # of the features as they are stored
         self.mean = mean.high + mean.low
         self.weight = mean.weight
         self.varies = find_varying(variances, self.mean, modality)
@@ -60,8 +61,8 @@ class Side:
 class MomentSide(Side):
     """One modality by the lower triangle of its covariance."""
 
-    def __init__(self, mean, covariance, modality):
-        super().__init__(mean, np.diag(covariance), modality)
+    def __init__(self, mean, covariance, modality, dtype=np.float64):
+        super().__init__(mean, np.diag(covariance), modality, dtype)
         self.covariance = covariance
 
     def squared_norm(self):
@@ -92,15 +93,20 @@ class MomentProblem:
         :func:`~sklearn_xmodal.cross_decomposition._moments.condensed_rows`. Where
         given, it is called when a covariance is close to singular, since the
         moments have lost half of the digits then.
+
+    dtypes : pair of dtypes
+        Of the image and the text features.
     """
 
-    def __init__(self, moments, read_rows=None):
+    def __init__(self, moments, read_rows=None, dtypes=(np.float64, np.float64)):
         image, text, self._cross = moments.covariances()
         p = moments.n_image_features
         self.n_samples = moments.n_samples
         self.sides = (
-            MomentSide(moments.mean.of_columns(slice(p)), image, "image"),
-            MomentSide(moments.mean.of_columns(slice(p, None)), text, "text"),
+            MomentSide(moments.mean.of_columns(slice(p)), image, "image", dtypes[0]),
+            MomentSide(
+                moments.mean.of_columns(slice(p, None)), text, "text", dtypes[1]
+            ),
         )
         self._read_rows = read_rows
         self._rows = None
@@ -153,7 +159,7 @@ class RowSide(Side):
         variances = np.empty(p)
         for columns, A in self._column_blocks(mean):
             variances[columns] = np.einsum("ij,ij->j", A, A) / mean.weight
-        super().__init__(mean, variances, modality)
+        super().__init__(mean, variances, modality, X.dtype)
 
     def squared_norm(self):
         """Return the squared Frobenius norm of covariance over mean variance."""
@@ -337,7 +343,7 @@ def moment_problem(X_img, X_txt, sample_weight=None):
         rows_of = partial(condensed_rows, mean=mean)
         return summed(rows_of, sides, sample_weight, merge=condense)
 
-    return MomentProblem(moments, read_rows)
+    return MomentProblem(moments, read_rows, (X_img.dtype, X_txt.dtype))
 
 
 def _count_samples(X, sample_weight):

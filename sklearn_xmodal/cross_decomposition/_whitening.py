@@ -128,7 +128,9 @@ def principal_axes(C, side):
 def whitened_rows(A, side, alpha):
     """Return ridge-whitened coordinates of the rows of A, and the way to weights.
 
-    Directions within rounding error of zero are dropped.
+    Directions within rounding error of zero are dropped, also where it is that of
+    the features themselves: columns that add up to 1 do so to some 1e-8 in float32,
+    and whitening would blow that up to the size of everything else.
     """
     keep = np.flatnonzero(side.varies)
     A = A[:, keep]
@@ -136,9 +138,11 @@ def whitened_rows(A, side, alpha):
     # those directions that only small columns have.
     scale = 1.0 if alpha else 1 / linalg.norm(A, axis=0)
     U, S, Vt = stable_svd(A * scale)
-    rank = np.count_nonzero(max(A.shape) * np.finfo(float).eps * S[0] < S)
-    U, S, Vt = U[:, :rank], S[:rank], Vt[:rank]
+    squares = side.mean[keep] ** 2 + side.variances[keep]
+    rounding = side.eps**2 * side.weight * (Vt**2 @ (squares * scale**2))
+    varies = (max(A.shape) * np.finfo(float).eps * S[0] < S) & (rounding < S**2)
+    U, S, Vt = U[:, varies], S[varies], Vt[varies]
     deviation = np.sqrt(S**2 / side.weight + alpha * side.variance)
-    W = np.zeros((len(side.varies), rank))
+    W = np.zeros((len(side.varies), len(S)))
     W[keep] = (Vt * scale).T / deviation
     return U * (S / deviation), Root(W)

@@ -370,6 +370,17 @@ class TestCodes:
             assert Z.dtype == np.float32
             np.testing.assert_allclose(Z, expected, atol=2e-6)
 
+    @pytest.mark.parametrize("p", [8, 250], ids=["tall", "wide"])
+    def test_shares_in_float32_lose_the_column_that_the_others_imply(self, seed, p):
+        X_img, X_txt = draw(seed, p=p)
+        shares = np.exp(X_txt) / np.exp(X_txt).sum(axis=1, keepdims=True)
+        cca = CCARetriever(3, alpha=(1, 0)).fit(X_img, shares.astype(np.float32))
+        expected = CCARetriever(3, alpha=(1, 0)).fit(X_img, shares[:, :-1])
+        codes = cca.transform_text(shares.astype(np.float32))
+        np.testing.assert_allclose(
+            codes, expected.transform_text(shares[:, :-1]), atol=1e-4
+        )
+
     def test_blocks_of_rows_add_up(self, seed, monkeypatch):
         X, Y = draw(seed, n=1001)
         for alpha in (0.0, 0.1):
