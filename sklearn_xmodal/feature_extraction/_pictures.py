@@ -1,5 +1,6 @@
 """Pictures of any size and kind, read one by one as grey levels from 0 to 1."""
 
+from importlib import import_module
 from numbers import Integral
 
 import numpy as np
@@ -44,8 +45,6 @@ class PictureTransformer(
 
 def import_skimage(module):
     """Return a module of scikit-image, or say how to get it."""
-    from importlib import import_module
-
     try:
         return import_module(f"skimage.{module}")
     except ImportError as error:
@@ -150,6 +149,5 @@ def _describe(describe, picture, i, shape):
     grey = read_grey(picture, f"X[{i}]")
     if shape is not None and grey.shape != shape:
         transform = import_skimage("transform")
-        smooth = any(new < old for new, old in zip(shape, grey.shape, strict=True))
-        grey = transform.resize(grey, shape, order=1, anti_aliasing=smooth)
+        grey = transform.resize(grey, shape, order=1)  # smoothed where it shrinks
     return describe(grey)
