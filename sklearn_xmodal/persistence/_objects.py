@@ -18,6 +18,7 @@ CLASSES = {
     "ClassDisjointKFold": "sklearn_xmodal.model_selection",
     "ClassDisjointShuffleSplit": "sklearn_xmodal.model_selection",
     "FourierMap": "sklearn_xmodal.cross_decomposition._kernel_maps",
+    "FrozenEstimator": "sklearn.frozen",
     "GeneralizedShuffleSplit": "sklearn_xmodal.model_selection",
     "KCCARetriever": "sklearn_xmodal.cross_decomposition",
     "KernelMap": "sklearn_xmodal.cross_decomposition._kernels",
@@ -37,6 +38,9 @@ CLASSES = {
     "SemanticAutoencoderRetriever": "sklearn_xmodal.linear_model",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
     "ThreeViewCCARetriever": "sklearn_xmodal.cross_decomposition",
+    "ViewsModel": "sklearn_xmodal.cross_decomposition",
+    "ViewsRetriever": "sklearn_xmodal.cross_decomposition",
+    "VotingRetriever": "sklearn_xmodal.ensemble",
 }
 #: Classes that need code of their own: name -> module of the class, and module with
 #: ``ADAPTERS[name]``, a pair of functions from an object to a dict of known kinds

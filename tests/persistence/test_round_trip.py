@@ -94,7 +94,8 @@ def test_every_public_estimator_has_a_place_in_files():
         if inspect.isclass(obj) and issubclass(obj, BaseEstimator)
     }
     assert names - {"BaseRetriever"} <= set(CLASSES)
-    assert names == {*RETRIEVERS, "BaseRetriever", "ModalityTransformer"}
+    others = {"BaseRetriever", "ModalityTransformer", "ViewsModel"}
+    assert names == {*RETRIEVERS} | others
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -106,7 +107,8 @@ def test_every_class_of_the_table_can_be_found(name):
 
 def test_unfitted_retriever_survives(make_retriever, round_trip):
     retriever = make_retriever()
-    assert round_trip(retriever).get_params() == retriever.get_params()
+    # Members are copies, which are not equal but look the same.
+    assert repr(round_trip(retriever).get_params()) == repr(retriever.get_params())
 
 
 def test_fitted_retriever_survives(make_retriever, paired, round_trip):
