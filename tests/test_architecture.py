@@ -46,8 +46,8 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
-         ".ensemble", ".linear_model", ".neighbors", ".pairs", ".base", ".persistence", ".utils",
-         ".cli"]  # fmt: skip
+         ".ensemble", ".linear_model", ".neighbors", ".pairs", ".base", ".persistence",
+         ".utils", ".cli"]  # fmt: skip
 
 
 def _name(path):

@@ -48,9 +48,9 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
     ----------
     estimators : list of (str, estimator) tuples
         Members: retrievers, or Pipelines and searches that end in one. All get the
-        same validated pairs and `y`. A member is set to ``"drop"`` by
-        ``set_params(name="drop")``, and its parameters by ``set_params(name__alpha=1)``.
-        One that is fitted already and to be left so goes into
+        same validated pairs and `y`. ``set_params(cca="drop")`` drops the member
+        "cca", and ``set_params(cca__alpha=1)`` sets a parameter of it. One that is
+        fitted already and to be left so goes into
         :class:`~sklearn.frozen.FrozenEstimator`.
 
     weights : array-like of shape (n_estimators,), "cv" or None, default=None
@@ -146,9 +146,8 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
     ... )
     >>> from sklearn_xmodal.datasets import make_paired_modalities
     >>> X_img, X_txt, y = make_paired_modalities(200, random_state=0)
-    >>> vote = VotingRetriever(
-    ...     [("cca", CCARetriever(4)), ("sm", SemanticMatchingRetriever())], weights="cv"
-    ... ).fit(X_img, X_txt, y)
+    >>> members = [("cca", CCARetriever(4)), ("sm", SemanticMatchingRetriever())]
+    >>> vote = VotingRetriever(members, weights="cv").fit(X_img, X_txt, y)
     >>> vote.weights_
     array([0.2, 0.8])
     >>> vote.transform_text(X_txt[:2]).shape
