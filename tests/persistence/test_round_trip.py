@@ -8,7 +8,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold, RepeatedStratifiedKFold
+from sklearn.pipeline import make_pipeline
 
 import sklearn_xmodal
 from sklearn_xmodal import (
@@ -20,6 +23,9 @@ from sklearn_xmodal import (
     MSLNRetriever,
     PLSRetriever,
     SemanticMatchingRetriever,
+    ViewsModel,
+    ViewsRetriever,
+    VotingRetriever,
     load,
     save,
 )
@@ -66,6 +72,23 @@ VARIANTS = {
     ),
     "random state": KCCARetriever(
         3, gamma="median", random_state=np.random.RandomState(3)
+    ),
+    "vote of pipelines": VotingRetriever(
+        [
+            ("pipe", make_pipeline(ModalityTransformer(text=PCA(3)), CCARetriever(2))),
+            ("gone", "drop"),
+            ("sm", SemanticMatchingRetriever()),
+        ],
+        weights="cv",
+        cv=ClassDisjointKFold(3),
+        scoring="recall@5",
+    ),
+    "vote with weights": VotingRetriever(
+        [
+            ("cca", CCARetriever(2)),
+            ("views", ViewsRetriever(ViewsModel(PLSRetriever()))),
+        ],
+        weights=np.array([1.0, 2.0]),
     ),
     "strict": SemanticMatchingRetriever(C=(0.1, 1.0), centered=False, tol=1e-9),
 }
@@ -164,6 +187,16 @@ def test_variant_survives(name, pair, round_trip):
     round_trip(retriever)
     retriever.fit(X_img, X_txt, y)
     _assert_same_codes(retriever, round_trip(retriever), X_img, X_txt)
+
+
+def test_vote_of_frozen_members_survives(pair, round_trip):
+    X_img, X_txt, y = pair
+    frozen = FrozenEstimator(CCARetriever(2).fit(X_img[:30], X_txt[:30]))
+    vote = VotingRetriever([("cca", frozen), ("pls", PLSRetriever(2))])
+    vote.fit(X_img, X_txt, y)
+    loaded = round_trip(vote)
+    _assert_same_codes(vote, loaded, X_img, X_txt)
+    assert loaded.estimators_[0] is loaded.estimators[0][1]  # and so it was
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
