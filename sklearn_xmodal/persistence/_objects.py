@@ -119,12 +119,14 @@ def _decode_object(node, decoder):
     if name not in CLASSES:
         raise forged(f"an object of class {name!r}")
     cls = _find_class(name)
+    is_estimator = issubclass(cls, BaseEstimator)
     # In the order of the encoder: attributes may be the very objects of parameters.
-    parameters = {k: decoder.decode(v) for k, v in node.get("parameters", {}).items()}
+    parameters = node["parameters"] if is_estimator else {}
+    parameters = {k: decoder.decode(v) for k, v in parameters.items()}
     attributes = {k: decoder.decode(v) for k, v in node["attributes"].items()}
     if issubclass(cls, tuple):
         return cls(**attributes)
-    if issubclass(cls, BaseEstimator):
+    if is_estimator:
         if parameters.get("memory") is not None:  # would unpickle from there
             raise forged("a Pipeline with a cache")
         value = cls(**parameters)
