@@ -105,7 +105,7 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
     >>> X_img, X_txt, y = make_paired_modalities(200, random_state=0)
     >>> retriever = ViewsRetriever(CrossCovariance()).fit(X_img, X_txt)
     >>> retriever.transform_text(X_txt[:3]).shape
-    (3, 20)
+    (3, 15)
     """
 
     _parameter_constraints: dict = {
