@@ -3,16 +3,20 @@
 from sklearn_xmodal.cli._methods import METHODS as COMMAND_METHODS
 from sklearn_xmodal.cli._methods import Budget, Method
 from sklearn_xmodal.cross_decomposition import (
+    CCARetriever,
+    KCCARetriever,
     MvDARetriever,
     PLSRetriever,
     ProcrustesRetriever,
     ThreeViewCCARetriever,
 )
 from sklearn_xmodal.deep import MSLNRetriever
+from sklearn_xmodal.ensemble import VotingRetriever
 from sklearn_xmodal.linear_model import (
     RidgeRetriever,
     SCMRetriever,
     SemanticAutoencoderRetriever,
+    SemanticMatchingRetriever,
 )
 
 #: The plain reading of the paper: one network, four losses, the code alone.
@@ -43,6 +47,16 @@ def _closed_form(title, retriever, candidates, needs_labels=True):
 def _build_four_losses(seed, budget, protocol):
     length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
     return MSLNRetriever(**FOUR_LOSSES, **length, random_state=seed)
+
+
+def _build_vote(seed, budget, protocol):
+    return VotingRetriever(
+        [
+            ("cca", CCARetriever()),
+            ("kcca", KCCARetriever(random_state=seed)),
+            ("sm", SemanticMatchingRetriever()),
+        ]
+    )
 
 
 #: At most three candidates per method, two folds.
@@ -93,6 +107,13 @@ METHODS = {
             {"alpha": alpha, "class_alpha": class_alpha}
             for alpha, class_alpha in ((0.1, 0.1), (1.0, 1.0), (1.0, 10.0))
         ],
+    ),
+    "voting": Method(
+        "vote of CCA, KCCA and SM",
+        _build_vote,
+        # Without labels, all alike, mostly labels.
+        [{"weights": weights} for weights in ((1, 1, 0), (1, 1, 1), (1, 1, 4))],
+        needs_labels=True,
     ),
     "msln-four": Method(
         "MSLN, four losses",

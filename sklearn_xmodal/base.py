@@ -337,6 +337,42 @@ class BaseRetriever(
         return tags
 
 
+def encode_modality(estimator, X, modality):
+    """Encode one modality by a retriever, or by what ends in one.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted retriever, or a fitted Pipeline or search whose last step is one.
+
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
+        What it takes of that modality.
+
+    modality : {"image", "text"}
+        Which one.
+
+    Returns
+    -------
+    Z : {ndarray, DataFrame} of shape (n_samples, n_components)
+        Codes.
+
+    Raises
+    ------
+    TypeError
+        If `transform` of what is no retriever does not answer pairs with pairs.
+    """
+    if hasattr(estimator, f"transform_{modality}"):
+        return getattr(estimator, f"transform_{modality}")(X)
+    pairs = estimator.transform(ImageTextPairs(**{modality: X}))
+    if not isinstance(pairs, ImageTextPairs):
+        raise TypeError(
+            "transform must take ImageTextPairs with one side and return the same, as "
+            "a retriever and a Pipeline of ModalityTransformer and retriever do. Got "
+            f"{type(pairs).__name__} from {type(estimator).__name__}."
+        )
+    return getattr(pairs, modality)
+
+
 class ClassLabelsMixin:
     """Mixin, left of :class:`BaseRetriever`, for retrievers that need class labels."""
 

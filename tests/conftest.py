@@ -22,6 +22,9 @@ from sklearn_xmodal import (
     SemanticAutoencoderRetriever,
     SemanticMatchingRetriever,
     ThreeViewCCARetriever,
+    ViewsModel,
+    ViewsRetriever,
+    VotingRetriever,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
 
@@ -34,6 +37,15 @@ def _factory(cls, **fast):
         return cls(**{**fast, **params})
 
     return make
+
+
+def _make_vote(**params):
+    members = [
+        ("cca", CCARetriever(3)),
+        ("ridge", RidgeRetriever()),
+        ("pls", PLSRetriever(2)),
+    ]
+    return VotingRetriever(**{"estimators": members, "weights": (3, 1, 0), **params})
 
 
 #: Every retriever of the package, as a function that makes a fast one.
@@ -57,6 +69,10 @@ RETRIEVERS = {
     "SemanticAutoencoderRetriever": _factory(SemanticAutoencoderRetriever),
     "SemanticMatchingRetriever": _factory(SemanticMatchingRetriever, tol=1e-9),
     "ThreeViewCCARetriever": _factory(ThreeViewCCARetriever, n_components=3),
+    "ViewsRetriever": lambda **params: ViewsRetriever(
+        ViewsModel(CCARetriever(3)), **params
+    ),
+    "VotingRetriever": _make_vote,
 }
 
 

@@ -28,6 +28,8 @@ ALLOWED = {
     **dict.fromkeys(MIDDLE, BOTTOM),
     "base": BOTTOM | {"metrics", "pairs"},
     "cross_decomposition": BOTTOM | {"base", "metrics", "model_selection", "pairs"},
+    # Members are whatever the user brings.
+    "ensemble": BOTTOM | {"base", "metrics", "pairs"},
     # linear_model and deep may use the canonical solver and its moments.
     "linear_model": BOTTOM | {"base", "cross_decomposition", "metrics", "pairs"},
     "neighbors": BOTTOM | {"base", "metrics", "pairs", "persistence"},
@@ -35,7 +37,8 @@ ALLOWED = {
     | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},
     # Its table of classes names them by module.
     "persistence": BOTTOM
-    | {"cross_decomposition", "deep", "linear_model", "model_selection", "pairs"},
+    | {"cross_decomposition", "deep", "ensemble", "linear_model", "model_selection"}
+    | {"pairs"},
     "__init__": {"_version"},
     "cli": BOTTOM
     | MIDDLE
@@ -43,8 +46,8 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
-         ".feature_extraction", ".linear_model", ".neighbors", ".pairs", ".base",
-         ".persistence", ".utils", ".cli"]  # fmt: skip
+         ".ensemble", ".feature_extraction", ".linear_model", ".neighbors", ".pairs",
+         ".base", ".persistence", ".utils", ".cli"]  # fmt: skip
 
 
 def _name(path):

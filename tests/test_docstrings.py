@@ -111,7 +111,8 @@ def _fitted(name):
     y = np.arange(30) % 3
     if name == "ModalityTransformer":
         return ModalityTransformer(n_image_features=4).fit(data, y)
-    return RETRIEVERS[name](n_image_features=4).fit(data, y)
+    searching = {"weights": "cv"} if name == "VotingRetriever" else {}
+    return RETRIEVERS[name](n_image_features=4, **searching).fit(data, y)
 
 
 @pytest.mark.parametrize("name", [*RETRIEVERS, "ModalityTransformer"])

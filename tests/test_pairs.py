@@ -407,6 +407,11 @@ class TestModalityTransformer:
         filled, _ = imputer.fit_transform(image, TEXT)
         assert filled[0, 0] == IMAGE[1:, 0].mean()
 
+    def test_checks_the_parameters_of_both(self):
+        X = np.random.default_rng(0).normal(size=(20, 4))
+        with pytest.raises(ValueError, match="'svd_solver' parameter of PCA"):
+            ModalityTransformer(text=PCA(svd_solver="none")).fit(X, X)
+
 
 class TestNamesAndFrames:
     def test_names_carry_the_modality(self):

@@ -7,6 +7,7 @@ from sklearn_xmodal.cross_decomposition._mvda import MvDARetriever
 from sklearn_xmodal.cross_decomposition._pls import PLSRetriever
 from sklearn_xmodal.cross_decomposition._procrustes import ProcrustesRetriever
 from sklearn_xmodal.cross_decomposition._three_view import ThreeViewCCARetriever
+from sklearn_xmodal.cross_decomposition._views import ViewsModel, ViewsRetriever
 
 __all__ = [
     "CCARetriever",
@@ -16,4 +17,6 @@ __all__ = [
     "PLSRetriever",
     "ProcrustesRetriever",
     "ThreeViewCCARetriever",
+    "ViewsModel",
+    "ViewsRetriever",
 ]

@@ -4,7 +4,6 @@ from itertools import accumulate
 from numbers import Integral, Real
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.model_selection import check_cv
 
 from sklearn_xmodal.cross_decomposition._cca import BaseCCA, CCARetriever
@@ -16,6 +15,7 @@ from sklearn_xmodal.cross_decomposition._moments import (
 from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
 from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
+from sklearn_xmodal.utils._cv_results import cv_results
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import validate_tuples
 
@@ -203,19 +203,13 @@ class CCARetrieverCV(BaseCCA):
     def _record(self, candidates, scores):
         alphas = np.empty(len(candidates), dtype=object)
         alphas[:] = [candidate.alpha for candidate in candidates]
-        mean = scores.mean(axis=1)
-        ranks = rankdata(-np.where(np.isnan(mean), -np.inf, mean), method="min")
-        splits = {f"split{j}_test_score": scores[:, j] for j in range(scores.shape[1])}
         self.cv_results_ = {
             "params": [{"alpha": alpha} for alpha in alphas],
             "param_alpha": alphas,
-            **splits,
-            "mean_test_score": mean,
-            "std_test_score": scores.std(axis=1),
-            "rank_test_score": ranks.astype(np.int32),
+            **cv_results(scores),
         }
-        self.best_index_ = int(ranks.argmin())
-        self.best_score_ = float(mean[self.best_index_])
+        self.best_index_ = int(self.cv_results_["rank_test_score"].argmin())
+        self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
         self.n_splits_ = scores.shape[1]
 
 

@@ -5,6 +5,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xmodal.base import encode_modality
 from sklearn_xmodal.metrics._costs import unit_rows
 from sklearn_xmodal.neighbors._exact import run_in_batches
 from sklearn_xmodal.pairs import ImageTextPairs
@@ -141,7 +142,7 @@ def encode(retriever, X, modality, *, verbose=0):
     pairs = _as_pairs(X, modality)
 
     def codes(batch):
-        return _transform(retriever, pairs[batch], modality)
+        return encode_modality(retriever, getattr(pairs[batch], modality), modality)
 
     return _in_batches(codes, len(pairs), f"codes of the {modality}s", verbose)
 
@@ -214,12 +215,6 @@ def _as_pairs(X, modality):
             f"{modality} must have at least one row. Got shape {pairs.shape}."
         )
     return pairs
-
-
-def _transform(retriever, pairs, modality):
-    if hasattr(retriever, "steps"):
-        return getattr(retriever.transform(pairs), modality)
-    return getattr(retriever, f"transform_{modality}")(getattr(pairs, modality))
 
 
 def _in_batches(codes, n_rows, name, verbose):

@@ -13,7 +13,7 @@ from sklearn_xmodal.utils._sklearn_compat import (
     HasMethods,
     StrOptions,
     in_output_container,
-    validate_on_fit,
+    validate_on_fit_of_members,
 )
 
 
@@ -85,7 +85,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         self.text = text
         self.n_image_features = n_image_features
 
-    @validate_on_fit
+    @validate_on_fit_of_members
     def fit(self, X_img, X_txt=None, y=None):
         """Fit each transformer on its side.
 

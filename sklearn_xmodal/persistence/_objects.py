@@ -18,6 +18,7 @@ CLASSES = {
     "ClassDisjointKFold": "sklearn_xmodal.model_selection",
     "ClassDisjointShuffleSplit": "sklearn_xmodal.model_selection",
     "FourierMap": "sklearn_xmodal.cross_decomposition._kernel_maps",
+    "FrozenEstimator": "sklearn.frozen",
     "GeneralizedShuffleSplit": "sklearn_xmodal.model_selection",
     "KCCARetriever": "sklearn_xmodal.cross_decomposition",
     "KernelMap": "sklearn_xmodal.cross_decomposition._kernels",
@@ -37,6 +38,9 @@ CLASSES = {
     "SemanticAutoencoderRetriever": "sklearn_xmodal.linear_model",
     "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
     "ThreeViewCCARetriever": "sklearn_xmodal.cross_decomposition",
+    "ViewsModel": "sklearn_xmodal.cross_decomposition",
+    "ViewsRetriever": "sklearn_xmodal.cross_decomposition",
+    "VotingRetriever": "sklearn_xmodal.ensemble",
 }
 #: Classes that need code of their own: name -> module of the class, and module with
 #: ``ADAPTERS[name]``, a pair of functions from an object to a dict of known kinds
@@ -115,11 +119,14 @@ def _decode_object(node, decoder):
     if name not in CLASSES:
         raise forged(f"an object of class {name!r}")
     cls = _find_class(name)
+    is_estimator = issubclass(cls, BaseEstimator)
+    # In the order of the encoder: attributes may be the very objects of parameters.
+    parameters = node["parameters"] if is_estimator else {}
+    parameters = {k: decoder.decode(v) for k, v in parameters.items()}
     attributes = {k: decoder.decode(v) for k, v in node["attributes"].items()}
     if issubclass(cls, tuple):
         return cls(**attributes)
-    if issubclass(cls, BaseEstimator):
-        parameters = {k: decoder.decode(v) for k, v in node["parameters"].items()}
+    if is_estimator:
         if parameters.get("memory") is not None:  # would unpickle from there
             raise forged("a Pipeline with a cache")
         value = cls(**parameters)

@@ -15,24 +15,38 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 
+try:
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:  # before 1.7
+    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
+
 __all__ = [
+    "BaseComposition",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "VisualBlock",
     "get_feature_names",
     "in_output_container",
     "safe_indexing",
+    "safe_split",
     "validate_on_fit",
+    "validate_on_fit_of_members",
     "validate_parameter_constraints",
     "validate_params",
 ]
 
 #: Decorator of ``fit``: checks ``_parameter_constraints`` before anything else.
 validate_on_fit = _fit_context(prefer_skip_nested_validation=True)
+
+#: The same for estimators that fit other ones, whose parameters are to be checked too.
+validate_on_fit_of_members = _fit_context(prefer_skip_nested_validation=False)
 
 
 def in_output_container(Z, X, columns, estimator):

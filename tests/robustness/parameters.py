@@ -1,8 +1,10 @@
 """Parameters of constructors: wrong types and wrong values of each."""
 
+from functools import partial
+
 from sklearn.base import clone
 
-from sklearn_xmodal import ModalityTransformer
+from sklearn_xmodal import CCARetriever, ModalityTransformer
 from tests.conftest import RETRIEVERS
 from tests.robustness.case import Entry
 from tests.robustness.estimators import GOOD, MAKERS
@@ -150,6 +152,57 @@ WRONG = {
         "verbose": ["loud", -1, 0.5, None, [1], Ellipsis],
     },
 }
+_CCA = CCARetriever(2)
+WRONG |= {
+    "VotingRetriever": {
+        "estimators": [
+            [],
+            None,
+            "cca",
+            {"cca": _CCA},
+            (("cca", _CCA),),
+            [_CCA],
+            [("cca",)],
+            [("cca", _CCA, 1)],
+            [(3, _CCA)],
+            [("cca", CCARetriever)],
+            [("cca", 3)],
+            [("cca", "passthrough")],
+            [("cca", "drop")],
+            [("c__a", _CCA)],
+            [("weights", _CCA)],
+            [("cca", _CCA), ("cca", _CCA)],
+        ],
+        "weights": [
+            [],
+            [1.0],
+            [1.0] * 4,
+            [[1.0] * 3],
+            [1.0, -1e-9, 1.0],
+            [_NAN, 1.0, 1.0],
+            [_INF, 1.0, 1.0],
+            [0.0] * 3,
+            ["a", "b", "c"],
+            "equal",
+            2.0,
+            {},
+            Ellipsis,
+        ],
+        "n_weight_steps": NO_COUNT,
+        "n_jobs": ["two", 0.5, [1], {}, Ellipsis],
+        "n_image_features": NO_WIDTH,
+    },
+    "ViewsRetriever": {
+        "estimator": [None, "cca", 3, [_CCA], {}, CCARetriever, Ellipsis],
+        "n_image_features": NO_WIDTH,
+    },
+}
+#: What counts only where weights are searched for.
+WRONG_IN_SEARCH = {
+    "cv": WRONG["CCARetrieverCV"]["cv"],
+    "scoring": [*WRONG["CCARetrieverCV"]["scoring"], max, ["map"]],
+    "n_weight_steps": [10**6],
+}
 #: How else messages may call a parameter.
 WORDS = {"cv": "n_splits"}
 SIDES = ["scale", 3, None, {}, Ellipsis, object, [1], ("passthrough",)]
@@ -179,6 +232,15 @@ ENTRIES = [
         _entry(name, MAKERS[name], parameter, wrong)
         for name, parameters in WRONG.items()
         for parameter, wrong in parameters.items()
+    ),
+    *(
+        _entry(
+            "VotingRetriever('cv')",
+            partial(RETRIEVERS["VotingRetriever"], weights="cv"),
+            parameter,
+            wrong,
+        )
+        for parameter, wrong in WRONG_IN_SEARCH.items()
     ),
     *(
         _entry("ModalityTransformer", ModalityTransformer, side, SIDES)

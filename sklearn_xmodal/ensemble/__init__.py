@@ -1,0 +1,5 @@
+"""Retrievers made of several retrievers."""
+
+from sklearn_xmodal.ensemble._voting import VotingRetriever
+
+__all__ = ["VotingRetriever"]

@@ -1,0 +1,239 @@
+"""Weights of a vote: those given, and the search for the best on held-out pairs."""
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from sklearn import get_config
+from sklearn.utils import gen_batches
+
+from sklearn_xmodal.metrics import get_retrieval_scorer, make_retrieval_scorer
+from sklearn_xmodal.metrics._blocks import queries_to_rank, rank_block
+from sklearn_xmodal.metrics._costs import CosineCosts
+from sklearn_xmodal.metrics._cross_modal import directions_of
+from sklearn_xmodal.metrics._metric import make_metric
+from sklearn_xmodal.metrics._relevance import make_relevance
+from sklearn_xmodal.metrics._scorer import RetrievalScorer
+from sklearn_xmodal.utils._validation import check_numbers
+
+_MOST_CANDIDATES = 20_000
+
+# Similarities of all members to a block of queries: what stays in the cache.
+_BLOCK_BYTES = 8 * 2**20
+
+
+def check_weights(weights, n_estimators):
+    """Validate one weight per estimator.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_estimators,)
+        As the user gave them.
+
+    n_estimators : int
+        Number of estimators, dropped ones included.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_estimators,)
+        The same in float64.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer, or one is negative or not finite.
+    """
+    weights = check_numbers(weights, "weights", ensure_2d=False, dtype=np.float64)
+    if weights.shape != (n_estimators,):
+        raise ValueError(
+            "weights must hold one number per estimator, shape "
+            f"({n_estimators},). Got shape {weights.shape}."
+        )
+    if (weights < 0).any():
+        raise ValueError(
+            "weights must not be negative: a code carries their square root. Got "
+            f"{weights.min():g}."
+        )
+    return weights
+
+
+def shares(weights):
+    """Scale weights to sum to 1.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_members,)
+        Not negative.
+
+    Returns
+    -------
+    shares : ndarray of shape (n_members,)
+        Their shares in the sum.
+
+    Raises
+    ------
+    ValueError
+        If all are zero.
+    """
+    if not weights.any():
+        raise ValueError(
+            "weights must be positive for one estimator that is not dropped at least. "
+            f"Got {weights.tolist()}."
+        )
+    weights = weights / weights.max()  # whose sum no float could hold
+    return weights / weights.sum()
+
+
+def weight_grid(n_members, n_steps):
+    """List weights that sum to 1, in equal steps.
+
+    Parameters
+    ----------
+    n_members : int
+        Number of weights.
+
+    n_steps : int
+        Weights are multiples of ``1 / n_steps``.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_candidates, n_members)
+        All that there are, and equal weights. The most equal ones come first.
+
+    Raises
+    ------
+    ValueError
+        If there are too many.
+    """
+    n_places = n_steps + n_members - 1
+    n_candidates = comb(n_places, n_members - 1)
+    if n_candidates > _MOST_CANDIDATES:
+        raise ValueError(
+            "n_weight_steps must leave a number of candidates that can be tried, "
+            f"{_MOST_CANDIDATES} at most. Got n_weight_steps={n_steps} with "
+            f"{n_members} estimators, which makes {n_candidates}."
+        )
+    # Bars among stars: what lies between two bars is one weight.
+    bars = np.array(list(combinations(range(n_places), n_members - 1)), dtype=int)
+    edges = np.pad(bars, ((0, 0), (1, 1)), constant_values=((0, 0), (-1, n_places)))
+    steps = np.diff(edges, axis=1) - 1
+    steps = steps[np.argsort((steps**2).sum(axis=1), kind="stable")]
+    grid = steps / n_steps
+    if n_steps % n_members:
+        grid = np.vstack([np.full(n_members, 1 / n_members), grid])
+    return grid
+
+
+def check_scorer(scoring):
+    """Return a scorer that says what it computes of similarities.
+
+    Parameters
+    ----------
+    scoring : str, scorer or None
+        A name, or a scorer of a named metric.
+
+    Returns
+    -------
+    scorer : RetrievalScorer
+        With a metric, a direction and options.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    if scoring is None:
+        return make_retrieval_scorer()
+    scorer = get_retrieval_scorer(scoring)
+    if not isinstance(scorer, RetrievalScorer) or callable(scorer.metric):
+        raise ValueError(
+            "scoring must be the name of a scorer, see get_retrieval_scorer, or made "
+            f"by make_retrieval_scorer with the name of a metric. Got {scoring!r}. For "
+            "others, search over weights with GridSearchCV."
+        )
+    return scorer
+
+
+def score_weights(codes, y, weights, scorer):
+    """Score every candidate on the same held-out pairs.
+
+    The similarities of all members to a block of queries are computed once; each
+    candidate adds them up and ranks.
+
+    Parameters
+    ----------
+    codes : list of tuple of ndarray
+        Image and text codes of every member, rows of unit length or zero.
+
+    y : {ndarray, sparse matrix} or None
+        Labels of the pairs.
+
+    weights : ndarray of shape (n_candidates, n_members)
+        Rows sum to 1.
+
+    scorer : RetrievalScorer
+        As from `check_scorer`.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_candidates,)
+        Higher is better.
+    """
+    options = scorer.options
+    metric = make_metric(
+        scorer.metric, k=options["k"], denominator=options["denominator"]
+    )
+    n = len(codes[0][0])
+    relevance = make_relevance(y, y, n, n, ("y", "y"))
+    queries = queries_to_rank(relevance, options["zero_division"])
+    sides = directions_of(scorer.direction)
+    scores = np.zeros(len(weights))
+    for side in sides:
+        values = np.empty((len(weights), n))
+        if queries.size < n:
+            values.fill(options["zero_division"])
+        order = slice(None, None, 1 if side == "image_to_text" else -1)
+        vote = _VoteCosts([pair[order] for pair in codes])
+        for block in vote.blocks(queries):
+            columns = relevance.columns(block)
+            vote.read(block)
+            for row, candidate in zip(values, weights, strict=True):
+                ranked = rank_block(vote(candidate), columns, ties=options["ties"])
+                row[block] = metric.per_query(ranked)
+        scores += [metric.summarize(row) for row in values]
+    return scorer.sign * scores / len(sides)
+
+
+class _VoteCosts:
+    """Negated similarities of a vote, for a block of queries and any weights."""
+
+    def __init__(self, codes):
+        self._members = [CosineCosts(query, gallery) for query, gallery in codes]
+        # A code of zeros leaves its item to the other members.
+        self._is_there = np.array([gallery.any(axis=1) for _, gallery in codes])
+        self._read = []
+
+    def blocks(self, queries):
+        """Cut queries into parts whose similarities fit into memory."""
+        row = sum(member.bytes_per_row for member in self._members)
+        row += 2 * self._is_there.shape[1] * np.dtype(np.float64).itemsize
+        budget = min(get_config()["working_memory"] * 2**20, _BLOCK_BYTES)
+        for batch in gen_batches(queries.size, max(1, int(budget // row))):
+            yield queries[batch]
+
+    def read(self, queries):
+        """Compute what every member says of the queries."""
+        self._read = [member(queries) for member in self._members]
+
+    def __call__(self, weights):
+        """Add it up, (n_queries, n_gallery)."""
+        # Entry by entry, not as a product of matrices: what ties, stays tied.
+        total = np.zeros(self._read[0].shape)
+        for weight, costs in zip(weights, self._read, strict=True):
+            if weight > 0:
+                total += weight * costs
+        # The length of the query changes no order of its gallery.
+        if not self._is_there.all():
+            length = np.sqrt(weights @ self._is_there)
+            total /= np.where(length > 0, length, 1)
+        return total
