@@ -87,8 +87,8 @@ def save(obj, path, *, card=None):
 
     See Also
     --------
-    load : The way back.
-    read_card : What the file says of its model.
+    sklearn_xmodal.load : The way back.
+    sklearn_xmodal.persistence.read_card : What the file says of its model.
 
     Notes
     -----
@@ -170,7 +170,7 @@ def load(path):
 
     See Also
     --------
-    save : Writes such files.
+    sklearn_xmodal.save : Writes such files.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def read_card(path):
 
     See Also
     --------
-    load : Reads the model itself.
+    sklearn_xmodal.load : Reads the model itself.
 
     Examples
     --------
