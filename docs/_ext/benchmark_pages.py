@@ -93,7 +93,7 @@ def _versions(path):
     return f"*Python {record['python']}, {', '.join(packages)}; {machine}.*\n"
 
 
-def _page(path):
+def page_text(path):
     title, text = _title_and_text(path)
     text = _TABLE.sub(_fold, relink(text, path, page_of(path)))
     return f"# {title}\n\n{''.join(_pictures(path))}{text}\n\n{_versions(path)}"
@@ -125,7 +125,7 @@ def write_pages(app):
     """Write all pages and the two parts of `benchmarks.md`."""
     PAGES.mkdir(exist_ok=True)
     for path in results():
-        _write(page_of(path), _page(path))
+        _write(page_of(path), page_text(path))
     _write(PAGES / "_accuracy.md", _first_tables(RESULTS / "retrieval" / "README.md"))
     about = README.read_text(encoding="utf-8").split("\n", 1)[1]
     _write(PAGES / "_about.md", relink(about, README, page_of(README)))
