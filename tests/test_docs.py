@@ -96,10 +96,9 @@ def _reference():
 
 def _public():
     """Full name -> object of all that an `__all__` names, but for the command."""
-    homes = ["sklearn_xmodal"]
-    for module in pkgutil.iter_modules(sklearn_xmodal.__path__):
-        if module.ispkg and module.name not in ("cli", "utils"):
-            homes.append(f"sklearn_xmodal.{module.name}")
+    modules = pkgutil.iter_modules(sklearn_xmodal.__path__)
+    parts = [m.name for m in modules if m.ispkg and m.name not in ("cli", "utils")]
+    homes = ["sklearn_xmodal", *(f"sklearn_xmodal.{name}" for name in parts)]
     return {
         f"{home}.{name}": getattr(importlib.import_module(home), name)
         for home in homes

@@ -94,6 +94,7 @@ def _versions(path):
 
 
 def page_text(path):
+    """Return the Markdown of the page of one file of results."""
     title, text = _title_and_text(path)
     text = _TABLE.sub(_fold, relink(text, path, page_of(path)))
     return f"# {title}\n\n{''.join(_pictures(path))}{text}\n\n{_versions(path)}"

@@ -48,7 +48,7 @@ _NONSENSE = (
 )
 
 
-def save(obj, path, *, card=None):
+def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
     """Store a model in one file, without pickle.
 
     The file holds parameters and fitted attributes, arrays as they are, and a model
@@ -207,7 +207,7 @@ def load(path):
     return obj
 
 
-def read_card(path):
+def read_card(path: str | os.PathLike) -> dict:
     """Read what a file says of its model, without loading that.
 
     Parameters
