@@ -71,5 +71,5 @@ docs-check: docs
 
 clean:
 	rm -rf docs/_build docs/auto_examples docs/benchmarks docs/_static/generated
-	rm -rf docs/api/generated docs/api/examples docs/sg_execution_times.rst
+	rm -rf docs/api/generated docs/api/examples
 	rm -rf $(VENV) $(OLDEST) build dist *.egg-info $(OUT) .pytest_cache .mypy_cache .ruff_cache

@@ -39,8 +39,8 @@ nitpicky = True
 # Other packages: their pages are known with XMODAL_DOCS_INTERSPHINX=1 only.
 nitpick_ignore_regex = [
     ("py:.*", rf"{package}(\..*)?")
-    for package in ("dask", "joblib", "matplotlib", "numpy", "pandas", "scipy",
-                    "sklearn", "skorch", "torch")
+    for package in ("dask", "faiss", "joblib", "matplotlib", "numpy", "pandas", "scipy",
+                    "skimage", "sklearn", "skops", "skorch", "torch")
 ]  # fmt: skip
 
 # Links to the pages of other packages need their inventories from the network.
@@ -51,6 +51,7 @@ if os.environ.get("XMODAL_DOCS_INTERSPHINX"):
         "numpy": ("https://numpy.org/doc/stable/", None),
         "python": ("https://docs.python.org/3/", None),
         "scipy": ("https://docs.scipy.org/doc/scipy/", None),
+        "skimage": ("https://scikit-image.org/docs/stable/", None),
         "sklearn": ("https://scikit-learn.org/stable/", None),
         "skorch": ("https://skorch.readthedocs.io/en/stable/", None),
         "torch": ("https://docs.pytorch.org/docs/stable/", None),
@@ -86,6 +87,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "min_reported_time": 10,
     "show_memory": False,
+    "write_computation_times": False,
     "show_signature": False,
     "remove_config_comments": True,
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import sklearn_xmodal
+from sklearn_xmodal.metrics import cross_modal_score
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -44,6 +45,21 @@ def test_blocks_run_in_order(page, tmp_path, monkeypatch):
             warnings.simplefilter("error")
             exec(code, namespace)
         assert out.getvalue() == expected
+
+
+def test_figures_of_the_landing_page_are_those_of_its_example():
+    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    namespace = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(BLOCK.search(text)[1], namespace)
+    glyphs, test = namespace["glyphs"], namespace["test"]
+    codes = namespace["retriever"].transform(glyphs.image[test], glyphs.text[test])
+    options = {"metric": "hit_rate_at_k", "direction": "text_to_image"}
+    first, six = (100 * cross_modal_score(*codes, k=k, **options) for k in (1, 6))
+    words = " ".join(text.split())
+    assert f"first for {first:.0f} % of all names" in words
+    assert f"the first six for {six:.0f} %." in words
+    assert f"among {len(test):,} which training never saw" in words
 
 
 def _leads_somewhere(path):

@@ -81,14 +81,11 @@ def draw(pictures, is_own, theme):
 
 
 def write_pictures(app):
-    """Write both pictures, unless they are newer than this file."""
-    paths = {theme: FOLDER / f"landing_{theme}.png" for theme in THEMES}
-    changed = Path(__file__).stat().st_mtime
-    if all(p.is_file() and p.stat().st_mtime > changed for p in paths.values()):
-        return
+    """Write both pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = find()
-    for theme, path in paths.items():
+    for theme in THEMES:
+        path = FOLDER / f"landing_{theme}.png"
         draw(*found, theme).savefig(path, dpi=200, transparent=True)
 
 
