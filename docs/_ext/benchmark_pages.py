@@ -22,7 +22,7 @@ ELSEWHERE = {README: DOCS / "benchmarks.md", ROOT / "README.md": DOCS / "index.m
 _LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 #: Longer tables are folded.
-_ROWS = 20
+_ROWS = 40
 
 
 def page_of(file):
@@ -125,8 +125,11 @@ def _write(path, text):
 def write_pages(app):
     """Write all pages and the two parts of `benchmarks.md`."""
     PAGES.mkdir(exist_ok=True)
-    for path in results():
-        _write(page_of(path), page_text(path))
+    pages = {page_of(path): page_text(path) for path in results()}
+    for path in {*PAGES.glob("[a-z]*.md")} - {*pages}:  # its results are gone
+        path.unlink()
+    for path, text in pages.items():
+        _write(path, text)
     _write(PAGES / "_accuracy.md", _first_tables(RESULTS / "retrieval" / "README.md"))
     about = README.read_text(encoding="utf-8").split("\n", 1)[1]
     _write(PAGES / "_about.md", relink(about, README, page_of(README)))
