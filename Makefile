@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 OLDEST := .venv-oldest
 OLDEST_PYTHON ?= python3.11
+DOCS_INSTALLED := $(VENV)/.docs-installed
+SITE := docs/_build/html
 OUT ?= xmodal-results
 
 # One thread per process: searches run in parallel, and pools that share cores
 # slow each other down many times over.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-oldest lint smoke clean
+.PHONY: help demo test test-oldest lint smoke docs docs-check clean
 
 help:
 	@echo "make demo    compare CCA, KCCA and MSLN on real pairs ($(OUT)/)"
@@ -19,6 +21,8 @@ help:
 	@echo "make test-oldest  the same with the oldest versions that are supported"
 	@echo "make lint    check style and types"
 	@echo "make smoke   the demo in its quick form"
+	@echo "make docs    build the documentation ($(SITE)/index.html)"
+	@echo "make docs-check  whether every link of it leads somewhere"
 	@echo "make clean   remove the environment and everything built"
 
 $(INSTALLED): pyproject.toml setup.cfg constraints.txt
@@ -52,5 +56,20 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Of its own, since readers of the documentation need no tests.
+$(DOCS_INSTALLED): pyproject.toml setup.cfg constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
+	touch $@
+
+docs: $(DOCS_INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going -b html $(DOCS_OPTIONS) docs $(SITE)
+
+docs-check: docs
+	$(BIN)/python docs/_ext/check_links.py $(SITE)
+
 clean:
+	rm -rf docs/_build docs/auto_examples docs/benchmarks docs/_static/generated
+	rm -rf docs/api/generated docs/api/examples
 	rm -rf $(VENV) $(OLDEST) build dist *.egg-info $(OUT) .pytest_cache .mypy_cache .ruff_cache

@@ -1,20 +1,41 @@
 """The pages of docs say what is true: their blocks run and print what they show."""
 
 import contextlib
+import importlib
 import io
+import pkgutil
 import re
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+import sklearn_xmodal
+from sklearn_xmodal.metrics import cross_modal_score
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("user_guide/*.md")])
 #: Code, and what it prints if that is shown.
 BLOCK = re.compile(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.DOTALL)
+LINK = re.compile(r"\]\(([^)#]+)")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def _name(page):
+    return page.relative_to(DOCS).with_suffix("").as_posix()
+
+
+@pytest.fixture
+def extension(monkeypatch):
+    """Import a module of docs/_ext that needs nothing of Sphinx."""
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    yield importlib.import_module
+    for name in ("benchmark_pages", "check_links"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_blocks_run_in_order(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # pages write files
     namespace = {}
@@ -26,8 +47,141 @@ def test_blocks_run_in_order(page, tmp_path, monkeypatch):
         assert out.getvalue() == expected
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_figures_of_the_landing_page_are_those_of_its_example():
+    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    namespace = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(BLOCK.search(text)[1], namespace)
+    glyphs, test = namespace["glyphs"], namespace["test"]
+    codes = namespace["retriever"].transform(glyphs.image[test], glyphs.text[test])
+    options = {"metric": "hit_rate_at_k", "direction": "text_to_image"}
+    first, six = (100 * cross_modal_score(*codes, k=k, **options) for k in (1, 6))
+    words = " ".join(text.split())
+    assert f"first for {first:.0f} % of all names" in words
+    assert f"the first six for {six:.0f} %." in words
+    assert f"among {len(test):,} which training never saw" in words
+
+
+def _leads_somewhere(path):
+    """Whether a file is there, or is made at build from a file that is."""
+    if path.exists():
+        return True
+    made_from = {
+        DOCS / "auto_examples": [DOCS / "examples" / f"{path.stem}.py"],
+        DOCS / "api" / "generated": [DOCS / "api"] if path.stem in _reference() else [],
+        DOCS / "benchmarks": [
+            ROOT / "benchmarks" / "results" / f"{path.stem}.md",
+            ROOT / "benchmarks" / "results" / path.stem / "README.md",
+        ],
+    }
+    if path == DOCS / "auto_examples" / "index.rst":
+        return True
+    return any(source.exists() for source in made_from.get(path.parent, []))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
+    links = LINK.findall(page.read_text(encoding="utf-8"))
     local = [link for link in links if "://" not in link]
-    assert [link for link in local if not (page.parent / link).exists()] == []
+    broken = [n for n in local if not _leads_somewhere((page.parent / n).resolve())]
+    assert broken == []
+
+
+def test_every_page_of_the_guide_is_in_its_table_of_contents():
+    index = (DOCS / "user_guide" / "index.md").read_text(encoding="utf-8")
+    listed = re.search(r"```{toctree}\n(.*?)```", index, re.DOTALL)[1].split()
+    pages = {path.stem for path in (DOCS / "user_guide").glob("*.md")} - {"index"}
+    assert pages <= set(listed)
+    assert len(listed) == len(set(listed))
+
+
+def _reference():
+    """Full names that the API reference lists, in the order of the pages."""
+    names = []
+    for page in sorted((DOCS / "api").glob("*.rst")):
+        module, in_list = None, False
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if line.startswith(".. currentmodule:: "):
+                module = line.split(":: ")[1]
+            if line.strip() and not line.startswith(" "):
+                in_list = line.startswith(".. autosummary::")
+            elif in_list and re.fullmatch(r" +\w+", line):
+                names.append(f"{module}.{line.strip()}")
+    return names
+
+
+def _public():
+    """Full name -> object of all that an `__all__` names, but for the command."""
+    modules = pkgutil.iter_modules(sklearn_xmodal.__path__)
+    parts = [m.name for m in modules if m.ispkg and m.name not in ("cli", "utils")]
+    homes = ["sklearn_xmodal", *(f"sklearn_xmodal.{name}" for name in parts)]
+    return {
+        f"{home}.{name}": getattr(importlib.import_module(home), name)
+        for home in homes
+        for name in importlib.import_module(home).__all__
+        if name != "__version__"
+    }
+
+
+def test_the_reference_has_every_public_name_once_and_no_other():
+    public, documented = _public(), _reference()
+    assert [name for name in documented if name not in public] == []
+    objects = [id(public[name]) for name in documented]
+    assert [n for n, obj in public.items() if id(obj) not in objects] == []
+    assert len(objects) == len(set(objects))
+
+
+def test_every_page_of_the_reference_is_in_its_table_of_contents():
+    listed = (DOCS / "api" / "index.rst").read_text(encoding="utf-8").split()
+    pages = {page.stem for page in (DOCS / "api").glob("*.rst")} - {"index"}
+    assert pages <= set(listed)
+
+
+def test_every_release_says_which_models_changed():
+    text = (DOCS / "changelog.md").read_text(encoding="utf-8")
+    releases = text.split("\n## ")[1:]
+    assert releases
+    assert [r[:20] for r in releases if "\n### Changed models\n" not in r] == []
+
+
+def test_the_citation_is_that_of_this_version_and_of_the_paper():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {sklearn_xmodal.__version__}\n" in citation
+    assert "\n    doi: 10.1145/3206025.3206033\n" in citation
+
+
+def test_every_file_of_results_becomes_a_page_whose_links_lead_somewhere(extension):
+    pages = extension("benchmark_pages")
+    files = pages.results()
+    assert {"retrieval", "attribution"} < {pages.page_of(file).stem for file in files}
+    for file in files:
+        text = pages.page_text(file)
+        assert re.match(r"# \w.*\n\n", text)
+        assert "Python 3." in text  # the versions
+        for link in LINK.findall(text):
+            assert _leads_somewhere((pages.PAGES / link).resolve()), (file, link)
+
+
+def test_links_to_results_lead_to_their_pages_on_the_site(extension):
+    pages = extension("benchmark_pages")
+    page = DOCS / "user_guide" / "large_data.md"
+    text = (
+        "[a](../../benchmarks/results/speed_cca.md), [b](search.md#x), [c](https://d)"
+    )
+    expected = "[a](../benchmarks/speed_cca.md), [b](search.md#x), [c](https://d)"
+    assert pages.relink(text, page, page) == expected
+
+
+def test_broken_links_of_a_site_are_found(extension, tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<p id="here"><a href="b.html#there"></a><a href="#here"></a>'
+        '<a href="https://example.org/none"></a><img src="none.png"></p>'
+    )
+    (tmp_path / "b.html").write_text('<a href="a.html#gone"></a><a href="c.html"></a>')
+    found = extension("check_links").broken_links(tmp_path)
+    assert [(page.name, link) for page, link in found] == [
+        ("a.html", "b.html#there"),
+        ("a.html", "none.png"),
+        ("b.html", "a.html#gone"),
+        ("b.html", "c.html"),
+    ]

@@ -41,7 +41,7 @@ class CCARetrieverCV(BaseCCA):
 
     cv : int, cross-validation generator or iterable, default=None
         Splits, as in :class:`~sklearn.model_selection.GridSearchCV`; `None` is
-        5 folds. For unseen classes take :class:`ClassDisjointKFold`.
+        5 folds. For unseen classes take `ClassDisjointKFold`.
 
     scoring : str or callable, default=None
         Name of a scorer, see :func:`~sklearn_xmodal.metrics.get_retrieval_scorer`,

@@ -33,7 +33,7 @@ FETCH_OPTIONS = {
 }
 
 
-def get_data_home(data_home=None):
+def get_data_home(data_home: str | os.PathLike | None = None) -> Path:
     """Return the folder where the fetchers keep their files.
 
     It is `data_home` if given, else the environment variable

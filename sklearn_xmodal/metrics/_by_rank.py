@@ -9,8 +9,8 @@ def ndcg_at_k_score(
 ):
     r"""Discounted cumulative gain of ranked galleries, normalized (nDCG).
 
-    .. math:: \mathrm{nDCG}@k = \sum_{i=1}^{k} \frac{y_i}{\log_2(i + 1)} \Bigg/
-        \sum_{i=1}^{\min(k, R)} \frac{1}{\log_2(i + 1)}
+    .. math:: \mathrm{nDCG}@k = \frac{\sum_{i=1}^{k} y_i / \log_2(i + 1)}
+        {\sum_{i=1}^{\min(k, R)} 1 / \log_2(i + 1)}
 
     where :math:`y_i` is the binary relevance of the item at rank :math:`i` and
     :math:`R` the number of relevant items of the whole gallery. Equal to

@@ -78,7 +78,7 @@ def get_retrieval_scorer(scoring):
     return make_retrieval_scorer(metric, direction=direction, k=k)
 
 
-def get_retrieval_scorer_names():
+def get_retrieval_scorer_names() -> list[str]:
     """List the names of scorers that `get_retrieval_scorer` knows.
 
     Returns

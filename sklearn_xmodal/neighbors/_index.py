@@ -255,7 +255,7 @@ class RetrievalIndex(SaveMixin):
         mask=None,
         labels=None,
         exclude=None,
-    ):
+    ) -> SearchResult:
         """Find the items with the largest scores.
 
         Parameters
@@ -320,7 +320,7 @@ class RetrievalIndex(SaveMixin):
             scores, found = self._found(self._engine, query, k, positions)
             return SearchResult(scores, self._gallery.ids[found])
 
-    def recall(self, *, image=None, text=None, vectors=None, k=10):
+    def recall(self, *, image=None, text=None, vectors=None, k: int = 10) -> float:
         """Share of the exact k best items that the backend finds.
 
         An item that scores as much as the k-th best counts as one of them.
@@ -552,7 +552,7 @@ class RetrievalIndex(SaveMixin):
         n_columns = self._gallery.vectors.shape[1]
         return n_columns if self._hubness is None else n_columns - 1
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._gallery)
 
     def __contains__(self, id_):

@@ -1,6 +1,7 @@
 """Image-text pairs as one object that can be sliced by rows."""
 
 from numbers import Integral
+from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -76,15 +77,15 @@ class ImageTextPairs:
                 )
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Rows, and columns of both sides together."""
         return len(self), sum(_n_columns(s) for s in self._sides() if s is not None)
 
-    def __len__(self):
+    def __len__(self) -> int:
         side = self.text if self.image is None else self.image
         return side.shape[0]
 
-    def __getitem__(self, key):
+    def __getitem__(self, key) -> Self:
         """Return the pairs of some rows: a slice, a mask or an array of integers."""
         if isinstance(key, tuple):
             # scikit-learn asks for array[rows, ...]
@@ -118,7 +119,7 @@ class ImageTextPairs:
         return self.image, self.text
 
     @classmethod
-    def from_stacked(cls, X, n_image_features):
+    def from_stacked(cls, X, n_image_features) -> Self:
         """Split one matrix whose first columns are the image features.
 
         Parameters

@@ -12,6 +12,7 @@ from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs, stack_column
 from sklearn_xmodal.utils._sklearn_compat import (
     HasMethods,
     StrOptions,
+    VisualBlock,
     in_output_container,
     validate_on_fit_of_members,
 )
@@ -226,6 +227,14 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         if X is None:
             return None
         return getattr(self, f"{modality}_transformer_").transform(X)
+
+    def _sk_visual_block_(self):
+        """Show both sides in the diagram, also one that passes through."""
+        sides = [getattr(self, modality) for modality in MODALITIES]
+        for i, modality in enumerate(MODALITIES):
+            if not isinstance(sides[i], str):
+                sides[i] = getattr(self, f"{modality}_transformer_", sides[i])
+        return VisualBlock("parallel", sides, names=MODALITIES)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

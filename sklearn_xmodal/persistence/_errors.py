@@ -14,7 +14,7 @@ class InvalidFileError(ValueError):
 
     See Also
     --------
-    load : Raises it.
+    sklearn_xmodal.load : Raises it.
     read_card : Raises it too.
     """
 

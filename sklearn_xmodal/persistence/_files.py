@@ -48,7 +48,7 @@ _NONSENSE = (
 )
 
 
-def save(obj, path, *, card=None):
+def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
     """Store a model in one file, without pickle.
 
     The file holds parameters and fitted attributes, arrays as they are, and a model
@@ -87,8 +87,8 @@ def save(obj, path, *, card=None):
 
     See Also
     --------
-    load : The way back.
-    read_card : What the file says of its model.
+    sklearn_xmodal.load : The way back.
+    sklearn_xmodal.persistence.read_card : What the file says of its model.
 
     Notes
     -----
@@ -170,7 +170,7 @@ def load(path):
 
     See Also
     --------
-    save : Writes such files.
+    sklearn_xmodal.save : Writes such files.
 
     Examples
     --------
@@ -207,7 +207,7 @@ def load(path):
     return obj
 
 
-def read_card(path):
+def read_card(path: str | os.PathLike) -> dict:
     """Read what a file says of its model, without loading that.
 
     Parameters
@@ -232,7 +232,7 @@ def read_card(path):
 
     See Also
     --------
-    load : Reads the model itself.
+    sklearn_xmodal.load : Reads the model itself.
 
     Examples
     --------
