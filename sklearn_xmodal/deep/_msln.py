@@ -131,17 +131,17 @@ class MSLNRetriever(BaseRetriever):
         -.002, .000.
 
     n_contrastive_components : int, default=64
-        Size of the contrastive code.
+        Size of the contrastive code. On unseen classes: 16 .000, 128 +.001.
 
     hidden_layer_sizes : tuple of int, default=(256,)
         Hidden layers of both encoders. The decoders mirror them. ``(512,)``:
         +.003 (.013 to .016 on glyphs and digits), -.001, for more time.
 
     discriminator_layer_sizes : tuple of int, default=(64,)
-        Hidden layers of the discriminator.
+        Hidden layers of the discriminator. ``(256, 256)``: +.001, .000.
 
     activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        Of the hidden layers.
+        Of the hidden layers. "tanh": -.038, -.002. "identity": -.046, -.002.
 
     code_activation : {"identity", "logistic", "relu", "tanh"}, default="identity"
         Of the codes. "tanh": -.002, -.001.
@@ -195,10 +195,10 @@ class MSLNRetriever(BaseRetriever):
         (+.02 to +.03 on glyphs and digits, -.01 on wiki, wikitf, pascal), .000.
 
     batch_size : int, default=128
-        Pairs per step.
+        Pairs per step. 64: +.001, .000. 256: the same.
 
     optimizer : str or class, default="AdamW"
-        Name of a class of `torch.optim`, or such a class.
+        Class of `torch.optim` or its name. "Adam": .000, +.001. "RMSprop": +.003, +.002.
 
     lr : float, default=0.003
         Learning rate at the start. 0.001: -.027, -.002.
