@@ -198,7 +198,7 @@ class MSLNRetriever(BaseRetriever):
         Pairs per step. 64: +.001, .000. 256: the same.
 
     optimizer : str or class, default="AdamW"
-        Class of `torch.optim` or its name. "Adam": .000, +.001. "RMSprop": +.003, +.002.
+        `torch.optim` class or name. "Adam": .000, +.001. "RMSprop": +.003, +.002.
 
     lr : float, default=0.003
         Learning rate at the start. 0.001: -.027, -.002.
