@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 
 from sklearn_xmodal import (
+    ACMRRetriever,
     CCARetriever,
     CCARetrieverCV,
+    ContrastiveRetriever,
+    DCCARetriever,
+    DSCMRRetriever,
     KCCARetriever,
     MSLNRetriever,
     MvDARetriever,
@@ -36,10 +40,20 @@ def _factory(cls, **fast):
     return make
 
 
+def _neighbour(cls, **params):
+    """Return a factory of small networks that are trained for three steps."""
+    small = {"n_components": 3, "hidden_layer_sizes": (8,), "max_epochs": 3}
+    return _factory(cls, **small, device="cpu", random_state=0, **params)
+
+
 #: Every retriever of the package, as a function that makes a fast one.
 RETRIEVERS = {
+    "ACMRRetriever": _neighbour(ACMRRetriever),
     "CCARetriever": _factory(CCARetriever, n_components=3),
     "CCARetrieverCV": _factory(CCARetrieverCV, n_components=3, alphas=[0.1, 1.0], cv=3),
+    "ContrastiveRetriever": _neighbour(ContrastiveRetriever),
+    "DCCARetriever": _neighbour(DCCARetriever),
+    "DSCMRRetriever": _neighbour(DSCMRRetriever),
     "KCCARetriever": _factory(KCCARetriever, n_components=3),
     "MSLNRetriever": _factory(
         MSLNRetriever,
@@ -58,6 +72,15 @@ RETRIEVERS = {
     "SemanticMatchingRetriever": _factory(SemanticMatchingRetriever, tol=1e-9),
     "ThreeViewCCARetriever": _factory(ThreeViewCCARetriever, n_components=3),
 }
+
+#: Those that train one: in float32, and not in no time.
+NETWORKS = (
+    "ACMRRetriever",
+    "ContrastiveRetriever",
+    "DCCARetriever",
+    "DSCMRRetriever",
+    "MSLNRetriever",
+)
 
 
 @pytest.fixture(params=RETRIEVERS)

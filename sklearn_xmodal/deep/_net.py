@@ -45,6 +45,9 @@ class TermsNet(NeuralNet):
 
     _good_weights = None
 
+    #: Whether more training follows, by `partial_fit` of the retriever.
+    continues = False
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the total loss, the mean over the members."""
         total, terms = self.criterion_(y_pred, y_true)
@@ -129,9 +132,6 @@ class TermsNet(NeuralNet):
 
 class MSLNNet(TermsNet):
     """The net of MSLN, which may go on from the weights of another."""
-
-    #: Whether more training follows, by `partial_fit` of the retriever.
-    continues = False
 
     def start_from(self, weights):
         """Build the module, with given weights or fresh ones where that is None."""
@@ -272,7 +272,7 @@ def restored_net(optimizer, options):
     Returns
     -------
     net : MSLNNet
-        Not initialised.
+        Initialised.
     """
     has_contrastive = options["module__n_contrastive_components"] > 0
     callbacks = _with_records([ReversalSchedule(_AUTO_STEPS[0])], has_contrastive)
@@ -287,7 +287,7 @@ def restored_net(optimizer, options):
         train_split=None,
         callbacks=callbacks,
         **options,
-    )
+    ).initialize()
 
 
 def _early_stopping(retriever, score):
