@@ -27,8 +27,8 @@ class DCCARetriever(NeighbourRetriever):
 
     Parameters
     ----------
-    n_components : int, default=64
-        Size d of the code.
+    n_components : int, default=20
+        Size d of the outputs and of the code.
 
     n_estimators : int, default=1
         Networks that are trained side by side, as one program with stacked weights;
@@ -50,7 +50,7 @@ class DCCARetriever(NeighbourRetriever):
     input_dropout : float, default=0.2
         Probability of dropping an input of the encoders.
 
-    alpha : float or tuple of float, default=0.1
+    alpha : float or tuple of float, default=1.0
         Ridge on the covariances of the outputs, relative to their mean variance, above
         0; in training and in the linear CCA. A tuple gives ``(image, text)``. In [1]_
         ridges are absolute, so that networks may outgrow them.
@@ -72,7 +72,7 @@ class DCCARetriever(NeighbourRetriever):
     optimizer : str or class, default="AdamW"
         Name of a class of `torch.optim`, or such a class.
 
-    lr : float, default=0.003
+    lr : float, default=0.001
         Learning rate at the start.
 
     lr_scheduler : {"cosine"} or None, default="cosine"
@@ -198,7 +198,7 @@ class DCCARetriever(NeighbourRetriever):
 
     def __init__(
         self,
-        n_components=64,
+        n_components=20,
         *,
         n_estimators=1,
         n_input_components=128,
@@ -206,13 +206,13 @@ class DCCARetriever(NeighbourRetriever):
         activation="relu",
         dropout=0.5,
         input_dropout=0.2,
-        alpha=0.1,
+        alpha=1.0,
         correlation_power=1.0,
         max_epochs=None,
         max_steps="auto",
         batch_size=1024,
         optimizer="AdamW",
-        lr=0.003,
+        lr=0.001,
         lr_scheduler="cosine",
         weight_decay=0.001,
         callbacks=None,

@@ -50,8 +50,8 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
     label_weight : float, default=1.0
         :math:`\lambda_1`, which is 1 in [1]_.
 
-    similarity_weight : float, default=0.001
-        :math:`\lambda_2`, :math:`\lambda` in [1]_.
+    similarity_weight : float, default=1.0
+        :math:`\lambda_2`, :math:`\lambda` in [1]_, where it is 0.001.
 
     invariance_weight : float, default=0.1
         :math:`\lambda_3`, :math:`\eta` in [1]_.
@@ -161,7 +161,6 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
     :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
     Memory-mapped and sparse features are read batch by batch.
 
-    N.
     Norms are means over pairs, as the authors compute them; the paper writes the norm of
     the whole batch, divided by n.
 
@@ -200,7 +199,7 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
         dropout=0.5,
         input_dropout=0.2,
         label_weight=1.0,
-        similarity_weight=0.001,
+        similarity_weight=1.0,
         invariance_weight=0.1,
         max_epochs=None,
         max_steps="auto",
