@@ -14,9 +14,10 @@ class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
     - label prediction: one linear layer predicts the class from either code, by
       cross-entropy (sigmoid for multi-label `y`);
     - triplets between the modalities: for an image i, :math:`\frac{1}{|P_i|}
-      \sum_{j \in P_i} d(v_i, t_j) + \lambda \frac{1}{|N_i|} \sum_{k \in N_i} \max(0, \mu
-      - d(v_i, t_k))` with d the Euclidean distance of codes, :math:`P_i` the texts of the
-      batch that share a class with it and :math:`N_i` all others; the same for texts;
+      \sum_{j \in P_i} d(v_i, t_j) + \lambda \frac{1}{|N_i|} \sum_{k \in N_i}
+      \max(0, \mu - d(v_i, t_k))` with d the Euclidean distance of codes, :math:`P_i`
+      the texts of the batch that share a class with it and :math:`N_i` all others; the
+      same for texts;
     - adversary: a modality classifier tells image codes from text codes; a gradient
       reversal layer makes the encoders work against it, with a strength that grows from
       0 to 1 [2]_;
@@ -168,15 +169,14 @@ class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
 
     Notes
     -----
-    Features are centred, reduced to their principal components and divided by one global
-    scale per modality inside; put anything else, such as
+    Features are centred, reduced to their principal components and divided by one
+    global scale per modality inside; put anything else, such as
     :class:`~sklearn.preprocessing.StandardScaler`, in front with
     :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
     Memory-mapped and sparse features are read batch by batch.
 
-    N.
-    In [1]_ triplets are sampled; here all of a batch count, as means, and the adversary has
-    one output where [1]_ has two with a softmax, which is the same.
+    In [1]_ triplets are sampled; here all of a batch count, as means, and the adversary
+    has one output where [1]_ has two with a softmax, which is the same.
 
     References
     ----------

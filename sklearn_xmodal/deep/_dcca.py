@@ -56,8 +56,8 @@ class DCCARetriever(NeighbourRetriever):
         ridges are absolute, so that networks may outgrow them.
 
     correlation_power : float, default=1.0
-        Every variate of the linear CCA is multiplied by its correlation to this power. 0
-        gives variates of unit variance, the textbook form.
+        Every variate of the linear CCA is multiplied by its correlation to this power.
+        0 gives variates of unit variance, the textbook form.
 
     max_epochs : int, default=None
         Passes over the training pairs. `None` takes as many as `max_steps` needs.
@@ -161,17 +161,16 @@ class DCCARetriever(NeighbourRetriever):
 
     Notes
     -----
-    Features are centred, reduced to their principal components and divided by one global
-    scale per modality inside; put anything else, such as
+    Features are centred, reduced to their principal components and divided by one
+    global scale per modality inside; put anything else, such as
     :class:`~sklearn.preprocessing.StandardScaler`, in front with
     :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
     Memory-mapped and sparse features are read batch by batch.
 
-    N.
-    Covariances of a batch are computed in float64. A batch should hold many times as many
-    pairs as there are components, or its correlations are those of chance. In [1]_ layers
-    are first trained as autoencoders and then together, by L-BFGS on all pairs; here they
-    start from random weights and see large batches.
+    Covariances of a batch are computed in float64. A batch should hold many times as
+    many pairs as there are components, or its correlations are those of chance. In [1]_
+    layers are first trained as autoencoders and then together, by L-BFGS on all pairs;
+    here they start from random weights and see large batches.
 
     References
     ----------

@@ -155,14 +155,14 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
 
     Notes
     -----
-    Features are centred, reduced to their principal components and divided by one global
-    scale per modality inside; put anything else, such as
+    Features are centred, reduced to their principal components and divided by one
+    global scale per modality inside; put anything else, such as
     :class:`~sklearn.preprocessing.StandardScaler`, in front with
     :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
     Memory-mapped and sparse features are read batch by batch.
 
-    Norms are means over pairs, as the authors compute them; the paper writes the norm of
-    the whole batch, divided by n.
+    Norms are means over pairs, as the authors compute them; the paper writes the norm
+    of the whole batch, divided by n.
 
     References
     ----------

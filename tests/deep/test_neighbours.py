@@ -30,7 +30,7 @@ FAST = {
 METHODS = {
     "contrastive": (ContrastiveRetriever, {}),
     "supervised contrastive": (ContrastiveRetriever, {"positives": "classes"}),
-    "dcca": (DCCARetriever, {}),
+    "dcca": (DCCARetriever, {"lr": 3e-3}),  # few steps
     "dscmr": (DSCMRRetriever, {}),
     "acmr": (ACMRRetriever, {}),
 }
