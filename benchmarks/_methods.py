@@ -10,7 +10,13 @@ from sklearn_xmodal.cross_decomposition import (
     ProcrustesRetriever,
     ThreeViewCCARetriever,
 )
-from sklearn_xmodal.deep import MSLNRetriever
+from sklearn_xmodal.deep import (
+    ACMRRetriever,
+    ContrastiveRetriever,
+    DCCARetriever,
+    DSCMRRetriever,
+    MSLNRetriever,
+)
 from sklearn_xmodal.ensemble import VotingRetriever
 from sklearn_xmodal.linear_model import (
     RidgeRetriever,
@@ -44,9 +50,17 @@ def _closed_form(title, retriever, candidates, needs_labels=True):
     return Method(title, build, candidates, needs_labels)
 
 
-def _build_four_losses(seed, budget, protocol):
-    length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
-    return MSLNRetriever(**FOUR_LOSSES, **length, random_state=seed)
+def _deep(title, retriever, candidates, needs_labels=True, **options):
+    """Return a method that trains a network, with parameters that stay."""
+    unseen_candidates = options.pop("unseen_candidates", None)
+
+    def build(seed, budget, protocol):
+        length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
+        return retriever(**options, **length, random_state=seed)
+
+    return Method(
+        title, build, candidates, needs_labels, unseen_candidates=unseen_candidates
+    )
 
 
 def _build_vote(seed, budget, protocol):
@@ -115,10 +129,37 @@ METHODS = {
         [{"weights": weights} for weights in ((1, 1, 0), (1, 1, 1), (1, 1, 4))],
         needs_labels=True,
     ),
-    "msln-four": Method(
+    "dcca": _deep(
+        "deep CCA",
+        DCCARetriever,
+        [{"alpha": alpha} for alpha in (0.01, 0.1, 1.0)],
+        needs_labels=False,
+    ),
+    "contrastive": _deep(
+        "contrastive",
+        ContrastiveRetriever,
+        [
+            {"positives": "pairs"},
+            {"positives": "classes"},
+            {"positives": "classes", "dropout": 0.2},
+        ],
+        # Classes that are searched for among others do harm, in every trial.
+        unseen_candidates=[{"temperature": t} for t in (0.05, 0.1, 0.2)],
+    ),
+    "acmr": _deep(
+        "ACMR",
+        ACMRRetriever,
+        [{"triplet_weight": w} for w in (0.01, 0.1, 1.0)],
+    ),
+    "dscmr": _deep(
+        "DSCMR",
+        DSCMRRetriever,
+        [{"invariance_weight": w} for w in (0.01, 0.1, 1.0)],
+    ),
+    "msln-four": _deep(
         "MSLN, four losses",
-        _build_four_losses,
+        MSLNRetriever,
         [{"classification_weight": w} for w in (0.1, 0.3, 1.0)],
-        needs_labels=True,
+        **FOUR_LOSSES,
     ),
 }

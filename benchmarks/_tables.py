@@ -16,6 +16,10 @@ _COLOURS = {
     "semantic autoencoder": "#8c8f2f",
     "MvDA": "#5fb3b3",
     "three-view CCA": "#20344f",
+    "deep CCA": "#7fa8d1",
+    "contrastive": "#c98bb9",
+    "ACMR": "#a34a28",
+    "DSCMR": "#7a5c3e",
     "MSLN": "#d1603d",
     "MSLN, four losses": "#e3a857",
 }

@@ -10,9 +10,13 @@ from importlib import import_module
 from sklearn_xmodal._version import __version__
 
 _HOMES = {
+    "ACMRRetriever": "sklearn_xmodal.deep",
     "BaseRetriever": "sklearn_xmodal.base",
     "CCARetriever": "sklearn_xmodal.cross_decomposition",
     "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",
+    "ContrastiveRetriever": "sklearn_xmodal.deep",
+    "DCCARetriever": "sklearn_xmodal.deep",
+    "DSCMRRetriever": "sklearn_xmodal.deep",
     "ImageTextPairs": "sklearn_xmodal.pairs",
     "KCCARetriever": "sklearn_xmodal.cross_decomposition",
     "KernelPairs": "sklearn_xmodal.pairs",
@@ -36,9 +40,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "ACMRRetriever",
     "BaseRetriever",
     "CCARetriever",
     "CCARetrieverCV",
+    "ContrastiveRetriever",
+    "DCCARetriever",
+    "DSCMRRetriever",
     "ImageTextPairs",
     "KCCARetriever",
     "KernelPairs",

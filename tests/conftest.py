@@ -10,8 +10,12 @@ import numpy as np
 import pytest
 
 from sklearn_xmodal import (
+    ACMRRetriever,
     CCARetriever,
     CCARetrieverCV,
+    ContrastiveRetriever,
+    DCCARetriever,
+    DSCMRRetriever,
     KCCARetriever,
     MSLNRetriever,
     MvDARetriever,
@@ -48,10 +52,20 @@ def _make_vote(**params):
     return VotingRetriever(**{"estimators": members, "weights": (3, 1, 0), **params})
 
 
+def _neighbour(cls, **params):
+    """Return a factory of small networks that are trained for three steps."""
+    small = {"n_components": 3, "hidden_layer_sizes": (8,), "max_epochs": 3}
+    return _factory(cls, **small, device="cpu", random_state=0, **params)
+
+
 #: Every retriever of the package, as a function that makes a fast one.
 RETRIEVERS = {
+    "ACMRRetriever": _neighbour(ACMRRetriever),
     "CCARetriever": _factory(CCARetriever, n_components=3),
     "CCARetrieverCV": _factory(CCARetrieverCV, n_components=3, alphas=[0.1, 1.0], cv=3),
+    "ContrastiveRetriever": _neighbour(ContrastiveRetriever),
+    "DCCARetriever": _neighbour(DCCARetriever),
+    "DSCMRRetriever": _neighbour(DSCMRRetriever),
     "KCCARetriever": _factory(KCCARetriever, n_components=3),
     "MSLNRetriever": _factory(
         MSLNRetriever,
@@ -74,6 +88,15 @@ RETRIEVERS = {
     ),
     "VotingRetriever": _make_vote,
 }
+
+#: Those that train one: in float32, and not in no time.
+NETWORKS = (
+    "ACMRRetriever",
+    "ContrastiveRetriever",
+    "DCCARetriever",
+    "DSCMRRetriever",
+    "MSLNRetriever",
+)
 
 
 @pytest.fixture(params=RETRIEVERS)

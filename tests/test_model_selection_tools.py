@@ -34,8 +34,12 @@ from tests.conftest import RETRIEVERS, SEEDS
 
 # A parameter worth searching, for each retriever.
 GRIDS = {
+    "ACMRRetriever": {"triplet_weight": [1e-2, 1.0]},
     "CCARetriever": {"alpha": [1e-2, 1.0]},
     "CCARetrieverCV": {"correlation_power": [0.0, 1.0]},
+    "ContrastiveRetriever": {"temperature": [0.1, 1.0]},
+    "DCCARetriever": {"alpha": [1e-2, 1.0]},
+    "DSCMRRetriever": {"invariance_weight": [1e-2, 1.0]},
     "KCCARetriever": {"alpha": [1e-2, 1.0]},
     "MSLNRetriever": {"adversarial_weight": [0.0, 0.5]},
     "MvDARetriever": {"alpha": [1e-2, 1.0]},

@@ -1,6 +1,17 @@
 """Neural retrievers: the only place that imports torch and skorch."""
 
+from sklearn_xmodal.deep._acmr import ACMRRetriever
+from sklearn_xmodal.deep._contrastive import ContrastiveRetriever
+from sklearn_xmodal.deep._dcca import DCCARetriever
+from sklearn_xmodal.deep._dscmr import DSCMRRetriever
 from sklearn_xmodal.deep._msln import MSLNRetriever
 from sklearn_xmodal.deep._onnx import export_onnx
 
-__all__ = ["MSLNRetriever", "export_onnx"]
+__all__ = [
+    "ACMRRetriever",
+    "ContrastiveRetriever",
+    "DCCARetriever",
+    "DSCMRRetriever",
+    "MSLNRetriever",
+    "export_onnx",
+]

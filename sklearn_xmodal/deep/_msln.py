@@ -2,9 +2,8 @@
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 
-from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.deep._base import NetworkRetriever
 from sklearn_xmodal.deep._checkpoint import checkpointing
 from sklearn_xmodal.deep._inputs import (
     check_continues,
@@ -13,11 +12,7 @@ from sklearn_xmodal.deep._inputs import (
     known_targets,
     split_off_validation,
 )
-from sklearn_xmodal.deep._net import (
-    NonFiniteLossError,
-    build_net,
-    build_partial_net,
-)
+from sklearn_xmodal.deep._net import build_net, build_partial_net
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     check_callbacks,
@@ -25,23 +20,19 @@ from sklearn_xmodal.deep._parameters import (
     resolve_contrastive_weight,
     resolve_device,
 )
-from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
 from sklearn_xmodal.deep._representation import (
     VARIATES,
     Representation,
     block_weights,
 )
-from sklearn_xmodal.deep._training import PairDataset, Side
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import as_labels, check_class_targets
 
-_ENCODE_ROWS = 4096
 
-
-class MSLNRetriever(BaseRetriever):
+class MSLNRetriever(NetworkRetriever):
     r"""Modal-adversarial Semantic Learning Network for cross-modal retrieval.
 
     Two encoders :math:`f_v, f_t` map image features v and text features t of a
@@ -377,8 +368,6 @@ class MSLNRetriever(BaseRetriever):
 
     __metadata_request__partial_fit = DATA_ARGUMENTS
 
-    _dtypes = (np.float64, np.float32)
-
     _parameter_constraints: dict = PARAMETER_CONSTRAINTS
 
     def __init__(
@@ -514,10 +503,11 @@ class MSLNRetriever(BaseRetriever):
                 y if y.ndim == 2 or classes is None else as_labels(classes, "classes")
             )
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
-            self._fit_input_maps({"image": X_img, "text": X_txt}, self._seeds(0)[0])
+            sides = {"image": X_img, "text": X_txt}
+            self._fit_input_maps(sides, self._seeds()[0], self._least_inputs())
         data = self._dataset(X_img, X_txt, known_targets(y, self.classes_))
         if first:
-            self._start_variates(data, self._seeds(0)[0])
+            self._start_variates(data, self._seeds()[0])
         is_interrupted = self._train_a_little(data)
         self._update_variates(data)
         self._set_representation(data)
@@ -536,22 +526,17 @@ class MSLNRetriever(BaseRetriever):
             self.target_classes, self.block_weights, self.contrastive_weight_ > 0
         )
 
-    def _seeds(self, call):
-        """Draw the seeds of validation, weights, dropout and batches."""
-        rng = check_random_state(self.random_state)
-        return rng.randint(2**31 - 1, size=(call + 1, 4))[-1].tolist()
-
     def _fit(self, X_img, X_txt, y):
         y = check_class_targets(y, self)
         self._prepare()
-        seeds = self._seeds(0)
+        seeds = self._seeds()
         train, valid = split_off_validation(y, self, seeds[0])
         start = self._weights_to_start_from(y[train])
         self.classes_, target = encoded_labels(y[train])
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img[train], "text": X_txt[train]}
         if start is None:
-            self._fit_input_maps(sides, seeds[0])
+            self._fit_input_maps(sides, seeds[0], self._least_inputs())
         data = self._dataset(sides["image"], sides["text"], target)
         self._start_variates(data, seeds[0])
         self._update_variates(data)
@@ -560,40 +545,11 @@ class MSLNRetriever(BaseRetriever):
             score = self._validation_score(data, X_img[valid], X_txt[valid], y[valid])
         checkpoint = checkpointing(self, data)
         net = build_net(self, data, seeds[1:], score, checkpoint).start_from(start)
-        vars(self).pop("net_", None)
-        try:
-            is_interrupted = self._train(net, data, False, checkpoint)
-        except NonFiniteLossError:
-            if hasattr(self, "net_"):
-                self._set_representation(data)
-            raise
-        self._set_representation(data)
-        if is_interrupted:
-            raise KeyboardInterrupt
+        self._train_anew(net, data, checkpoint)
 
-    def _train(self, net, data, is_partial, checkpoint=None):
-        """Train, take what was learnt, and tell whether the user cut that short."""
-        n_epochs = net.max_epochs
-        if checkpoint is not None and checkpoint.start is not None:
-            n_epochs -= checkpoint.start.load_into(net).n_epochs
-        try:
-            net.partial_fit(data, epochs=n_epochs)
-        except NonFiniteLossError:
-            if net.return_to_good_weights():
-                self._take(net, is_partial)
-            raise
-        # skorch keeps a user's interrupt, within an epoch, to itself. Callbacks stop
-        # between two epochs.
-        is_interrupted = "train_loss" not in net.history[-1]
-        self._take(net, is_partial)
-        return is_interrupted
-
-    def _take(self, net, is_partial):
-        net.drop_unfinished_epoch()
-        net.pause()
-        self.net_, self.history_ = net, net.history
-        self._is_partial, self._net_classes = is_partial, self.classes_
-        self.n_iter_ = len(self.history_)
+    def _take(self, net):
+        super()._take(net)
+        self._is_partial, self._net_classes = net.continues, self.classes_
 
     def _train_a_little(self, data):
         """Train the net of the last call, or a new one from the weights there are."""
@@ -602,8 +558,8 @@ class MSLNRetriever(BaseRetriever):
             net = self.net_
             net.resume(*self._seeds(len(net.history))[2:])
         else:
-            net = build_partial_net(self, data, self._seeds(0)[1:]).start_from(weights)
-        return self._train(net, data, is_partial=True)
+            net = build_partial_net(self, data, self._seeds()[1:]).start_from(weights)
+        return self._train(net, data)
 
     def _weights_to_start_from(self, y):
         """Return the weights of the last fit where this one continues it."""
@@ -612,24 +568,10 @@ class MSLNRetriever(BaseRetriever):
         check_continues(self, y)
         return self.net_.module_.state_dict()
 
-    def _fit_input_maps(self, sides, seed):
-        rng = np.random.RandomState(seed)
+    def _least_inputs(self):
+        """Return up to how many features either modality keeps all of them."""
         n_inputs = inputs_of_members(self)
-        n_least = None if n_inputs is None else min(n_inputs)
-        for name, X in sides.items():
-            found = fit_input_map(X, name, self.n_input_components, n_least, rng)
-            setattr(self, f"{name}_mean_", found.mean)
-            setattr(self, f"{name}_components_", found.components)
-            setattr(self, f"{name}_scale_", found.scale)
-
-    def _side(self, X, modality, device=None):
-        values = (getattr(self, f"{modality}_{k}_") for k in InputMap._fields)
-        return Side(X, InputMap(*values), device or self.device_)
-
-    def _dataset(self, X_img, X_txt, target):
-        return PairDataset(
-            self._side(X_img, "image"), self._side(X_txt, "text"), target
-        )
+        return None if n_inputs is None else min(n_inputs)
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)
@@ -640,7 +582,7 @@ class MSLNRetriever(BaseRetriever):
 
     def _update_variates(self, data):
         for variates in self._variates.values():
-            variates.update(data.blocks(_ENCODE_ROWS))
+            variates.update(data.blocks(self._encode_rows))
             variates.solve()
 
     def _set_representation(self, data):
@@ -653,26 +595,14 @@ class MSLNRetriever(BaseRetriever):
         found = Representation(self._variates)
         with torch.inference_mode():
             for name, side in (("image", data.image), ("text", data.text)):
-                found.fit_centres(module, side.blocks(_ENCODE_ROWS), name)
+                found.fit_centres(module, side.blocks(self._encode_rows), name)
         return found
-
-    def _encode(self, X, modality):
-        # Not device_: a net from a CUDA machine may have been loaded without one.
-        device = self.net_.module_.class_embeddings.device
-        side = self._side(X, modality, device)
-        blocks = [self._vectors(x, modality) for x in side.blocks(_ENCODE_ROWS)]
-        return torch.cat(blocks).numpy().astype(X.dtype, copy=False)
 
     def _vectors(self, x, modality):
         with torch.inference_mode():
             return self.representation_.blocks(
                 self.net_.module_, x, modality, self.block_weights_
             ).cpu()
-
-    def _after_load(self):
-        """Take the device that a net from a CUDA machine has found here."""
-        if hasattr(self, "net_"):
-            self.device_ = self.net_.device
 
     def _validation_score(self, data, X_img, X_txt, y):
         """Return a function from module to mAP on held-out pairs."""

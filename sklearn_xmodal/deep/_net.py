@@ -1,4 +1,4 @@
-"""The skorch net of MSLN: loss terms in its history, and how it is put together."""
+"""The skorch nets: terms in their history, and how that of MSLN is put together."""
 
 import math
 
@@ -37,7 +37,7 @@ class NonFiniteLossError(ValueError):
     """Training went astray: a loss is infinite or NaN."""
 
 
-class MSLNNet(NeuralNet):
+class TermsNet(NeuralNet):
     """A skorch net of several members that keeps the loss terms of every batch.
 
     It also keeps the weights of the last epoch that left them finite.
@@ -117,6 +117,22 @@ class MSLNNet(NeuralNet):
         dropout = [x.generator for x in layers if isinstance(x, SeededDropout)]
         return dropout[0], self.iterator_train__generator
 
+    def pause(self):
+        """Keep what prediction needs: no generators, evaluation mode."""
+        self._set_generators(None, None)
+        self._good_weights = None
+        self.module_.eval()
+
+    def _set_generators(self, dropout, batches):
+        for layer in self.module_.modules():
+            if isinstance(layer, SeededDropout):
+                layer.generator = dropout
+        self.iterator_train__generator = batches
+
+
+class MSLNNet(TermsNet):
+    """The net of MSLN, which may go on from the weights of another."""
+
     def start_from(self, weights):
         """Build the module, with given weights or fresh ones where that is None."""
         self.initialize()
@@ -137,12 +153,6 @@ class MSLNNet(NeuralNet):
         self.module_.load_state_dict(self._good_weights)
         return self
 
-    def pause(self):
-        """Keep what prediction needs: no generators, evaluation mode."""
-        self._set_generators(None, None)
-        self._good_weights = None
-        self.module_.eval()
-
     def resume(self, dropout_seed, batch_seed):
         """Go on after a pause, with the steps counted from where it was."""
         chance = torch.Generator(self.device).manual_seed(dropout_seed)
@@ -151,12 +161,6 @@ class MSLNNet(NeuralNet):
         for _, callback in self.callbacks_:
             if isinstance(callback, ReversalSchedule):
                 callback.first_step = n_steps
-
-    def _set_generators(self, dropout, batches):
-        for layer in self.module_.modules():
-            if isinstance(layer, SeededDropout):
-                layer.generator = dropout
-        self.iterator_train__generator = batches
 
 
 def build_net(retriever, data, seeds, score=None, checkpoint=None):
@@ -184,7 +188,31 @@ def build_net(retriever, data, seeds, score=None, checkpoint=None):
     net : MSLNNet
         Not initialised.
     """
-    steps_per_epoch = math.ceil(len(data) / retriever.batch_size)
+    n_epochs, n_steps = training_length(retriever, len(data))
+    callbacks = scheduled(retriever, n_steps, [ReversalSchedule(n_steps)])
+    if score is not None:
+        callbacks += _early_stopping(retriever, score)
+    last = [] if checkpoint is None else [checkpoint]
+    return _build(retriever, data, seeds, n_epochs, callbacks, last)
+
+
+def training_length(retriever, n_pairs):
+    """Return how many epochs and steps `fit` takes.
+
+    Parameters
+    ----------
+    retriever : NetworkRetriever
+        Its `max_epochs`, `max_steps` and `batch_size`.
+
+    n_pairs : int
+        Training pairs.
+
+    Returns
+    -------
+    n_epochs, n_steps : int
+        Steps are those of whole epochs.
+    """
+    steps_per_epoch = math.ceil(n_pairs / retriever.batch_size)
     n_epochs = retriever.max_epochs
     if n_epochs is None:
         max_steps = retriever.max_steps
@@ -192,15 +220,15 @@ def build_net(retriever, data, seeds, score=None, checkpoint=None):
             lower, upper = _AUTO_STEPS
             max_steps = min(max(_AUTO_EPOCHS * steps_per_epoch, lower), upper)
         n_epochs = math.ceil(max_steps / steps_per_epoch)
-    n_steps = n_epochs * steps_per_epoch
-    callbacks = [ReversalSchedule(n_steps)]
-    if retriever.lr_scheduler == "cosine":
-        policy = torch.optim.lr_scheduler.CosineAnnealingLR
-        callbacks.append(LRScheduler(policy, T_max=n_steps, step_every="batch"))
-    if score is not None:
-        callbacks += _early_stopping(retriever, score)
-    last = [] if checkpoint is None else [checkpoint]
-    return _build(retriever, data, seeds, n_epochs, callbacks, last)
+    return n_epochs, n_epochs * steps_per_epoch
+
+
+def scheduled(retriever, n_steps, callbacks):
+    """Return callbacks with the schedule of the learning rate behind them."""
+    if retriever.lr_scheduler is None:
+        return callbacks
+    policy = torch.optim.lr_scheduler.CosineAnnealingLR
+    return [*callbacks, LRScheduler(policy, T_max=n_steps, step_every="batch")]
 
 
 def build_partial_net(retriever, data, seeds):
@@ -244,7 +272,7 @@ def restored_net(optimizer, options):
     Returns
     -------
     net : MSLNNet
-        Not initialised.
+        Initialised.
     """
     has_contrastive = options["module__n_contrastive_components"] > 0
     callbacks = _with_records([ReversalSchedule(_AUTO_STEPS[0])], has_contrastive)
@@ -259,7 +287,7 @@ def restored_net(optimizer, options):
         train_split=None,
         callbacks=callbacks,
         **options,
-    )
+    ).initialize()
 
 
 def _early_stopping(retriever, score):
@@ -278,14 +306,6 @@ def _early_stopping(retriever, score):
 def _build(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
     has_contrastive = retriever.contrastive_weight_ > 0
     callbacks = _with_records(callbacks, has_contrastive)
-    if retriever.verbose == 1:
-        callbacks.append(EpochProgress(n_epochs))
-    optimizer = resolve_optimizer(retriever.optimizer)
-    options = {"optimizer__weight_decay": retriever.weight_decay}
-    if optimizer.__name__ in _FUSED:
-        options["optimizer__fused"] = True
-    if retriever.verbose < 2:
-        options["callbacks__print_log"] = None
     return MSLNNet(
         MSLNModule,
         module__n_image_features=data.image.width,
@@ -315,25 +335,66 @@ def _build(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
         criterion__classification_weight=retriever.classification_weight,
         criterion__contrastive_weight=retriever.contrastive_weight_,
         criterion__temperature=retriever.temperature,
-        optimizer=optimizer,
-        lr=retriever.lr,
-        max_epochs=n_epochs,
-        batch_size=retriever.batch_size,
         iterator_train=ShuffledBatches,
-        iterator_train__generator=torch.Generator().manual_seed(seeds[2]),
-        train_split=None,
-        callbacks=[*callbacks, *(retriever.callbacks or []), *last_callbacks],
-        device=retriever.device_,
-        verbose=retriever.verbose,
-        **options,
+        **loop_options(retriever, seeds[2], n_epochs, callbacks, last_callbacks),
     )
+
+
+def loop_options(retriever, seed, n_epochs, callbacks, last_callbacks=()):
+    """Return the arguments of a net that say how it is trained.
+
+    Parameters
+    ----------
+    retriever : NetworkRetriever
+        Its parameters and `device_`.
+
+    seed : int
+        Of the batches.
+
+    n_epochs : int
+        Length of the training.
+
+    callbacks, last_callbacks : list
+        Before and after those of the user.
+
+    Returns
+    -------
+    options : dict
+        Arguments of `NeuralNet`, no module, criterion and iterator.
+    """
+    callbacks = [*callbacks]
+    if retriever.verbose == 1:
+        name = type(retriever).__name__.removesuffix("Retriever")
+        callbacks.append(EpochProgress(n_epochs, name))
+    optimizer = resolve_optimizer(retriever.optimizer)
+    options = {
+        "optimizer": optimizer,
+        "lr": retriever.lr,
+        "max_epochs": n_epochs,
+        "batch_size": retriever.batch_size,
+        "iterator_train__generator": torch.Generator().manual_seed(seed),
+        "train_split": None,
+        "callbacks": [*callbacks, *(retriever.callbacks or []), *last_callbacks],
+        "device": retriever.device_,
+        "verbose": retriever.verbose,
+        "optimizer__weight_decay": retriever.weight_decay,
+    }
+    if optimizer.__name__ in _FUSED:
+        options["optimizer__fused"] = True
+    if retriever.verbose < 2:
+        options["callbacks__print_log"] = None
+    return options
+
+
+def recorded(terms):
+    """Return callbacks that record the means of loss terms over every epoch."""
+    return [(name, PassthroughScoring(name, on_train=True)) for name in terms]
 
 
 def _with_records(callbacks, has_contrastive):
     """Put what records terms in front: early stopping ends an epoch for the rest."""
     terms = LOSS_TERMS if has_contrastive else LOSS_TERMS[:-1]
-    records = ((name, PassthroughScoring(name, on_train=True)) for name in terms)
-    return [*records, *callbacks]
+    return [*recorded(terms), *callbacks]
 
 
 def _silent(*args, **kwargs):

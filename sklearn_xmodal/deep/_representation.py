@@ -112,11 +112,7 @@ class Representation:
         v : Tensor of shape (b, width)
             Blocks of unit length times the square root of their weight.
         """
-        n_rows = len(x)
-        # Few rows take other kernels, whose rounding would tell them from the same
-        # rows among many.
-        x = F.pad(x, (0, 0, 0, max(_LEAST_ROWS - n_rows, 0)))
-        return self.joined(network, x, modality, weights)[:n_rows]
+        return self.joined(network, enough_rows(x), modality, weights)[: len(x)]
 
     def joined(self, network, x, modality, weights):
         """Return the same for any number of rows, one by one to rounding only."""
@@ -127,8 +123,8 @@ class Representation:
         }
         posterior = _mean_posterior(network, z) - centres["posterior"]
         makers = {
-            "code": lambda: _of_members(z - centres["code"]),
-            "contrastive": lambda: _of_members(g - centres["contrastive"]),
+            "code": lambda: of_members(z - centres["code"]),
+            "contrastive": lambda: of_members(g - centres["contrastive"]),
             "posterior": lambda: _unit(posterior),
             "soft_posterior": lambda: posterior,
             "reconstruction": lambda: _reconstruction(network, x, z, g, modality),
@@ -141,6 +137,15 @@ class Representation:
         return torch.cat(parts, dim=1)
 
 
+def enough_rows(x):
+    """Add rows of zeros where there are few.
+
+    Few rows take other kernels, whose rounding would tell them from the same rows
+    among many.
+    """
+    return F.pad(x, (0, 0, 0, max(_LEAST_ROWS - len(x), 0)))
+
+
 def _unit(z):
     return F.normalize(z, dim=-1)
 
@@ -150,7 +155,7 @@ def _mean_posterior(network, z):
     return network.posterior(z, POSTERIOR_TEMPERATURE).mean(dim=0)
 
 
-def _of_members(z):
+def of_members(z):
     """Put unit codes of all members side by side, (s, b, d) -> (b, s * d)."""
     return _unit(z).transpose(0, 1).flatten(1) / sqrt(len(z))
 

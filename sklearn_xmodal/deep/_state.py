@@ -1,6 +1,7 @@
 """What is kept of a net in a file: its sizes, weights, history and optimiser."""
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,6 +9,8 @@ from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
 from sklearn_xmodal.deep._modules import MSLNModule
+from sklearn_xmodal.deep._neighbour_losses import LOSSES
+from sklearn_xmodal.deep._neighbour_net import NeighbourModule, restored_neighbour_net
 from sklearn_xmodal.deep._net import restored_net
 from sklearn_xmodal.deep._parameters import resolve_device
 
@@ -56,26 +59,35 @@ def _net_to_state(net):
         for name, value in vars(net).items()
         if name in _OPTIONS or name.startswith(_PREFIXES)
     }
-    state = {
+    return {
         "options": options,
         "optimizer": net.optimizer,
         "weights": _to_arrays(dict(net.module_.state_dict())),
         "history": net.history,
     }
+
+
+def _net_from_state(state, module, restored):
+    options = dict(state["options"])
+    for name in ("device", "module__device"):
+        options[name] = _usable_device(options[name])
+    weights = {name: torch.from_numpy(w) for name, w in state["weights"].items()}
+    _check_sizes(module, options, weights)
+    net = restored(state["optimizer"], options)
+    net.module_.load_state_dict(weights)
+    net.history = state["history"]
+    return net
+
+
+def _msln_to_state(net):
+    state = _net_to_state(net)
     if net.continues:
         state["optimizer_state"] = _to_arrays(net.optimizer_.state_dict())
     return state
 
 
-def _net_from_state(state):
-    options = dict(state["options"])
-    for name in ("device", "module__device"):
-        options[name] = _usable_device(options[name])
-    weights = {name: torch.from_numpy(w) for name, w in state["weights"].items()}
-    _check_sizes(options, weights)
-    net = restored_net(state["optimizer"], options).start_from(None)
-    net.module_.load_state_dict(weights)
-    net.history = state["history"]
+def _msln_from_state(state):
+    net = _net_from_state(state, MSLNModule, restored_net)
     if "optimizer_state" in state:
         net.continues = True
         net.optimizer_.load_state_dict(_to_tensors(state["optimizer_state"]))
@@ -85,17 +97,30 @@ def _net_from_state(state):
     return net
 
 
-def _check_sizes(options, weights):
+def _neighbour_to_state(net):
+    return {**_net_to_state(net), "loss": net.criterion.__name__}
+
+
+def _neighbour_from_state(state):
+    if state["loss"] not in LOSSES:
+        raise ValueError(f"no loss {state['loss']!r}")
+    restored = partial(restored_neighbour_net, state["loss"])
+    net = _net_from_state(state, NeighbourModule, restored)
+    net.pause()
+    return net
+
+
+def _check_sizes(module, options, weights):
     """Raise a ValueError before a network is made that is larger than its weights."""
     sizes = {k[8:]: v for k, v in options.items() if k.startswith("module__")}
     if len(sizes["hidden_layer_sizes"]) > len(weights):
         raise ValueError("more layers than weights")
     with torch.device("meta"):
-        module = MSLNModule(**{**sizes, "device": "cpu"})
-    expected = {name: w.shape for name, w in module.state_dict().items()}
+        made = module(**{**sizes, "device": "cpu"})
+    expected = {name: w.shape for name, w in made.state_dict().items()}
     if expected != {name: w.shape for name, w in weights.items()}:
         raise ValueError("weights of other sizes than those of the network")
-    n_inputs = sizes["n_inputs"]
+    n_inputs = sizes.get("n_inputs")
     if n_inputs is not None and len(n_inputs) != sizes["n_members"]:
         raise ValueError("n_inputs of another length than n_members")
 
@@ -173,5 +198,6 @@ def _history_from_state(state):
 #: Name of a class in files -> functions to and from a dict of arrays and plain values.
 ADAPTERS = {
     "History": (_history_to_state, _history_from_state),
-    "MSLNNet": (_net_to_state, _net_from_state),
+    "MSLNNet": (_msln_to_state, _msln_from_state),
+    "NeighbourNet": (_neighbour_to_state, _neighbour_from_state),
 }

@@ -134,6 +134,18 @@ class ShuffledBatches:
             yield self.dataset.batch(order[start : start + self.batch_size])
 
 
+class EvenBatches(ShuffledBatches):
+    """The same number of batches, of equal sizes to one row.
+
+    For losses that compare the pairs of a batch, which a small last one would harm.
+    """
+
+    def __iter__(self):
+        order = torch.randperm(len(self.dataset), generator=self.generator)
+        for index in order.tensor_split(len(self)):
+            yield self.dataset.batch(index)
+
+
 class ReversalSchedule(Callback):
     r"""Raise the strength of gradient reversal from 0 to 1 over the training.
 
@@ -198,14 +210,18 @@ class EpochProgress(Callback):
     ----------
     n_epochs : int
         Length of the bar.
+
+    name : str, default="MSLN"
+        What is trained.
     """
 
-    def __init__(self, n_epochs):
+    def __init__(self, n_epochs, name="MSLN"):
         self.n_epochs = n_epochs
+        self.name = name
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
-        self.bar_ = tqdm(total=self.n_epochs, desc="MSLN", unit="epoch")
+        self.bar_ = tqdm(total=self.n_epochs, desc=self.name, unit="epoch")
 
     def on_epoch_end(self, net, **kwargs):
         """Advance and show the mean loss of the epoch."""

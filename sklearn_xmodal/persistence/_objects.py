@@ -13,10 +13,14 @@ from sklearn_xmodal.persistence._container import forged
 #: tuples from their fields; other objects get their attributes back, and `__init__` is
 #: not called. A method ``_after_load`` of the class, without arguments, comes last.
 CLASSES = {
+    "ACMRRetriever": "sklearn_xmodal.deep",
     "CCARetriever": "sklearn_xmodal.cross_decomposition",
     "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",
     "ClassDisjointKFold": "sklearn_xmodal.model_selection",
     "ClassDisjointShuffleSplit": "sklearn_xmodal.model_selection",
+    "ContrastiveRetriever": "sklearn_xmodal.deep",
+    "DCCARetriever": "sklearn_xmodal.deep",
+    "DSCMRRetriever": "sklearn_xmodal.deep",
     "FourierMap": "sklearn_xmodal.cross_decomposition._kernel_maps",
     "FrozenEstimator": "sklearn.frozen",
     "GeneralizedShuffleSplit": "sklearn_xmodal.model_selection",
@@ -48,6 +52,10 @@ CLASSES = {
 ADAPTED = {
     "History": ("skorch.history", "sklearn_xmodal.deep._state"),
     "MSLNNet": ("sklearn_xmodal.deep._net", "sklearn_xmodal.deep._state"),
+    "NeighbourNet": (
+        "sklearn_xmodal.deep._neighbour_net",
+        "sklearn_xmodal.deep._state",
+    ),
 }
 _INDEX = "RetrievalIndex", "sklearn_xmodal.neighbors"
 _OPTIMIZERS = "sklearn_xmodal.deep._state"

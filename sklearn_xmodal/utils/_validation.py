@@ -555,7 +555,7 @@ def validate_tuples(estimator):
     ----------
     estimator : estimator instance
         With ``_parameter_constraints``; parameters that may be a tuple
-        ``(image, text)`` have `tuple` among them.
+        ``(image, text)`` have `tuple` among them, and no `list`.
 
     Raises
     ------
@@ -565,7 +565,7 @@ def validate_tuples(estimator):
     constraints = {
         name: [constraint for constraint in allowed if constraint is not tuple]
         for name, allowed in estimator._parameter_constraints.items()
-        if tuple in allowed
+        if tuple in allowed and list not in allowed
     }
     pairs = [per_modality(getattr(estimator, name), name) for name in constraints]
     for values in zip(*pairs, strict=True):

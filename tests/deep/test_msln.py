@@ -22,7 +22,7 @@ from skorch.callbacks import Callback
 
 from sklearn_xmodal import CCARetriever, MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep import _msln, _net, _preprocessing, _variates
+from sklearn_xmodal.deep import _net, _preprocessing, _variates
 from sklearn_xmodal.deep._inputs import split_off_validation
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule
@@ -948,7 +948,7 @@ class TestMemoryMaps:
         file, X, T, y = mapped
         monkeypatch.setattr(_scaling, "_BLOCK_VALUES", 2**15)
         monkeypatch.setattr(_preprocessing, "_PCA_ROWS", 500)
-        monkeypatch.setattr(_msln, "_ENCODE_ROWS", 256)
+        monkeypatch.setattr(MSLNRetriever, "_encode_rows", 256)
         heights = set()
         apply = InputMap.apply
 
@@ -1141,7 +1141,7 @@ class TestInputs:
             return toarray(self, *args, **kwargs)
 
         monkeypatch.setattr(sparse.csr_matrix, "toarray", spy)
-        monkeypatch.setattr(_msln, "_ENCODE_ROWS", 30)
+        monkeypatch.setattr(MSLNRetriever, "_encode_rows", 30)
         monkeypatch.setattr(_variates, "_N_LANDMARKS", 20)
         est = make(n_input_components=5).fit(X, sparse.csr_matrix(T), y)
         est.transform_text(sparse.csr_matrix(T))
@@ -1160,7 +1160,7 @@ class TestInputs:
         est = make(random_state=seed).fit(X, T, y)
         whole = est.transform_image(X)
         np.testing.assert_allclose(est.transform_image(X[7:8]), whole[7:8], atol=1e-6)
-        monkeypatch.setattr(_msln, "_ENCODE_ROWS", 7)
+        monkeypatch.setattr(MSLNRetriever, "_encode_rows", 7)
         np.testing.assert_allclose(est.transform_image(X), whole, atol=1e-6)
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
 from sklearn_xmodal.deep._training import (
+    EvenBatches,
     PairDataset,
     ReversalSchedule,
     ShuffledBatches,
@@ -91,6 +92,17 @@ class TestBatches:
             np.testing.assert_allclose(inputs["text"], expected_text, atol=1e-6)
             assert torch.equal(inputs["target"], target)
             assert inputs["text"].dtype == torch.float32
+
+    @pytest.mark.parametrize("batch_size", [1, 5, 22, 23, 100])
+    def test_even_batches_differ_by_one_row_at_most(self, seed, batch_size):
+        _, _, image, text = make_sides(seed)
+        data = PairDataset(image, text, np.arange(23))
+        batches = EvenBatches(data, batch_size, torch.Generator().manual_seed(seed))
+        parts = [target for _, target in batches]
+        assert len(parts) == len(batches) == math.ceil(23 / batch_size)
+        sizes = [len(target) for target in parts]
+        assert max(sizes) - min(sizes) <= 1
+        np.testing.assert_array_equal(np.sort(torch.cat(parts)), np.arange(23))
 
     def test_passes_are_shuffled_anew(self, seed):
         _, _, image, text = make_sides(seed)

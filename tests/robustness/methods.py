@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from sklearn_xmodal import CCARetriever, ImageTextPairs, KCCARetriever, KernelPairs
+from tests.conftest import NETWORKS
 from tests.robustness import containers, labels, values
 from tests.robustness.case import REFUSED, SAME, Change, Entry
 from tests.robustness.containers import same
@@ -81,7 +82,7 @@ def transform_entries():
         sides = [*FEATURES, *WIDTHS, *FEW_ROWS]
         if "(" in name:
             sides = [*containers.DTYPES, *containers.SPARSE, *FEW_ROWS]
-        if name == "MSLNRetriever":  # which computes in float32
+        if name in NETWORKS:  # which compute in float32
             sides = [*sides, wrong("another scale", lambda x: x * 1e100)]
         for modality, argument, X in zip(
             ("image", "text"), ("X_img", "X_txt"), TEST, strict=False

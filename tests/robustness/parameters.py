@@ -35,7 +35,39 @@ _LINEAR = {
     "n_components": _without(NO_COUNT, None),
     "n_image_features": NO_WIDTH,
 }
+_LAYERS = [8, None, "8", (0,), (-1,), (2.5,), ("8",), (8, None), {}, Ellipsis, ((8,),)]
+#: Own parameters of MSLN's neighbours; those that all networks have are tried on MSLN.
+_NEIGHBOURS = {
+    "ACMRRetriever": {
+        "discriminator_layer_sizes": _LAYERS,
+        "classification_weight": NO_WEIGHT,
+        "triplet_weight": NO_WEIGHT,
+        "adversarial_weight": NO_WEIGHT,
+        "regularization_weight": NO_WEIGHT,
+        "margin": NO_POSITIVE,
+        "negative_weight": NO_WEIGHT,
+        "hidden_layer_sizes": _LAYERS,
+        "callbacks": ["a", 3, {}, Ellipsis, (), ["no callback"], [3]],
+    },
+    "ContrastiveRetriever": {
+        "positives": _no_name(None),
+        "temperature": NO_POSITIVE,
+        "learn_temperature": NO_BOOL,
+        "device": ["no such device", "", "cuda:99", 3, None, [], {}, Ellipsis],
+    },
+    "DCCARetriever": {
+        "alpha": [*NO_POSITIVE, "oas", *PAIRS_OF, (1.0, 0.0), (_NAN, 1.0)],
+        "correlation_power": NO_WEIGHT,
+    },
+    "DSCMRRetriever": {
+        "hidden_layer_sizes": [(), []],
+        "label_weight": NO_WEIGHT,
+        "similarity_weight": NO_WEIGHT,
+        "invariance_weight": NO_WEIGHT,
+    },
+}
 WRONG = {
+    **_NEIGHBOURS,
     "CCARetriever": {
         **_LINEAR,
         "alpha": [*NO_WEIGHT, "oas2", *PAIRS_OF, (1.0, -1.0), (_NAN, 1.0)],
@@ -107,19 +139,7 @@ WRONG = {
         "n_input_components": _without(NO_COUNT, None),
         "min_input_share": [0, 0.0, -0.5, 1.5, _NAN, "1", None, [1], Ellipsis],
         "n_contrastive_components": NO_COUNT,
-        "hidden_layer_sizes": [
-            8,
-            None,
-            "8",
-            (0,),
-            (-1,),
-            (2.5,),
-            ("8",),
-            (8, None),
-            {},
-            Ellipsis,
-            ((8,),),
-        ],
+        "hidden_layer_sizes": _LAYERS,
         "discriminator_layer_sizes": [8, None, "8", (0,), (2.5,), ("8",), {}],
         "activation": _no_name(None),
         "code_activation": _no_name(None),

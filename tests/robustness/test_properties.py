@@ -17,7 +17,7 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from tests.conftest import RETRIEVERS
+from tests.conftest import NETWORKS, RETRIEVERS
 from tests.metrics import textbook
 from tests.robustness.case import fingerprint
 
@@ -95,7 +95,7 @@ def _check_fit(retriever, X_img, X_txt, y):
         assert np.isfinite(Z).all()
 
 
-@pytest.mark.parametrize("name", [n for n in RETRIEVERS if n != "MSLNRetriever"])
+@pytest.mark.parametrize("name", [n for n in RETRIEVERS if n not in NETWORKS])
 @often
 @given(data=pairs())
 def test_wild_pairs_give_finite_codes_or_a_named_error(name, data):
@@ -106,10 +106,11 @@ def test_wild_pairs_give_finite_codes_or_a_named_error(name, data):
     _check_fit(RETRIEVERS[name](**params), *data)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
 @seldom
 @given(data=pairs())
-def test_wild_pairs_give_a_network_finite_codes_or_a_named_error(data):
-    _check_fit(RETRIEVERS["MSLNRetriever"](max_epochs=1, n_estimators=1), *data)
+def test_wild_pairs_give_a_network_finite_codes_or_a_named_error(name, data):
+    _check_fit(RETRIEVERS[name](n_components=1, max_epochs=1, n_estimators=1), *data)
 
 
 @pytest.mark.parametrize("cls", [CCARetriever, PLSRetriever])
