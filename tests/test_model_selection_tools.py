@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from joblib.externals.loky import get_reusable_executor
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -30,7 +31,7 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     class_disjoint_train_test_split,
 )
-from tests.conftest import RETRIEVERS, SEEDS
+from tests.conftest import NETWORKS, RETRIEVERS, SEEDS
 
 # A parameter worth searching, for each retriever.
 GRIDS = {
@@ -69,8 +70,16 @@ def _grid(name):
     return {f"{name.lower()}__{key}": value for key, value in GRIDS[name].items()}
 
 
+@pytest.fixture
+def processes_with_torch(name):
+    """Start new ones for networks: loky stops those that torch makes grow."""
+    if name in NETWORKS:
+        get_reusable_executor().shutdown(wait=True)
+
+
 @pytest.mark.parametrize("name", RETRIEVERS)
 class TestEveryRetriever:
+    @pytest.mark.usefixtures("processes_with_torch")
     def test_grid_search_in_two_processes_equals_folds_by_hand(self, name):
         pairs, y = _six_classes(0)
         cv = ClassDisjointKFold(3)
