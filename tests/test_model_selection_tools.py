@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from joblib.externals.loky import get_reusable_executor
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA, TruncatedSVD
