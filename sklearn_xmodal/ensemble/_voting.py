@@ -62,7 +62,7 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
     cv : int, cross-validation generator or iterable, default=None
         Splits for ``weights="cv"``, as in
         :class:`~sklearn.model_selection.GridSearchCV`; `None` is 5 folds. For unseen
-        classes take :class:`ClassDisjointKFold`.
+        classes take :class:`~sklearn_xmodal.model_selection.ClassDisjointKFold`.
 
     scoring : str or scorer, default=None
         What ``weights="cv"`` maximises: a name, see
