@@ -271,7 +271,7 @@ class DCCARetriever(NeighbourRetriever):
         self.n_components_ = self.cca_.n_components_
 
     def _vectors(self, x, modality):
-        codes = getattr(self.cca_, f"transform_{modality}")(self._flat(x, modality))
+        codes = self.cca_._encode(self._flat(x, modality), modality)
         return torch.from_numpy(codes.astype(np.float32))
 
     def _flat(self, x, modality):
