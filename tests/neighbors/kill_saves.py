@@ -1,7 +1,8 @@
 """Kill saves of an index at random moments: ``kill_saves.py FOLDER N``.
 
 Every fifth one is killed at once and every fifth one when it is done, so that both
-outcomes come up on machines of any load. Prints how often the old and how often the new index was there afterwards.
+outcomes come up on machines of any load. Prints how often the old and how often the
+new index was there afterwards.
 """
 
 import os
