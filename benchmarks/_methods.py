@@ -132,7 +132,7 @@ METHODS = {
     "dcca": _deep(
         "deep CCA",
         DCCARetriever,
-        [{"alpha": alpha} for alpha in (0.01, 0.1, 1.0)],
+        [{"alpha": alpha} for alpha in (0.1, 1.0, 10.0)],
         needs_labels=False,
     ),
     "contrastive": _deep(
