@@ -111,7 +111,7 @@ def stable_eigh(A):
     V : ndarray of shape (n, n)
         Eigenvectors in columns.
     """
-    if len(A) < 2:  # which LAPACK of scipy 1.12 does not take
+    if len(A) < 2:  # which LAPACK of scipy 1.13 does not take
         return A.diagonal().copy(), np.eye(len(A))
     try:
         w, V = linalg.eigh(A, driver="evd")
