@@ -6,7 +6,9 @@ from importlib.metadata import version
 
 import joblib
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch", "sklearn-xmodal")
+from sklearn_xmodal import __version__
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "skorch")
 
 
 def environment_record():
@@ -16,7 +18,9 @@ def environment_record():
         "system": platform.system(),
         "machine": platform.machine(),
         "n_cpus": joblib.cpu_count(),
-        "packages": {name: version(name) for name in PACKAGES},
+        # Its own version from the code: a checkout need not be installed.
+        "packages": {name: version(name) for name in PACKAGES}
+        | {"sklearn-xmodal": __version__},
     }
 
 

@@ -171,12 +171,12 @@ def bare_loss(net, image, text, target, strength):
         for decoded in decoder(joined).chunk(2):
             loss = loss + 0.1 * F.mse_loss(decoded, x)
     logits = net.discriminator(Reverse.apply(z, strength)).squeeze(1)
-    is_image = torch.cat([torch.ones(len(image)), torch.zeros(len(text))])
+    is_image = torch.cat([image.new_ones(len(image)), text.new_zeros(len(text))])
     loss = loss + 0.1 * F.binary_cross_entropy_with_logits(logits, is_image)
     for logits in net.classifier(z).chunk(2):
         loss = loss + F.cross_entropy(logits, target)
     similarity = F.normalize(g_img, dim=1) @ F.normalize(g_txt, dim=1).T / 0.1
-    own = torch.arange(len(image))
+    own = torch.arange(len(image), device=image.device)
     contrast = F.cross_entropy(similarity, own) + F.cross_entropy(similarity.T, own)
     return loss + contrast / 2
 
@@ -187,13 +187,15 @@ def bare_fit(X_img, X_txt, y, epochs):
         train_bare(X_img, X_txt, y, epochs)
 
 
-def train_bare(X_img, X_txt, y, epochs):
+def train_bare(X_img, X_txt, y, epochs, device="cpu", after_step=None):
     def tensor(X):
         X = X - X.mean(axis=0)
-        return torch.from_numpy((X / np.sqrt(np.mean(X**2))).astype(np.float32))
+        X = (X / np.sqrt(np.mean(X**2))).astype(np.float32)
+        return torch.from_numpy(X).to(device)
 
-    image, text, target = tensor(X_img), tensor(X_txt), torch.from_numpy(y)
-    net = BareNet(image.shape[1]).train()
+    image, text = tensor(X_img), tensor(X_txt)
+    target = torch.from_numpy(y).to(device)
+    net = BareNet(image.shape[1]).train().to(device)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-3)
     n_steps = epochs * -(-len(y) // _BATCH)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
@@ -207,6 +209,8 @@ def train_bare(X_img, X_txt, y, epochs):
             optimizer.step()
             scheduler.step()
             step += 1
+            if after_step is not None:
+                after_step()
 
 
 def add_ratios(rows):

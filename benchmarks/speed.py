@@ -1,6 +1,7 @@
 """How fast the package is beside what users would otherwise take.
 
     python -m benchmarks.speed cca
+    python -m benchmarks.speed devices
     python -m benchmarks.speed kcca
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
@@ -21,6 +22,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks import (
     _speed_cca,
+    _speed_devices,
     _speed_kcca,
     _speed_metrics,
     _speed_msln,
@@ -30,6 +32,7 @@ from benchmarks._environment import environment_record
 
 COMMANDS = {
     "cca": _speed_cca,
+    "devices": _speed_devices,
     "kcca": _speed_kcca,
     "metrics": _speed_metrics,
     "msln": _speed_msln,

@@ -71,7 +71,9 @@ class TermsNet(NeuralNet):
 
     def train_step_single(self, batch, **fit_params):
         """Compute gradients: every member descends its own loss, not its share."""
-        self._set_training(True)
+        # Of every module, by a walk that takes a twentieth of a small step.
+        if not (self.module_.training and self.criterion_.training):
+            self._set_training(True)
         inputs, target = unpack_data(batch)
         y_pred = self.infer(inputs, **fit_params)
         loss = self.get_loss(y_pred, target, X=inputs, training=True)

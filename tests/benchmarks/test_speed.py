@@ -9,6 +9,7 @@ import torch
 
 from benchmarks import (
     _speed_cca,
+    _speed_devices,
     _speed_kcca,
     _speed_metrics,
     _speed_msln,
@@ -169,6 +170,28 @@ class TestKCCA:
         table = (kcca_results / "speed_kcca.md").read_text()
         assert "### Exact" in table
         assert "| 300 | 10 | Nystroem, uniform, 30 |" in table
+
+
+class TestDevices:
+    def test_every_case_has_its_row(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(_speed_devices.torch.cuda, "is_available", lambda: False)
+        small = {"batch_size": 16, "hidden_layer_sizes": (8,), "n_components": 4}
+        monkeypatch.setitem(_speed_devices._SIZES, _speed_devices.LARGE, small)
+        argv = "devices --steps 64 --large-cpu-steps 8 --out"
+        speed.main([*argv.split(), str(tmp_path)])
+        with (tmp_path / "speed_devices.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [(r["size"], r["tool"], r["networks"]) for r in rows] == [
+            (_speed_devices.DEFAULT, _speed_devices.BARE, "1"),
+            (_speed_devices.DEFAULT, _speed_msln.OURS, "1"),
+            (_speed_devices.DEFAULT, _speed_msln.OURS, "3"),
+            (_speed_devices.LARGE, _speed_msln.OURS, "1"),
+        ]
+        assert all(float(row["ms_per_step"]) > 0 for row in rows)
+        assert "| ms per step |" in (tmp_path / "speed_devices.md").read_text()
+
+    def test_a_step_is_the_median_of_the_second_half(self):
+        assert _speed_devices.per_step([0, 9, 10, 12, 15, 19]) == 3
 
 
 class TestMSLN:

@@ -1,6 +1,5 @@
 """A training that was cut short goes on and ends as if nothing had happened."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -122,7 +121,6 @@ def test_a_process_that_was_killed_anywhere_goes_on(tmp_path, repository_root):
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(folder)],
             cwd=repository_root,
-            env={**os.environ, "PYTHONPATH": str(repository_root)},
         )
         while not list(folder.glob("epoch-*")):
             assert child.poll() is None
