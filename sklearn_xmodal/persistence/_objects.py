@@ -14,6 +14,7 @@ from sklearn_xmodal.persistence._container import forged
 #: not called. A method ``_after_load`` of the class, without arguments, comes last.
 CLASSES = {
     "ACMRRetriever": "sklearn_xmodal.deep",
+    "BagOfVisualWords": "sklearn_xmodal.feature_extraction",
     "CCARetriever": "sklearn_xmodal.cross_decomposition",
     "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",
     "ClassDisjointKFold": "sklearn_xmodal.model_selection",
@@ -24,10 +25,12 @@ CLASSES = {
     "FourierMap": "sklearn_xmodal.cross_decomposition._kernel_maps",
     "FrozenEstimator": "sklearn.frozen",
     "GeneralizedShuffleSplit": "sklearn_xmodal.model_selection",
+    "HOGTransformer": "sklearn_xmodal.feature_extraction",
     "KCCARetriever": "sklearn_xmodal.cross_decomposition",
     "KernelMap": "sklearn_xmodal.cross_decomposition._kernels",
     "KernelVariates": "sklearn_xmodal.deep._variates",
     "LinearVariates": "sklearn_xmodal.deep._variates",
+    "LocalBinaryPatternTransformer": "sklearn_xmodal.feature_extraction",
     "MSLNRetriever": "sklearn_xmodal.deep",
     "Mean": "sklearn_xmodal.cross_decomposition._moments",
     "ModalityTransformer": "sklearn_xmodal.pairs",
