@@ -1,28 +1,13 @@
-"""What the rows say: means, paired gains with intervals, a picture."""
+"""What the rows say: means, wins, paired gains with intervals, a picture."""
+
+import itertools
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from sklearn_xmodal.metrics import paired_comparison
-
-_COLOURS = {
-    "CCA": "#7a8ba3",
-    "KCCA": "#3b6ea8",
-    "semantic matching": "#6f9e6e",
-    "PLS": "#b9a7c9",
-    "Procrustes": "#8d6fb0",
-    "semantic correlation matching": "#3f7a4c",
-    "ridge regression": "#b5bd61",
-    "semantic autoencoder": "#8c8f2f",
-    "MvDA": "#5fb3b3",
-    "three-view CCA": "#20344f",
-    "deep CCA": "#7fa8d1",
-    "contrastive": "#c98bb9",
-    "ACMR": "#a34a28",
-    "DSCMR": "#7a5c3e",
-    "MSLN": "#d1603d",
-    "MSLN, four losses": "#e3a857",
-}
 
 
 def _unique(rows, name):
@@ -38,11 +23,11 @@ def write_tables(rows, path):
     lines = [
         "# Accuracy of the retrievers",
         "",
-        "mAP over the full ranking by cosine, mean of both directions, mean and "
-        "standard deviation over splits (generalized: harmonic mean of queries from "
-        "seen and unseen classes). All choices by cross-validation inside the "
-        "training part, among at most three candidates per method. Made by "
-        "`python -m benchmarks.retrieval`; one row per split in `results.csv`.",
+        "mAP over the full ranking by cosine, mean of both directions and of all "
+        "splits (generalized: harmonic mean of queries from seen and unseen classes). "
+        "All choices by cross-validation inside the training part, among at most "
+        "three candidates per method. Made by `python -m benchmarks.retrieval`; one "
+        "row per split in `results.csv`.",
     ]
     for protocol in _unique(rows, "protocol"):
         own = _select(rows, protocol=protocol)
@@ -51,58 +36,108 @@ def write_tables(rows, path):
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _means(rows):
-    methods = _unique(rows, "method")
-    lines = [
-        "| data | splits | chance | " + " | ".join(methods) + " |",
-        "|---|--:|--:|" + "--:|" * len(methods),
-    ]
-    for dataset in _unique(rows, "dataset"):
-        own = _select(rows, dataset=dataset)
-        means = {
-            method: [row["mean"] for row in _select(own, method=method)]
-            for method in methods
+def _scores(rows):
+    """Map methods to data sets to the mAP of every split, the best method first."""
+    scores = {
+        method: {
+            dataset: {
+                row["split"]: row["mean"]
+                for row in _select(rows, method=method, dataset=dataset)
+            }
+            for dataset in _unique(_select(rows, method=method), "dataset")
         }
-        best = max((m for m in methods if means[m]), key=lambda m: np.mean(means[m]))
-        cells = [_cell(means[method], method == best) for method in methods]
-        n_splits = len(_unique(own, "split"))
-        chance = np.mean([row["chance"] for row in own])
-        lines.append(
-            f"| {dataset} | {n_splits} | {chance:.3f} | " + " | ".join(cells) + " |"
-        )
-    return lines
+        for method in _unique(rows, "method")
+    }
+    return dict(sorted(scores.items(), key=lambda item: -_mean_of_means(item[1])))
 
 
-def _cell(scores, is_best):
-    if not scores:
+def _mean(by_split):
+    return float(np.mean(list(by_split.values())))
+
+
+def _mean_of_means(by_dataset):
+    return float(np.mean([_mean(by_split) for by_split in by_dataset.values()]))
+
+
+def _best(scores, dataset):
+    candidates = [method for method in scores if dataset in scores[method]]
+    return max(candidates, key=lambda method: _mean(scores[method][dataset]))
+
+
+def _n_splits(rows, dataset):
+    return len(_unique(_select(rows, dataset=dataset), "split"))
+
+
+def _means(rows):
+    """One row per method; its mean counts where it ran on all data sets."""
+    scores, datasets = _scores(rows), _unique(rows, "dataset")
+    best = {dataset: _best(scores, dataset) for dataset in datasets}
+    lines = [
+        _splits_of(rows, datasets),
+        "",
+        "| method | mean | " + " | ".join(datasets) + " |",
+        "|---|" + "--:|" * (1 + len(datasets)),
+    ]
+    for method, own in scores.items():
+        overall = f"{_mean_of_means(own):.3f}" if len(own) == len(datasets) else ""
+        cells = [
+            _cell(own.get(d), _n_splits(rows, d), is_best=best[d] == method)
+            for d in datasets
+        ]
+        lines.append(_line(method, overall, *cells))
+    chance = [
+        np.mean([row["chance"] for row in _select(rows, dataset=d)]) for d in datasets
+    ]
+    cells = [f"{level:.3f}" for level in (np.mean(chance), *chance)]
+    return [*lines, _line("*chance*", *cells)]
+
+
+def _splits_of(rows, datasets):
+    numbers = sorted({_n_splits(rows, dataset) for dataset in datasets})
+    text = " to ".join(str(n) for n in dict.fromkeys((numbers[0], numbers[-1])))
+    return f"Splits per data set: {text}; where a method has fewer, in parentheses."
+
+
+def _line(*cells):
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(by_split, n_splits, *, is_best):
+    if not by_split:
         return "-"
-    text = f"{np.mean(scores):.3f}"
-    if len(scores) > 1:
-        text += f" ± {np.std(scores, ddof=1):.3f}"
+    text = f"{_mean(by_split):.3f}"
+    if len(by_split) < n_splits:
+        text += f" ({len(by_split)})"
     return f"**{text}**" if is_best else text
 
 
 def _wins(rows):
-    """Count in how many data sets and splits each method is above each other."""
-    methods = _unique(rows, "method")
-    scores = {
+    """Count how often every method is above those that are best somewhere."""
+    scores = _scores(rows)
+    found = {_best(scores, dataset) for dataset in _unique(rows, "dataset")}
+    rivals = [method for method in scores if method in found]
+    flat = {
         method: {
-            (row["dataset"], row["split"]): row["mean"]
-            for row in _select(rows, method=method)
+            (dataset, split): score
+            for dataset, by_split in own.items()
+            for split, score in by_split.items()
         }
-        for method in methods
+        for method, own in scores.items()
     }
     lines = [
         "Pairs of data set and split in which the method of the row is above that of "
-        "the column, and the mean difference.",
+        "the column, and the mean difference. Columns: the methods that are best on "
+        "some data set.",
         "",
-        "| | " + " | ".join(methods) + " |",
-        "|---|" + "--:|" * len(methods),
+        "| | " + " | ".join(rivals) + " |",
+        "|---|" + "--:|" * len(rivals),
     ]
-    for method in methods:
-        cells = [_duel(scores[method], scores[other]) for other in methods]
-        cells[methods.index(method)] = ""
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    for method in scores:
+        cells = [
+            "" if rival == method else _duel(flat[method], flat[rival])
+            for rival in rivals
+        ]
+        lines.append(_line(method, *cells))
     return lines
 
 
@@ -125,22 +160,19 @@ def _gains(rows):
         "| data | best | against | difference | 95 % interval | wins, ties, losses |",
         "|---|---|---|--:|---|---|",
     ]
+    scores = _scores(rows)
     for dataset in _unique(rows, "dataset"):
         own = _select(rows, dataset=dataset)
-        methods = _unique(own, "method")
-        by_split = {
-            m: {row["split"]: row["mean"] for row in _select(own, method=m)}
-            for m in methods
-        }
-        best = max(methods, key=lambda m: np.mean(list(by_split[m].values())))
-        for other in methods:
-            shared = sorted(by_split[best].keys() & by_split[other].keys())
+        by_split = {m: scores[m][dataset] for m in scores if dataset in scores[m]}
+        best = _best(scores, dataset)
+        for other, other_scores in by_split.items():
+            shared = sorted(by_split[best].keys() & other_scores.keys())
             if other == best or len(shared) < 2:
                 continue
             sizes = [_select(own, method=best, split=split)[0] for split in shared]
             gain = paired_comparison(
                 [by_split[best][split] for split in shared],
-                [by_split[other][split] for split in shared],
+                [other_scores[split] for split in shared],
                 n_train=[row["n_train"] for row in sizes],
                 n_test=[row["n_test"] for row in sizes],
             )
@@ -154,45 +186,43 @@ def _gains(rows):
 
 
 def draw(rows, path):
-    """Draw mAP above chance per data set, one panel per protocol."""
+    """Draw mAP as a share of that of the best method, one panel per protocol."""
     protocols, datasets = _unique(rows, "protocol"), _unique(rows, "dataset")
-    methods = _unique(rows, "method")
-    inches = max(0.62, 0.1 * len(methods))  # per data set
-    step = min(0.17, 0.9 / len(methods))
+    n_methods = len(_unique(rows, "method"))
     figure = Figure(
-        figsize=(2 + 3.4 * len(protocols), 1.4 + inches * len(datasets)),
-        layout="constrained",
+        figsize=(4.6 * len(protocols), 1.6 + 0.28 * n_methods), layout="constrained"
     )
-    panels = figure.subplots(1, len(protocols), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(protocols), sharex=True, squeeze=False)[0]
+    markers = itertools.cycle("osD^v<>PX*hd")
+    styles = {
+        dataset: {"marker": next(markers), "color": colormaps["tab20"](i % 20)}
+        for i, dataset in enumerate(datasets)
+    }
     for axes, protocol in zip(panels, protocols, strict=True):
-        for i, dataset in enumerate(datasets):
-            own = _select(rows, protocol=protocol, dataset=dataset)
-            for j, method in enumerate(methods):
-                scores = [row["mean"] for row in _select(own, method=method)]
-                if not scores:
-                    continue
-                height = i + (j - (len(methods) - 1) / 2) * step
-                deviation = np.std(scores, ddof=1) if len(scores) > 1 else 0
-                axes.errorbar(
-                    np.mean(scores),
-                    height,
-                    xerr=deviation,
-                    fmt="o",
-                    markersize=5,
-                    color=_COLOURS.get(method),
-                    label=method if i == 0 else None,
-                )
-            if own:
-                chance = np.mean([row["chance"] for row in own])
-                label = "chance" if i == 0 else None
-                axes.vlines(chance, i - 0.4, i + 0.4, "k", "dotted", label=label)
-        axes.set_title(protocol, loc="left")
-        axes.set_xlabel("mAP ± standard deviation over splits")
-        axes.set_xlim(left=0)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="x", alpha=0.3)
-    panels[0].set_yticks(range(len(datasets)), datasets)
-    panels[0].invert_yaxis()
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+        _draw_shares(axes, _scores(_select(rows, protocol=protocol)), styles)
+        axes.set_title(f"{protocol} protocol", loc="left")
+        axes.set_xlabel("mAP / mAP of the best method")
+    handles = [
+        Line2D([], [], linestyle="", label=dataset, **style)
+        for dataset, style in styles.items()
+    ]
+    handles.append(Line2D([], [], color="k", linewidth=2.5, label="mean"))
+    figure.legend(handles=handles, loc="outside right upper", frameon=False)
     figure.savefig(path, dpi=120, facecolor="white")
+
+
+def _draw_shares(axes, scores, styles):
+    """Draw a point per data set and the mean of every method, the best on top."""
+    for i, own in enumerate(scores.values()):
+        shares = {
+            dataset: _mean(by_split) / _mean(scores[_best(scores, dataset)][dataset])
+            for dataset, by_split in own.items()
+        }
+        for dataset, share in shares.items():
+            axes.plot(share, i, markersize=5, alpha=0.8, **styles[dataset])
+        mean = np.mean(list(shares.values()))
+        axes.vlines(mean, i - 0.38, i + 0.38, "k", linewidth=2.5)
+    axes.set_yticks(range(len(scores)), scores)
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", alpha=0.3)

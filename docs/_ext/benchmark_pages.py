@@ -100,18 +100,12 @@ def page_text(path):
     return f"# {title}\n\n{''.join(_pictures(path))}{text}\n\n{_versions(path)}"
 
 
-def _without_column(table, name):
-    rows = [row.split("|") for row in table.splitlines()]
-    place = [cell.strip() for cell in rows[0]].index(name)
-    return "\n".join("|".join(row[:place] + row[place + 1 :]) for row in rows) + "\n"
-
-
 def _first_tables(path):
-    """Return the first table below each heading, as tabs, without numbers of splits."""
+    """Return the first table below each heading, as tabs."""
     tabs = []
     for section in path.read_text(encoding="utf-8").split("\n## ")[1:]:
         title = section.split("\n", 1)[0]
-        table = _without_column(_TABLE.search(section)[0], "splits")
+        table = _TABLE.search(section)[0]
         tabs.append(f":::{{tab-item}} {title}\n{table}:::\n")
     return "::::{tab-set}\n" + "".join(tabs) + "::::\n"
 

@@ -1,6 +1,7 @@
 """The accuracy benchmark: resumable, without a look at the test part."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from sklearn.model_selection import GridSearchCV
 
 from benchmarks import _datasets, retrieval
 from benchmarks._journal import Journal, write_csv
-from benchmarks._tables import write_tables
+from benchmarks._tables import draw, write_tables
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.metrics import retrieval_score
 
@@ -119,11 +121,12 @@ def test_tuning_never_sees_the_test_part(monkeypatch):
     assert fitted == 2 * [row["n_train"]]  # features, then the method
 
 
-def test_tables_name_the_best_method_and_its_interval(tmp_path):
+def rows_of(scores, n_splits=5):
+    """Rows with given means, (data set, method) -> mAP, and a little noise."""
     rng = np.random.default_rng(0)
-    rows = [
+    return [
         {
-            "dataset": "d",
+            "dataset": dataset,
             "protocol": "standard",
             "split": split,
             "method": method,
@@ -132,14 +135,53 @@ def test_tables_name_the_best_method_and_its_interval(tmp_path):
             "n_train": 70,
             "n_test": 30,
         }
-        for split in range(5)
-        for method, score in (("CCA", 0.3), ("MSLN", 0.4))
+        for split in range(n_splits)
+        for (dataset, method), score in scores.items()
     ]
+
+
+def test_tables_name_the_best_method_and_its_interval(tmp_path):
+    rows = rows_of({("d", "CCA"): 0.3, ("d", "MSLN"): 0.4})
     write_tables(rows, tmp_path / "README.md")
     text = (tmp_path / "README.md").read_text()
+    assert "| MSLN | 0.40" in text
     assert "**0.40" in text
     assert "| d | MSLN | CCA | +0.1" in text
     assert "5, 0, 0" in text
+
+
+def test_tables_compare_with_the_methods_that_are_best_somewhere(tmp_path):
+    means = {"A": (0.9, 0.2), "B": (0.5, 0.5), "C": (0.1, 0.1)}
+    rows = rows_of({(d, m): means[m][i] for m in "CBA" for i, d in enumerate("de")})
+    rows = [r for r in rows if (r["method"], r["dataset"]) != ("C", "e")]
+    rows = [r for r in rows if (r["method"], r["split"]) != ("B", 4)]
+    write_tables(rows, tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    assert "| | A | B |" in text
+    assert re.search(r"\| A \|  \| 50%, \+0\.\d+ \|", text)
+    assert re.search(
+        r"\| B \| 0\.50\d \| 0\.50\d \(4\) \| \*\*0\.50\d \(4\)\*\* \|", text
+    )
+    # No mean over data sets where one is missing.
+    assert re.search(r"\| C \|  \| 0\.10\d \| - \|", text)
+    places = [text.index(f"| {m} | ") for m in "ABC"]
+    assert places == sorted(places)
+
+
+def test_the_picture_shows_shares_of_the_best(tmp_path, monkeypatch):
+    rows = rows_of({("d", "A"): 0.4, ("d", "B"): 0.1, ("e", "A"): 0.2, ("e", "B"): 0.3})
+    figures = []
+    monkeypatch.setattr(
+        Figure, "savefig", lambda figure, *_, **__: figures.append(figure)
+    )
+    draw(rows, tmp_path / "map.png")
+    [axes] = figures[0].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["A", "B"]
+    shares = {tuple(line.get_ydata()): [] for line in axes.lines}
+    for line in axes.lines:
+        shares[tuple(line.get_ydata())].append(line.get_xdata()[0])
+    assert shares[0,] == pytest.approx([1, 2 / 3], abs=0.03)
+    assert shares[1,] == pytest.approx([1 / 4, 1], abs=0.03)
 
 
 def test_csv_is_replaced_whole(tmp_path):
