@@ -79,7 +79,7 @@ def _means(rows):
         "|---|" + "--:|" * (1 + len(datasets)),
     ]
     for method, own in scores.items():
-        overall = f"{_mean_of_means(own):.3f}" if len(own) == len(datasets) else ""
+        overall = _digits(_mean_of_means(own)) if len(own) == len(datasets) else ""
         cells = [
             _cell(own.get(d), _n_splits(rows, d), is_best=best[d] == method)
             for d in datasets
@@ -88,7 +88,7 @@ def _means(rows):
     chance = [
         np.mean([row["chance"] for row in _select(rows, dataset=d)]) for d in datasets
     ]
-    cells = [f"{level:.3f}" for level in (np.mean(chance), *chance)]
+    cells = [_digits(level) for level in (np.mean(chance), *chance)]
     return [*lines, _line("*chance*", *cells)]
 
 
@@ -98,6 +98,11 @@ def _splits_of(rows, datasets):
     return f"Splits per data set: {text}; where a method has fewer, in parentheses."
 
 
+def _digits(score):
+    """Three digits, no leading zero: tables of many data sets are wide."""
+    return f"{score:.3f}".removeprefix("0")
+
+
 def _line(*cells):
     return "| " + " | ".join(cells) + " |"
 
@@ -105,7 +110,7 @@ def _line(*cells):
 def _cell(by_split, n_splits, *, is_best):
     if not by_split:
         return "-"
-    text = f"{_mean(by_split):.3f}"
+    text = _digits(_mean(by_split))
     if len(by_split) < n_splits:
         text += f" ({len(by_split)})"
     return f"**{text}**" if is_best else text
