@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from sklearn_xmodal import ImageTextPairs, ModalityTransformer
+from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.metrics import chance_level, cross_modal_score
 from tests.conftest import RETRIEVERS, SEEDS
@@ -680,3 +680,12 @@ class TestState:
         assert len(set(names)) == len(names) == 2 * fitted.n_components_
         assert re.fullmatch(r"image_[a-z]+0", names[0])
         assert re.fullmatch(r"text_[a-z]+\d+", names[-1])
+
+
+def test_raw_strings_are_told_to_take_a_vectorizer():
+    X_img = make_paired_modalities(20, random_state=0)[0]
+    texts = np.array([f"word{i}" for i in range(20)])
+    for strings in (texts, texts[:, None]):
+        with pytest.raises((ValueError, TypeError)) as error:
+            CCARetriever().fit(ImageTextPairs(X_img, strings))
+        assert "TfidfVectorizer" in str(error.value)

@@ -71,6 +71,8 @@ def _bars(runs, title):
             means = [
                 r.mean for r in runs if (r.method, r.protocol) == (method, protocol)
             ]
+            if not means:  # an error came first
+                continue
             x = i + (j - (len(methods) - 1) / 2) * width
             label = method if i == 0 else None
             error = np.std(means, ddof=1) if len(means) > 1 else None

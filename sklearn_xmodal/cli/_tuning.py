@@ -65,13 +65,15 @@ def inner_folds(n_rows, y, protocol, seed, n_folds):
         Their labels.
 
     protocol : {"standard", "extendable", "generalized"}
-        Stratified folds for the first, class-disjoint ones for the others.
+        Stratified folds for the first, class-disjoint ones for the others. These
+        take two classes to learn from and two to search among: of fewer than four,
+        none are held out, and folds are stratified.
 
     seed : int
         Of the shuffle.
 
     n_folds : int
-        At most this many, and no more than classes.
+        At most this many; class-disjoint ones hold two classes or more each.
 
     Returns
     -------
@@ -80,8 +82,8 @@ def inner_folds(n_rows, y, protocol, seed, n_folds):
     """
     if y is None:
         splitter = KFold(n_folds, shuffle=True, random_state=seed)
-    elif protocol != "standard":
-        n_folds = min(n_folds, len(np.unique(y)))
+    elif protocol != "standard" and (n_classes := len(np.unique(y))) >= 4:
+        n_folds = min(n_folds, n_classes // 2)
         splitter = ClassDisjointKFold(n_folds, shuffle=True, random_state=seed)
     else:
         splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)

@@ -92,6 +92,9 @@ def check_retriever(retriever):
     TypeError
         If it is something else.
 
+    ValueError
+        If it is a Pipeline over stacked matrices.
+
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     """
@@ -113,6 +116,13 @@ def check_retriever(retriever):
         raise TypeError(
             "retriever must be a retriever of sklearn_xmodal or a Pipeline that ends "
             f"in one: it encodes either modality alone. Got {type(last).__name__}."
+        )
+    if last is not retriever and getattr(last, "n_image_features", None) is not None:
+        raise ValueError(
+            "A Pipeline must prepare either modality alone. Got one over stacked "
+            f"matrices (n_image_features={last.n_image_features}), whose steps need "
+            "both at once. Put the steps into a ModalityTransformer, or pass ready "
+            "codes as vectors."
         )
     return retriever
 

@@ -8,6 +8,10 @@ from sklearn_xmodal.utils._sklearn_compat import validate_parameter_constraints
 
 # Squares of larger values overflow, and of their inverses underflow.
 _LARGEST = 1e150
+_STRINGS = (
+    ". Raw strings need a vectorizer in front: a Pipeline of "
+    "ModalityTransformer(text=TfidfVectorizer()) and the retriever."
+)
 
 
 def count(n, noun):
@@ -49,12 +53,15 @@ def check_numbers(X, name, **options):
     try:
         X = X if hasattr(X, "shape") else np.asarray(X)
         _check_kind(X)
+        if X.ndim == 1 and options.get("ensure_2d", True):
+            _refuse_flat(X)
         # Of long doubles, which are infinite then, and of sums of huge values.
         with np.errstate(over="ignore", invalid="ignore"):
             X = check_array(X, input_name=name, **options)
     except (ValueError, TypeError, OverflowError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} must be an array of numbers. {error}") from None
+        hint = _STRINGS if "could not convert string" in str(error) else ""
+        raise kind(f"{name} must be an array of numbers. {error}{hint}") from None
     return canonical(X) if sparse.issparse(X) else X
 
 
@@ -75,6 +82,14 @@ def canonical(X):
         X = X.copy()
         X.sum_duplicates()
     return X
+
+
+def _refuse_flat(X):
+    is_text = len(X) and isinstance(np.asarray(X)[0], str)
+    hint = _STRINGS if is_text else ". A single item is X.reshape(1, -1)."
+    raise ValueError(
+        f"Expected 2D array, got 1D array of shape {X.shape}. Reshape your data{hint}"
+    )
 
 
 def _check_kind(X):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_xmodal.cli import main
+from sklearn_xmodal.cli import _compare, main
 from sklearn_xmodal.cli._methods import METHODS
+from sklearn_xmodal.cli._tuning import inner_folds, tune
 from sklearn_xmodal.datasets import make_paired_modalities
 
 QUICK = ["--quick", "--n-jobs", "1"]
@@ -314,3 +315,42 @@ def test_small_data_are_compared_by_every_method(tmp_path):
     argv = ["--image", str(path), *QUICK, "--out", str(tmp_path)]
     assert main([*argv, "--methods", "cca", "kcca"]) == 0
     assert len(read_results(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("n_classes", [4, 5, 6, 7])
+def test_few_classes_are_enough_for_both_protocols(n_classes, tmp_path, capsys):
+    X_img, X_txt, y = make_paired_modalities(140, n_classes=n_classes, random_state=0)
+    np.savez(tmp_path / "few.npz", X_img=X_img, X_txt=X_txt, y=y)
+    argv = ["--image", str(tmp_path / "few.npz"), "--out", str(tmp_path)]
+    assert main([*argv, *QUICK, "--methods", "cca", "sm"]) == 0
+    assert "Extendable" in capsys.readouterr().out.title()
+    with (tmp_path / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+
+
+@pytest.mark.parametrize("n_classes", range(2, 9))
+@pytest.mark.parametrize("n_folds", [2, 3])
+def test_inner_folds_leave_two_classes_on_either_side(n_classes, n_folds):
+    y = np.arange(120) % n_classes
+    for train, test in inner_folds(120, y, "extendable", 0, n_folds):
+        assert len(set(y[train])) >= 2
+        assert len(set(y[test])) >= 2
+        assert n_classes < 4 or not set(y[train]) & set(y[test])
+
+
+def test_pictures_of_what_came_before_an_error(tmp_path, monkeypatch):
+    X_img, X_txt, y = make_paired_modalities(160, n_classes=4, random_state=0)
+    np.savez(tmp_path / "pairs.npz", X_img=X_img, X_txt=X_txt, y=y)
+    fitted = []
+
+    def fit_or_fail(method, *args, **options):
+        fitted.append(method)
+        if len(fitted) == 4:
+            raise ValueError("no more")
+        return tune(method, *args, **options)
+
+    monkeypatch.setattr(_compare, "tune", fit_or_fail)
+    argv = ["--image", str(tmp_path / "pairs.npz"), "--out", str(tmp_path / "out")]
+    assert main([*argv, *QUICK, "--methods", "cca", "kcca"]) == 2
+    assert (tmp_path / "out" / "map.png").stat().st_size > 1000

@@ -20,6 +20,7 @@ from sklearn_xmodal import (
     ModalityTransformer,
     RetrievalIndex,
 )
+from sklearn_xmodal.datasets import make_paired_modalities
 from tests.conftest import SEEDS
 from tests.neighbors.oracles import all_scores, make_codes, top_k, unit
 
@@ -594,3 +595,21 @@ def test_copies_answer_alike_and_stand_alone(duplicate, backend):
         other.search(vectors=query, exclude=[5]).ids, index.search(vectors=query).ids
     )
     assert 5 in other
+
+
+def test_a_pipeline_over_stacked_matrices_is_refused():
+    X_img, X_txt, y = make_paired_modalities(60, random_state=0)
+    X = np.hstack([X_img, X_txt])
+    pipe = make_pipeline(
+        StandardScaler(), CCARetriever(2, n_image_features=X_img.shape[1])
+    ).fit(X, y)
+    with pytest.raises(ValueError, match="Put the steps into a ModalityTransformer"):
+        RetrievalIndex(pipe, text=X_txt)
+
+
+def test_a_single_query_is_told_how_to_be_a_matrix():
+    X_img, X_txt, y = make_paired_modalities(60, random_state=0)
+    index = RetrievalIndex(CCARetriever(2).fit(X_img, X_txt, y), text=X_txt)
+    message = r"1D array of shape \(\d+,\).*reshape\(1, -1\)"
+    with pytest.raises(ValueError, match=message):
+        index.search(image=X_img[0])

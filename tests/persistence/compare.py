@@ -105,7 +105,7 @@ def _nets(a, b, path):
 
 
 _CASES = (
-    ((bool, int, str, type, set, slice, range, np.ufunc, type(None)), _plain),
+    ((bool, int, str, type, set, slice, range, np.ufunc, np.dtype, type(None)), _plain),
     ((float, np.generic), _numbers),
     (np.ndarray, _arrays),
     ((sparse.spmatrix, sparse.sparray), _sparse),

@@ -11,6 +11,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearn.ensemble import RandomTreesEmbedding
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -46,6 +47,7 @@ STEPS = {
     "TruncatedSVD": TruncatedSVD(3, random_state=np.random.RandomState(2)),
     "TfidfTransformer": TfidfTransformer(sublinear_tf=True),
     "Normalizer": Normalizer(),
+    "SimpleImputer": SimpleImputer(strategy="median"),
     "PowerTransformer": PowerTransformer(),
     "QuantileTransformer": QuantileTransformer(n_quantiles=5),
     "KBinsDiscretizer": KBinsDiscretizer(3, encode="ordinal", strategy="uniform"),
