@@ -53,7 +53,7 @@ def check_numbers(X, name, **options):
     try:
         X = X if hasattr(X, "shape") else np.asarray(X)
         _check_kind(X)
-        if X.ndim == 1 and options.get("ensure_2d", True):
+        if getattr(X, "ndim", 2) == 1 and options.get("ensure_2d", True):
             _refuse_flat(X)
         # Of long doubles, which are infinite then, and of sums of huge values.
         with np.errstate(over="ignore", invalid="ignore"):
