@@ -21,6 +21,8 @@ FILES = {
     "mfeat-kz": ("mfeat/mfeat.npz", "view_kar", "view_zer", "y"),
     "ccv": ("ccv/ccv.npz", "X_img", "X_txt", "y"),
 }
+#: Other features or labels of the items of another set: overall means leave them out.
+VARIANTS = ("pascal100", "emoji-groups", "mfeat-kz")
 EMBEDDED = ("glyphs", "digits")
 NAMES = (*EMBEDDED, *FILES)
 

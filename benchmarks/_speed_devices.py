@@ -16,6 +16,7 @@ from skorch.callbacks import Callback
 from tqdm import tqdm
 
 from benchmarks import _speed_msln
+from benchmarks._markdown import NUMBERS, WORDS, table
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
 
@@ -152,21 +153,26 @@ def per_step(times):
 
 def markdown(rows):
     """Return the table of the results."""
+    columns = {
+        "size": WORDS,
+        "device": WORDS,
+        "threads": NUMBERS,
+        "tool": WORDS,
+        "networks": NUMBERS,
+        "precision": WORDS,
+        "ms per step": NUMBERS,
+        "device MiB": NUMBERS,
+    }
     lines = [
-        "| size | device | threads | tool | networks | precision | ms per step "
-        "| device MiB |",
-        "| --- | --- | ---: | --- | ---: | --- | ---: | ---: |",
-    ]
-    for row in rows:
-        held = "" if row["device_mib"] is None else f"{row['device_mib']:,.0f}"
-        lines.append(
-            f"| {row['size']} | {row['device']} | {row['threads']} | {row['tool']} "
-            f"| {row['networks']} | {row['precision']} | {row['ms_per_step']:,.2f} "
-            f"| {held} |"
-        )
-    lines += [
+        *table(columns, map(cells, rows)),
         "",
         "Milliseconds of the wall clock, the median of the second half of the steps. "
         "The bare loop does the arithmetic of one default network.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def cells(row):
+    names = ("size", "device", "threads", "tool", "networks", "precision")
+    held = "" if row["device_mib"] is None else f"{row['device_mib']:,.0f}"
+    return [*(str(row[name]) for name in names), f"{row['ms_per_step']:,.2f}", held]

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from benchmarks._markdown import NUMBERS, WORDS, table
 from benchmarks._timing import PeakMemory, cpu_seconds
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
@@ -222,19 +223,24 @@ def add_ratios(rows):
 
 def markdown(rows):
     """Return the table of the results."""
-    lines = [
-        "| case | tool | pairs | ms per step | / yardstick | extra MiB |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
-    ]
-    for row in rows:
-        extra = "" if row["extra_mib"] is None else f"{row['extra_mib']:.0f}"
-        lines.append(
-            f"| {row['case']} | {row['tool']} | {row['rows']:,} "
-            f"| {row['ms_per_step']:.2f} | {row['by_yardstick']:.2f} | {extra} |"
-        )
+    columns = {
+        "case": WORDS,
+        "tool": WORDS,
+        "pairs": NUMBERS,
+        "ms per step": NUMBERS,
+        "/ yardstick": NUMBERS,
+        "extra MiB": NUMBERS,
+    }
+    lines = table(columns, map(cells, rows))
     lines += [
         "",
         "CPU milliseconds of one process with one thread, fastest of several runs in "
         "turns. Extra memory without the pages of the files.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def cells(row):
+    extra = "" if row["extra_mib"] is None else f"{row['extra_mib']:.0f}"
+    numbers = f"{row['ms_per_step']:.2f}", f"{row['by_yardstick']:.2f}", extra
+    return [row["case"], row["tool"], f"{row['rows']:,}", *numbers]

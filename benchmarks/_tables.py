@@ -7,6 +7,8 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from benchmarks._datasets import VARIANTS
+from benchmarks._markdown import NUMBERS, WORDS, table
 from sklearn_xmodal.metrics import paired_comparison
 
 
@@ -48,15 +50,24 @@ def _scores(rows):
         }
         for method in _unique(rows, "method")
     }
-    return dict(sorted(scores.items(), key=lambda item: -_mean_of_means(item[1])))
+    return dict(sorted(scores.items(), key=lambda item: -_overall(item[1], rows)))
 
 
 def _mean(by_split):
     return float(np.mean(list(by_split.values())))
 
 
-def _mean_of_means(by_dataset):
-    return float(np.mean([_mean(by_split) for by_split in by_dataset.values()]))
+def _independent(rows):
+    """Return the data sets that count once, all where there are but variants."""
+    datasets = _unique(rows, "dataset")
+    return [d for d in datasets if d not in VARIANTS] or datasets
+
+
+def _overall(by_dataset, rows):
+    """Mean over the data sets that are no variants, of those that a method has."""
+    counted = set(_independent(rows))
+    means = [_mean(by_dataset[d]) for d in by_dataset if d in counted]
+    return float(np.mean(means)) if means else 0.0
 
 
 def _best(scores, dataset):
@@ -72,39 +83,43 @@ def _means(rows):
     """One row per method; its mean counts where it ran on all data sets."""
     scores, datasets = _scores(rows), _unique(rows, "dataset")
     best = {dataset: _best(scores, dataset) for dataset in datasets}
+    chance = {
+        d: {0: np.mean([row["chance"] for row in _select(rows, dataset=d)])}
+        for d in datasets
+    }
     lines = [
-        _splits_of(rows, datasets),
-        "",
-        "| method | mean | " + " | ".join(datasets) + " |",
-        "|---|" + "--:|" * (1 + len(datasets)),
-    ]
-    for method, own in scores.items():
-        overall = _digits(_mean_of_means(own)) if len(own) == len(datasets) else ""
-        cells = [
-            _cell(own.get(d), _n_splits(rows, d), is_best=best[d] == method)
-            for d in datasets
+        [
+            method,
+            _digits(_overall(own, rows)) if own.keys() >= set(datasets) else "",
+            *(
+                _cell(own.get(d), _n_splits(rows, d), is_best=best[d] == method)
+                for d in datasets
+            ),
         ]
-        lines.append(_line(method, overall, *cells))
-    chance = [
-        np.mean([row["chance"] for row in _select(rows, dataset=d)]) for d in datasets
+        for method, own in scores.items()
     ]
-    cells = [_digits(level) for level in (np.mean(chance), *chance)]
-    return [*lines, _line("*chance*", *cells)]
+    levels = [_overall(chance, rows), *map(_mean, chance.values())]
+    columns = {"method": WORDS, "mean": NUMBERS, **dict.fromkeys(datasets, NUMBERS)}
+    return [
+        _explanation(rows, datasets),
+        "",
+        *table(columns, [*lines, ["*chance*", *map(_digits, levels)]]),
+    ]
 
 
-def _splits_of(rows, datasets):
+def _explanation(rows, datasets):
     numbers = sorted({_n_splits(rows, dataset) for dataset in datasets})
-    text = " to ".join(str(n) for n in dict.fromkeys((numbers[0], numbers[-1])))
-    return f"Splits per data set: {text}; where a method has fewer, in parentheses."
+    n_splits = " to ".join(str(n) for n in dict.fromkeys((numbers[0], numbers[-1])))
+    text = f"Splits per data set: {n_splits}; where a method has fewer, in parentheses."
+    variants = [d for d in datasets if d not in _independent(rows)]
+    if variants:
+        text += f" Means leave out variants of other sets: {', '.join(variants)}."
+    return text
 
 
 def _digits(score):
     """Three digits, no leading zero: tables of many data sets are wide."""
     return f"{score:.3f}".removeprefix("0")
-
-
-def _line(*cells):
-    return "| " + " | ".join(cells) + " |"
 
 
 def _cell(by_split, n_splits, *, is_best):
@@ -118,32 +133,34 @@ def _cell(by_split, n_splits, *, is_best):
 
 def _wins(rows):
     """Count how often every method is above those that are best somewhere."""
-    scores = _scores(rows)
-    found = {_best(scores, dataset) for dataset in _unique(rows, "dataset")}
+    scores, datasets = _scores(rows), _independent(rows)
+    found = {_best(scores, dataset) for dataset in datasets}
     rivals = [method for method in scores if method in found]
     flat = {
         method: {
             (dataset, split): score
-            for dataset, by_split in own.items()
-            for split, score in by_split.items()
+            for dataset in datasets
+            for split, score in own.get(dataset, {}).items()
         }
         for method, own in scores.items()
     }
-    lines = [
-        "Pairs of data set and split in which the method of the row is above that of "
-        "the column, and the mean difference. Columns: the methods that are best on "
-        "some data set.",
-        "",
-        "| | " + " | ".join(rivals) + " |",
-        "|---|" + "--:|" * len(rivals),
-    ]
-    for method in scores:
-        cells = [
-            "" if rival == method else _duel(flat[method], flat[rival])
-            for rival in rivals
+    duels = [
+        [
+            method,
+            *(
+                "" if rival == method else _duel(flat[method], flat[rival])
+                for rival in rivals
+            ),
         ]
-        lines.append(_line(method, *cells))
-    return lines
+        for method in scores
+    ]
+    return [
+        "Pairs of data set and split, variants left out, in which the method of the "
+        "row is above that of the column, and the mean difference. Columns: the "
+        "methods that are best on some data set.",
+        "",
+        *table({"": WORDS, **dict.fromkeys(rivals, NUMBERS)}, duels),
+    ]
 
 
 def _duel(one, other):
@@ -157,14 +174,7 @@ def _duel(one, other):
 
 def _gains(rows):
     """Compare the best method of each data set with each of the others."""
-    lines = [
-        "Paired differences between the method with the best mean and the others, "
-        "with 95 % intervals corrected for overlapping training sets (Nadeau and "
-        "Bengio, 2003).",
-        "",
-        "| data | best | against | difference | 95 % interval | wins, ties, losses |",
-        "|---|---|---|--:|---|---|",
-    ]
+    lines = []
     scores = _scores(rows)
     for dataset in _unique(rows, "dataset"):
         own = _select(rows, dataset=dataset)
@@ -183,11 +193,30 @@ def _gains(rows):
             )
             low, high = gain.confidence_interval
             lines.append(
-                f"| {dataset} | {best} | {other} | {gain.mean_difference:+.3f} "
-                f"| [{low:+.3f}, {high:+.3f}] "
-                f"| {gain.n_wins}, {gain.n_ties}, {gain.n_losses} |"
+                [
+                    dataset,
+                    best,
+                    other,
+                    f"{gain.mean_difference:+.3f}",
+                    f"[{low:+.3f}, {high:+.3f}]",
+                    f"{gain.n_wins}, {gain.n_ties}, {gain.n_losses}",
+                ]
             )
-    return lines
+    columns = {
+        "data": WORDS,
+        "best": WORDS,
+        "against": WORDS,
+        "difference": NUMBERS,
+        "95 % interval": WORDS,
+        "wins, ties, losses": WORDS,
+    }
+    return [
+        "Paired differences between the method with the best mean and the others, "
+        "with 95 % intervals corrected for overlapping training sets (Nadeau and "
+        "Bengio, 2003).",
+        "",
+        *table(columns, lines),
+    ]
 
 
 def draw(rows, path):
@@ -204,7 +233,8 @@ def draw(rows, path):
         for i, dataset in enumerate(datasets)
     }
     for axes, protocol in zip(panels, protocols, strict=True):
-        _draw_shares(axes, _scores(_select(rows, protocol=protocol)), styles)
+        own = _select(rows, protocol=protocol)
+        _draw_shares(axes, _scores(own), styles, set(_independent(own)))
         axes.set_title(f"{protocol} protocol", loc="left")
         axes.set_xlabel("mAP / mAP of the best method")
     handles = [
@@ -216,7 +246,7 @@ def draw(rows, path):
     figure.savefig(path, dpi=120, facecolor="white")
 
 
-def _draw_shares(axes, scores, styles):
+def _draw_shares(axes, scores, styles, counted):
     """Draw a point per data set and the mean of every method, the best on top."""
     for i, own in enumerate(scores.values()):
         shares = {
@@ -225,7 +255,7 @@ def _draw_shares(axes, scores, styles):
         }
         for dataset, share in shares.items():
             axes.plot(share, i, markersize=5, alpha=0.8, **styles[dataset])
-        mean = np.mean(list(shares.values()))
+        mean = np.mean([shares[d] for d in shares if d in counted])
         axes.vlines(mean, i - 0.38, i + 0.38, "k", linewidth=2.5)
     axes.set_yticks(range(len(scores)), scores)
     axes.invert_yaxis()

@@ -71,7 +71,7 @@ class TermsNet(NeuralNet):
 
     def train_step_single(self, batch, **fit_params):
         """Compute gradients: every member descends its own loss, not its share."""
-        # Of every module, by a walk that takes a twentieth of a small step.
+        # Where need be: it walks over every module.
         if not (self.module_.training and self.criterion_.training):
             self._set_training(True)
         inputs, target = unpack_data(batch)

@@ -8,10 +8,6 @@ from sklearn_xmodal.utils._sklearn_compat import validate_parameter_constraints
 
 # Squares of larger values overflow, and of their inverses underflow.
 _LARGEST = 1e150
-_STRINGS = (
-    ". Raw strings need a vectorizer in front: a Pipeline of "
-    "ModalityTransformer(text=TfidfVectorizer()) and the retriever."
-)
 
 
 def count(n, noun):
@@ -53,15 +49,14 @@ def check_numbers(X, name, **options):
     try:
         X = X if hasattr(X, "shape") else np.asarray(X)
         _check_kind(X)
-        if getattr(X, "ndim", 2) == 1 and options.get("ensure_2d", True):
+        if options.get("ensure_2d", True):
             _refuse_flat(X)
         # Of long doubles, which are infinite then, and of sums of huge values.
         with np.errstate(over="ignore", invalid="ignore"):
             X = check_array(X, input_name=name, **options)
     except (ValueError, TypeError, OverflowError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        hint = _STRINGS if "could not convert string" in str(error) else ""
-        raise kind(f"{name} must be an array of numbers. {error}{hint}") from None
+        raise kind(f"{name} must be an array of numbers. {error}") from None
     return canonical(X) if sparse.issparse(X) else X
 
 
@@ -85,11 +80,13 @@ def canonical(X):
 
 
 def _refuse_flat(X):
-    is_text = len(X) and isinstance(np.asarray(X)[0], str)
-    hint = _STRINGS if is_text else ". A single item is X.reshape(1, -1)."
-    raise ValueError(
-        f"Expected 2D array, got 1D array of shape {X.shape}. Reshape your data{hint}"
-    )
+    """Raise without printing all values; what is no number, check_array refuses."""
+    is_numeric = getattr(getattr(X, "dtype", None), "kind", None) in set("biufc")
+    if is_numeric and X.ndim == 1:
+        raise ValueError(
+            f"Expected 2D array, got 1D array of shape {X.shape}. Reshape your data: a "
+            "single item is X.reshape(1, -1)."
+        )
 
 
 def _check_kind(X):
@@ -180,15 +177,23 @@ def check_modality(X, modality, *, dtype, estimator, ensure_min_samples=1):
     ValueError
         If `X` is not a finite numeric matrix with enough rows.
     """
-    X = check_numbers(
-        X,
-        f"The {modality} features",
-        accept_sparse="csr",
-        dtype=dtype,
-        ensure_all_finite=False,
-        ensure_min_samples=ensure_min_samples,
-        estimator=estimator,
-    )
+    try:
+        X = check_numbers(
+            X,
+            f"The {modality} features",
+            accept_sparse="csr",
+            dtype=dtype,
+            ensure_all_finite=False,
+            ensure_min_samples=ensure_min_samples,
+            estimator=estimator,
+        )
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}. Raw strings need a vectorizer in front: a Pipeline of "
+            f"ModalityTransformer({modality}=TfidfVectorizer()) and the retriever."
+        ) from None
     check_finite(X, modality)
     return X
 

@@ -157,13 +157,24 @@ def test_tables_compare_with_the_methods_that_are_best_somewhere(tmp_path):
     rows = [r for r in rows if (r["method"], r["split"]) != ("B", 4)]
     write_tables(rows, tmp_path / "README.md")
     text = (tmp_path / "README.md").read_text()
-    assert "| | A | B |" in text
+    assert "|  | A | B |" in text
     assert re.search(r"\| A \|  \| 50%, \+0\.\d+ \|", text)
     assert re.search(r"\| B \| \.50\d \| \.50\d \(4\) \| \*\*\.50\d \(4\)\*\* \|", text)
     # No mean over data sets where one is missing.
     assert re.search(r"\| C \|  \| \.10\d \| - \|", text)
     places = [text.index(f"| {m} | ") for m in "ABC"]
     assert places == sorted(places)
+
+
+def test_variants_of_a_data_set_do_not_count_twice(tmp_path):
+    means = {"A": (0.5, 0.1), "B": (0.4, 0.9)}
+    names = ("pascal", "pascal100")
+    rows = rows_of({(d, m): means[m][i] for m in means for i, d in enumerate(names)})
+    write_tables(rows, tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    assert "variants of other sets: pascal100." in text
+    assert re.search(r"\| A \| (\.50\d) \| \*\*\1\*\* \| \.10\d \|", text)
+    assert re.search(r"\| B \| 0%, -0\.\d+ \|\n", text)
 
 
 def test_the_picture_shows_shares_of_the_best(tmp_path, monkeypatch):
