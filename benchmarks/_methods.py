@@ -156,6 +156,8 @@ METHODS = {
         DSCMRRetriever,
         [{"invariance_weight": w} for w in (0.01, 0.1, 1.0)],
     ),
+    # What a user gets who does not say which classes will be searched for.
+    "msln-both": _deep("MSLN, defaults", MSLNRetriever, [{}], target_classes="both"),
     "msln-four": _deep(
         "MSLN, four losses",
         MSLNRetriever,

@@ -9,7 +9,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_xmodal.deep._modules import ACTIVATIONS
-from sklearn_xmodal.deep._representation import DEFAULT_WEIGHTS
+from sklearn_xmodal.deep._representation import TARGET_CLASSES
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
 _weight = Interval(Real, 0, None, closed="left")
@@ -20,7 +20,7 @@ _at_least_one = Interval(Integral, 1, None, closed="left")
 #: Parameter -> what it may be.
 PARAMETER_CONSTRAINTS = {
     "n_components": [_at_least_one],
-    "target_classes": [StrOptions(set(DEFAULT_WEIGHTS))],
+    "target_classes": [StrOptions(set(TARGET_CLASSES))],
     "block_weights": [Mapping, None],
     "n_estimators": [_at_least_one],
     "n_input_components": [_at_least_one, None],
@@ -110,7 +110,7 @@ def resolve_optimizer(optimizer):
 
 
 def resolve_contrastive_weight(retriever):
-    """Return the weight of the contrastive term, better left out for seen classes."""
+    """Return the weight of the contrastive term: the less, the more seen classes."""
     if retriever.contrastive_weight != "auto":
         return retriever.contrastive_weight
-    return 0.0 if retriever.target_classes == "seen" else 1.0
+    return {"seen": 0.0, "both": 0.3, "unseen": 1.0}[retriever.target_classes]

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from sklearn_xmodal.deep._familiarity import Familiarity
 from sklearn_xmodal.deep._variates import KernelVariates, LinearVariates
 
 BLOCKS = (
     "code",
     "contrastive",
     "posterior",
-    "soft_posterior",
     "canonical",
     "kernel",
     "reconstruction",
@@ -29,15 +29,9 @@ DEFAULT_WEIGHTS = {
         "reconstruction": 0.5,
         "code": 0.25,
     },
-    "both": {
-        "contrastive": 1.0,
-        "canonical": 1.0,
-        "kernel": 1.0,
-        "reconstruction": 0.5,
-        "code": 0.5,
-        "soft_posterior": 4.0,
-    },
 }
+#: What may be searched for.
+TARGET_CLASSES = (*DEFAULT_WEIGHTS, "both")
 #: Sharpens the posterior.
 POSTERIOR_TEMPERATURE = 0.7
 #: Blocks that do not need the network.
@@ -59,11 +53,15 @@ class Representation:
     centres : dict
         Modality -> dict of the means of "code" (s, 1, d), "contrastive"
         (s, 1, g) and "posterior" (c,) over the training pairs.
+
+    familiarity : dict
+        Modality -> `Familiarity`, where `fit_familiarity` was called.
     """
 
     def __init__(self, variates):
         self.variates = variates
         self.centres = {}
+        self.familiarity = {}
 
     def fit_centres(self, network, batches, modality):
         """Learn the means of codes and posteriors over the training pairs.
@@ -90,6 +88,24 @@ class Representation:
             name: (total / n_rows).float().cpu().numpy() for name, total in sums.items()
         }
 
+    def fit_familiarity(self, network, x, modality):
+        """Learn how near training items are to each other, after `fit_centres`.
+
+        Parameters
+        ----------
+        network : MSLNModule
+            In evaluation mode.
+
+        x : Tensor of shape (b, p)
+            Prepared features of some training items of one modality.
+
+        modality : {"image", "text"}
+            Which.
+        """
+        z, _ = network.encode(x, modality)
+        centre = torch.as_tensor(self.centres[modality]["code"], device=x.device)
+        self.familiarity[modality] = Familiarity(of_members(z - centre))
+
     def blocks(self, network, x, modality, weights):
         """Return one vector per item.
 
@@ -105,7 +121,8 @@ class Representation:
             Which.
 
         weights : dict
-            Block name -> weight of its cosine in the similarity.
+            Block name -> weight of its cosine in the similarity; of two, the first is
+            for items that are not familiar at all, the second for those that are.
 
         Returns
         -------
@@ -121,19 +138,25 @@ class Representation:
             name: torch.as_tensor(mean, device=x.device)
             for name, mean in self.centres[modality].items()
         }
-        posterior = _mean_posterior(network, z) - centres["posterior"]
+        code = of_members(z - centres["code"])
         makers = {
-            "code": lambda: of_members(z - centres["code"]),
+            "code": lambda: code,
             "contrastive": lambda: of_members(g - centres["contrastive"]),
-            "posterior": lambda: _unit(posterior),
-            "soft_posterior": lambda: posterior,
+            "posterior": lambda: _unit(
+                _mean_posterior(network, z) - centres["posterior"]
+            ),
             "reconstruction": lambda: _reconstruction(network, x, z, g, modality),
             **{
                 name: partial(_of_ridges, variates, x, modality)
                 for name, variates in self.variates.items()
             },
         }
-        parts = [sqrt(w) * makers[name]() for name, w in weights.items() if w]
+        familiarity = None
+        if depend_on_familiarity(weights):
+            familiarity = self.familiarity[modality].of(code)
+        parts = [
+            _length(w, familiarity) * makers[name]() for name, w in weights.items() if w
+        ]
         return torch.cat(parts, dim=1)
 
 
@@ -180,6 +203,19 @@ def _reconstruction(network, x, z, g, modality):
     return torch.cat([sides["image"], sides["text"]], dim=1) / sqrt(2)
 
 
+def depend_on_familiarity(weights):
+    """Tell whether the weights of the blocks differ from item to item."""
+    return any(isinstance(w, tuple) for w in weights.values())
+
+
+def _length(weight, familiarity):
+    """Return the length of a block, the square root of its weight."""
+    if not isinstance(weight, tuple):
+        return sqrt(weight)
+    least, most = weight
+    return (least + (most - least) * familiarity).sqrt()
+
+
 def block_weights(target_classes, custom, has_contrastive):
     """Return the weight of every block.
 
@@ -197,18 +233,40 @@ def block_weights(target_classes, custom, has_contrastive):
     Returns
     -------
     weights : dict
-        Name -> weight, at least one above 0.
+        Name -> weight, at least one above 0. For both kinds of classes name -> weights
+        for unseen and for seen ones, in shares of the whole.
 
     Raises
     ------
     ValueError
         If a block is unknown or missing, or a weight is not a number of at least 0.
     """
-    if custom is None:
-        weights = dict(DEFAULT_WEIGHTS[target_classes])
-        if "contrastive" in weights and not has_contrastive:
-            weights["code"] = weights.pop("contrastive") + weights.get("code", 0.0)
-        return weights
+    if custom is not None:
+        return _checked(custom, has_contrastive)
+    if target_classes != "both":
+        return _default(target_classes, has_contrastive)
+    shares = []
+    for kind in ("unseen", "seen"):
+        weights = _default(kind, has_contrastive)
+        total = sum(weights.values())
+        shares.append({name: w / total for name, w in weights.items()})
+    return {
+        name: tuple(of_kind.get(name, 0.0) for of_kind in shares)
+        for name in BLOCKS
+        if any(name in of_kind for of_kind in shares)
+    }
+
+
+def _default(target_classes, has_contrastive):
+    """Return the default weights; the code takes the place of a missing block."""
+    weights = dict(DEFAULT_WEIGHTS[target_classes])
+    if "contrastive" in weights and not has_contrastive:
+        weights["code"] = weights.pop("contrastive") + weights.get("code", 0.0)
+    return weights
+
+
+def _checked(custom, has_contrastive):
+    """Return weights that a user has chosen."""
     available = [b for b in BLOCKS if b != "contrastive" or has_contrastive]
     unknown = sorted(set(custom) - set(available), key=str)
     if unknown:

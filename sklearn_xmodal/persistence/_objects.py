@@ -22,6 +22,7 @@ CLASSES = {
     "ContrastiveRetriever": "sklearn_xmodal.deep",
     "DCCARetriever": "sklearn_xmodal.deep",
     "DSCMRRetriever": "sklearn_xmodal.deep",
+    "Familiarity": "sklearn_xmodal.deep._familiarity",
     "FourierMap": "sklearn_xmodal.cross_decomposition._kernel_maps",
     "FrozenEstimator": "sklearn.frozen",
     "GeneralizedShuffleSplit": "sklearn_xmodal.model_selection",

@@ -37,7 +37,7 @@ class TestGenerated:
     def test_every_block_takes_part(self, seed, data):
         train, test = data
         chance = chance_level(test[2], test[2])
-        for block in ("code", "contrastive", "soft_posterior", "reconstruction"):
+        for block in ("code", "contrastive", "posterior", "reconstruction"):
             params = {"block_weights": {block: 1}, "contrastive_weight": 1}
             retriever = fit(*train, seed, n_estimators=1, **params)
             assert retriever.score(*test) > chance + 0.1, block

@@ -20,12 +20,12 @@ BLOCKS = (
     "code",
     "contrastive",
     "posterior",
-    "soft_posterior",
     "canonical",
     "kernel",
     "reconstruction",
 )
 NETWORKS = {
+    "default": {},
     "all blocks": {"block_weights": dict.fromkeys(BLOCKS, 1.0)},
     "code of one": {
         "n_estimators": 1,

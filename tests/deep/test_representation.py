@@ -10,6 +10,7 @@ from sklearn_xmodal.deep._representation import (
     BLOCKS,
     DEFAULT_WEIGHTS,
     POSTERIOR_TEMPERATURE,
+    TARGET_CLASSES,
     VARIATES,
     Representation,
     block_weights,
@@ -17,7 +18,13 @@ from sklearn_xmodal.deep._representation import (
 from sklearn_xmodal.deep._training import PairDataset, Side
 from sklearn_xmodal.deep._variates import KernelVariates, LinearVariates
 from tests.conftest import SEEDS
-from tests.deep.oracles import cosines, cosines_of_ridges, kernel_features
+from tests.deep.oracles import (
+    cosines,
+    cosines_of_ridges,
+    familiarity,
+    kernel_features,
+    unit,
+)
 
 S, N, M, P, Q, D, G, C, E = 3, 40, 11, 7, 5, 4, 3, 6, 2
 SIDES = ("image", "text")
@@ -103,6 +110,9 @@ class Case:
             for side in SIDES:
                 batches = self.train[side].split(9)
                 self.representation.fit_centres(self.network, batches, side)
+                self.representation.fit_familiarity(
+                    self.network, self.train[side], side
+                )
 
     def blocks(self, side, weights, x=None):
         x = self.new[side] if x is None else x
@@ -142,6 +152,14 @@ class Case:
                 sides.append(self.codes(self.new, side)[which][member] - mean)
             similarity += cosines(*sides) / S
         return similarity
+
+    def familiarity(self, side):
+        mean = self.codes(self.train, side)[0].mean(axis=1, keepdims=True)
+        train, new = (
+            np.hstack(unit(self.codes(pairs, side)[0] - mean))
+            for pairs in (self.train, self.new)
+        )
+        return familiarity(train, new)
 
     def centred_posteriors(self):
         posteriors = []
@@ -203,7 +221,6 @@ class Case:
             "code": lambda: self.code(0),
             "contrastive": lambda: self.code(1),
             "posterior": lambda: cosines(image, text),
-            "soft_posterior": lambda: image @ text.T,
             "canonical": self.canonical,
             "kernel": self.kernel,
             "reconstruction": self.reconstruction,
@@ -221,16 +238,11 @@ class TestBlocks:
         np.testing.assert_allclose(products, expected, atol=2e-5)
 
     @pytest.mark.parametrize("name", BLOCKS)
-    def test_all_are_of_unit_length_but_the_soft_posterior(
-        self, seed, multi_label, name
-    ):
+    def test_all_are_of_unit_length(self, seed, multi_label, name):
         case = Case(seed, multi_label)
         for side in SIDES:
             lengths = np.linalg.norm(case.blocks(side, {name: 1.0}), axis=1)
-            if name == "soft_posterior":
-                assert np.ptp(lengths) > 1e-3
-            else:
-                np.testing.assert_allclose(lengths, 1, atol=1e-5)
+            np.testing.assert_allclose(lengths, 1, atol=1e-5)
 
     def test_similarity_is_the_weighted_sum(self, seed, multi_label):
         case = Case(seed, multi_label)
@@ -238,6 +250,22 @@ class TestBlocks:
         weights = dict(zip(BLOCKS, rng.uniform(0.1, 5, len(BLOCKS)), strict=True))
         expected = sum(w * case.oracle(name) for name, w in weights.items())
         np.testing.assert_allclose(case.products(weights), expected, atol=1e-4)
+
+    def test_weights_go_from_the_first_to_the_second_with_familiarity(
+        self, seed, multi_label
+    ):
+        case = Case(seed, multi_label)
+        rng = np.random.default_rng(seed)
+        weights = {name: tuple(rng.uniform(0, 3, 2)) for name in BLOCKS}
+        g = {side: case.familiarity(side) for side in SIDES}
+        assert all(np.ptp(values) > 0.05 for values in g.values())
+        expected = 0
+        for name, (least, most) in weights.items():
+            image, text = (
+                np.sqrt(least * (1 - values) + most * values) for values in g.values()
+            )
+            expected += np.outer(image, text) * case.oracle(name)
+        np.testing.assert_allclose(case.products(weights), expected, atol=2e-4)
 
     def test_without_weight_there_is_no_block(self, seed, multi_label):
         case = Case(seed, multi_label)
@@ -248,7 +276,7 @@ class TestBlocks:
 
     def test_rows_do_not_depend_on_each_other(self, seed, multi_label):
         case = Case(seed, multi_label)
-        weights = dict.fromkeys(BLOCKS, 1.0)
+        weights = dict.fromkeys(BLOCKS, (0.5, 1.0))
         for side in SIDES:
             whole = case.blocks(side, weights)
             for row in (0, M - 1):
@@ -269,12 +297,6 @@ class TestCentres:
             posterior = case.posterior(case.train, side, POSTERIOR_TEMPERATURE)
             expected = posterior.mean(axis=(0, 1))
             np.testing.assert_allclose(centres["posterior"], expected, atol=1e-5)
-
-    def test_centred_posteriors_of_the_training_pairs_have_mean_zero(self, seed):
-        case = Case(seed)
-        for side in SIDES:
-            v = case.blocks(side, {"soft_posterior": 1.0}, case.train[side])
-            np.testing.assert_allclose(v.mean(axis=0), 0, atol=1e-6)
 
     def test_size_of_the_batches_does_not_matter(self, seed):
         case = Case(seed)
@@ -348,27 +370,31 @@ class TestBlockWeights:
             (
                 "both",
                 {
-                    "contrastive": 1,
-                    "canonical": 1,
-                    "kernel": 1,
-                    "reconstruction": 0.5,
-                    "code": 0.5,
-                    "soft_posterior": 4,
+                    "code": (0.25 / 3.75, 1 / 3),
+                    "contrastive": (1 / 3.75, 0),
+                    "posterior": (0, 2 / 3),
+                    "canonical": (1 / 3.75, 0),
+                    "kernel": (1 / 3.75, 0),
+                    "reconstruction": (0.5 / 3.75, 0),
                 },
             ),
         ],
     )
     def test_target_classes_choose_documented_blocks(self, target_classes, expected):
         weights = block_weights(target_classes, None, has_contrastive=True)
-        assert weights == DEFAULT_WEIGHTS[target_classes] == expected
+        assert weights.keys() == expected.keys()
+        for name, weight in weights.items():
+            assert weight == pytest.approx(expected[name])
 
-    @pytest.mark.parametrize("target_classes", DEFAULT_WEIGHTS)
+    @pytest.mark.parametrize("target_classes", TARGET_CLASSES)
     def test_code_takes_the_place_of_a_missing_contrastive_code(self, target_classes):
         before = {name: dict(w) for name, w in DEFAULT_WEIGHTS.items()}
         usual = block_weights(target_classes, None, has_contrastive=True)
         weights = block_weights(target_classes, None, has_contrastive=False)
         assert "contrastive" not in weights
-        assert sum(weights.values()) == sum(usual.values())
+        assert np.sum(list(weights.values()), axis=0) == pytest.approx(
+            np.sum(list(usual.values()), axis=0)
+        )
         for name in set(usual) - {"contrastive", "code"}:
             assert weights[name] == usual[name]
         assert before == DEFAULT_WEIGHTS

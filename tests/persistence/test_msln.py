@@ -27,7 +27,6 @@ VARIANTS = {
             "code": 1.0,
             "contrastive": np.float32(1),
             "posterior": 0.5,
-            "soft_posterior": 1,
             "canonical": 1,
             "kernel": 1,
             "reconstruction": 0.5,

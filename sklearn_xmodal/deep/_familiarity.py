@@ -1,0 +1,64 @@
+"""How much an item looks like those of the training pairs."""
+
+import numpy as np
+import torch
+
+#: Training items that codes are compared with.
+N_LANDMARKS = 300
+N_NEIGHBORS = 3
+#: How many standard deviations less than the training items' is the nearness at which
+#: an item counts half.
+TOLERANCE = 1.25
+
+# Of a standard deviation of cosines: identical training items have none.
+_LEAST_SPREAD = 1e-3
+# An item is no neighbour of its own.
+_OUT_OF_RANGE = -2.0
+
+
+def landmark_rows(n_rows):
+    """Draw the training pairs that serve as landmarks, always the same ones."""
+    rng = np.random.RandomState(0)
+    rows = rng.choice(n_rows, min(N_LANDMARKS, n_rows), replace=False)
+    return torch.from_numpy(np.sort(rows))
+
+
+class Familiarity:
+    r"""Nearness to the training items' codes, as a number g between 0 and 1.
+
+    Items of classes that training has not seen lie farther from it than new items of
+    its own classes do [1]_. What counts is the mean cosine c with the three nearest of
+    some training items, the landmarks:
+
+    .. math:: g = \frac{1}{1 + \exp(-1 - (c - \mu) / (1.25 \sigma))}
+
+    with mean and standard deviation of the landmarks' own c, each among the others.
+
+    Parameters
+    ----------
+    landmarks : Tensor of shape (n, d)
+        Codes of unit length of some training items of one modality.
+
+    References
+    ----------
+    .. [1] Y. Sun, Y. Ming, X. Zhu, Y. Li, "Out-of-distribution detection with deep
+       nearest neighbors", ICML 2022.
+    """
+
+    def __init__(self, landmarks):
+        self.landmarks = landmarks.cpu().numpy()
+        self.n_neighbors = max(min(N_NEIGHBORS, len(landmarks) - 1), 1)
+        nearness = self._nearness(
+            (landmarks @ landmarks.T).fill_diagonal_(_OUT_OF_RANGE)
+        )
+        self.mean = float(nearness.mean())
+        self.spread = max(float(nearness.std(correction=0)), _LEAST_SPREAD)
+
+    def of(self, codes):
+        """Return the familiarity of codes of unit length, (b, d) -> (b, 1)."""
+        landmarks = torch.as_tensor(self.landmarks, device=codes.device)
+        nearness = self._nearness(codes @ landmarks.T)
+        return torch.sigmoid((nearness - self.mean) / self.spread / TOLERANCE + 1)
+
+    def _nearness(self, cosines):
+        return cosines.topk(self.n_neighbors, dim=1).values.mean(dim=1, keepdim=True)
