@@ -74,10 +74,12 @@ class NetworkRetriever(BaseRetriever):
         self.net_, self.history_ = net, net.history
         self.n_iter_ = len(self.history_)
 
-    def _fit_input_maps(self, sides, seed, n_least):
+    def _fit_input_maps(self, sides, seed, n_least, denoise=False):
         rng = np.random.RandomState(seed)
         for name, X in sides.items():
-            found = fit_input_map(X, name, self.n_input_components, n_least, rng)
+            found = fit_input_map(
+                X, name, self.n_input_components, n_least, rng, denoise
+            )
             setattr(self, f"{name}_mean_", found.mean)
             setattr(self, f"{name}_components_", found.components)
             setattr(self, f"{name}_scale_", found.scale)

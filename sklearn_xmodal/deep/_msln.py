@@ -130,6 +130,14 @@ class MSLNRetriever(NetworkRetriever):
         all, those between evenly more. A guard against one number for all data. 1:
         -.002, .000.
 
+    denoise_inputs : bool or "auto", default="auto"
+        Whether to shrink the component of variance v to :math:`1 - 0.9 v_0 / v` of its
+        length, where v_0 is the variance of the last of `n_input_components`: a Wiener
+        filter that takes most of the last one for noise, of which all have as much.
+        Only modalities with at least `n_input_components` features; matters where
+        variances are alike, as those of scaled word counts are. ``"auto"`` does so for
+        ``target_classes="unseen"``.
+
     n_contrastive_components : int, default=64
         Size of the contrastive code. On unseen classes: 16 .000, 128 +.001.
 
@@ -296,8 +304,8 @@ class MSLNRetriever(NetworkRetriever):
         Mean of the training texts.
 
     image_components_ : ndarray or None
-        Principal directions of the images in rows, `None` where all features
-        are kept.
+        Principal directions of the images in rows, shrunk by `denoise_inputs`; `None`
+        where all features are kept.
 
     text_components_ : ndarray or None
         Principal directions of the texts.
@@ -393,6 +401,7 @@ class MSLNRetriever(NetworkRetriever):
         n_estimators=3,
         n_input_components=128,
         min_input_share=0.5,
+        denoise_inputs="auto",
         n_contrastive_components=64,
         hidden_layer_sizes=(256,),
         discriminator_layer_sizes=(64,),
@@ -435,6 +444,7 @@ class MSLNRetriever(NetworkRetriever):
         self.n_estimators = n_estimators
         self.n_input_components = n_input_components
         self.min_input_share = min_input_share
+        self.denoise_inputs = denoise_inputs
         self.n_contrastive_components = n_contrastive_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.discriminator_layer_sizes = discriminator_layer_sizes
@@ -518,7 +528,7 @@ class MSLNRetriever(NetworkRetriever):
             )
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
             sides = {"image": X_img, "text": X_txt}
-            self._fit_input_maps(sides, self._seeds()[0], self._least_inputs())
+            self._learn_inputs(sides, self._seeds()[0])
         data = self._dataset(X_img, X_txt, known_targets(y, self.classes_))
         if first:
             self._start_variates(data, self._seeds()[0])
@@ -550,7 +560,7 @@ class MSLNRetriever(NetworkRetriever):
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img[train], "text": X_txt[train]}
         if start is None:
-            self._fit_input_maps(sides, seeds[0], self._least_inputs())
+            self._learn_inputs(sides, seeds[0])
         data = self._dataset(sides["image"], sides["text"], target)
         self._start_variates(data, seeds[0])
         self._update_variates(data)
@@ -582,10 +592,14 @@ class MSLNRetriever(NetworkRetriever):
         check_continues(self, y)
         return self.net_.module_.state_dict()
 
-    def _least_inputs(self):
-        """Return up to how many features either modality keeps all of them."""
+    def _learn_inputs(self, sides, seed):
         n_inputs = inputs_of_members(self)
-        return None if n_inputs is None else min(n_inputs)
+        # Up to how many features a modality keeps all of them.
+        n_least = None if n_inputs is None else min(n_inputs)
+        denoise = self.denoise_inputs
+        if denoise == "auto":
+            denoise = self.target_classes == "unseen"
+        self._fit_input_maps(sides, seed, n_least, denoise)
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)

@@ -25,6 +25,7 @@ PARAMETER_CONSTRAINTS = {
     "n_estimators": [_at_least_one],
     "n_input_components": [_at_least_one, None],
     "min_input_share": [Interval(Real, 0, 1, closed="right")],
+    "denoise_inputs": ["boolean", StrOptions({"auto"})],
     "n_contrastive_components": [_at_least_one],
     "hidden_layer_sizes": [tuple, list],
     "discriminator_layer_sizes": [tuple, list],

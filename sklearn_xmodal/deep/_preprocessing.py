@@ -14,13 +14,17 @@ from sklearn_xmodal.utils._scaling import mean_and_scale
 _PCA_ROWS = 2**14
 # Up to this width from the whole covariance, beyond it by a randomised method.
 _WIDEST_COVARIANCE = 1024
+# Of the last direction's variance. Less than all of it: features that were whitened
+# keep all directions.
+_NOISE_SHARE = 0.9
 
 
 class InputMap(NamedTuple):
     """An affine map from features to what the network sees."""
 
     mean: np.ndarray  # (n_features,)
-    components: np.ndarray | None  # (n_directions, n_features), None: all features
+    # (n_directions, n_features), of unit length or less; None: all features
+    components: np.ndarray | None
     scale: float
 
     @property
@@ -37,7 +41,7 @@ class InputMap(NamedTuple):
         return np.ascontiguousarray(X / self.scale, dtype=np.float32)
 
 
-def fit_input_map(X, modality, n_directions, n_least, rng):
+def fit_input_map(X, modality, n_directions, n_least, rng, denoise=False):
     """Learn the map of one modality.
 
     Parameters
@@ -57,6 +61,11 @@ def fit_input_map(X, modality, n_directions, n_least, rng):
     rng : RandomState
         Draws rows where there are many.
 
+    denoise : bool, default=False
+        Whether to take the last of `n_directions` for noise, which all of them have as
+        much of, and to shrink each to the share of its variance that is not noise, as
+        a Wiener filter does.
+
     Returns
     -------
     input_map : InputMap
@@ -72,10 +81,15 @@ def fit_input_map(X, modality, n_directions, n_least, rng):
         return InputMap(mean, None, scale)
     if X.shape[0] > _PCA_ROWS:
         X = X[np.sort(rng.choice(X.shape[0], _PCA_ROWS, replace=False))]
+    stands_for_others = X.shape[1] >= n_directions
     n_directions = min(n_directions, X.shape[1], X.shape[0] - 1)
     components, variances = _main_directions(X, mean, n_directions, rng)
     kept = variances > np.finfo(np.float32).eps * variances[0]
-    return InputMap(mean, components[kept], math.sqrt(variances[kept].mean()))
+    components, variances = components[kept], variances[kept]
+    if denoise and stands_for_others:
+        gains = 1 - _NOISE_SHARE * variances[-1] / variances
+        components, variances = components * gains[:, None], variances * gains**2
+    return InputMap(mean, components, math.sqrt(variances.mean()))
 
 
 def _main_directions(X, mean, n_directions, rng):

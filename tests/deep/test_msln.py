@@ -1168,6 +1168,28 @@ class TestInputs:
         assert est.image_components_.shape == (20, 20)  # the first network sees 15
         assert est.text_components_ is None  # which are all of the text
 
+    def test_noise_is_taken_off_for_unseen_classes_unless_told(self, seed):
+        pairs = draw(seed, n_image_features=40)
+        found = {}
+        for target_classes in TARGET_CLASSES:
+            for denoise in ("auto", True, False):
+                est = make(
+                    target_classes=target_classes,
+                    denoise_inputs=denoise,
+                    n_input_components=10,
+                    max_epochs=1,
+                ).fit(*pairs)
+                lengths = np.linalg.norm(est.image_components_, axis=1)
+                found[target_classes, denoise] = lengths
+        for (target_classes, denoise), lengths in found.items():
+            if denoise == "auto":
+                denoise = target_classes == "unseen"
+            if denoise:
+                assert lengths[-1] == pytest.approx(0.1)
+                assert (np.diff(lengths) < 0).all()
+            else:
+                np.testing.assert_allclose(lengths, 1)
+
     def test_sparse_rows_become_dense_by_the_batch_only(self, seed, monkeypatch):
         X, T, y = draw(seed)
         heights = set()

@@ -40,8 +40,9 @@ def draw_case(case, seed):
     return X, container(X)
 
 
-def fit(X, n_directions, seed=0, n_least=0):
-    return fit_input_map(X, "image", n_directions, n_least, np.random.RandomState(seed))
+def fit(X, n_directions, seed=0, n_least=0, **options):
+    rng = np.random.RandomState(seed)
+    return fit_input_map(X, "image", n_directions, n_least, rng, **options)
 
 
 def is_rounding_of(a, b, tolerance):
@@ -106,6 +107,31 @@ class TestMainDirections:
         found = fit(features, n_directions, seed)
         assert found.width <= min(n_directions, X.shape[0] - 1)
         assert np.isfinite(found.apply(features)).all()
+
+    def test_without_noise_they_are_as_long_as_the_share_of_signal(self, seed, case):
+        X, features = draw_case(case, seed)
+        plain, found = (fit(features, 4, seed, denoise=d) for d in (False, True))
+        variances = PCA(4, svd_solver="full").fit(X).explained_variance_
+        gains = 1 - 0.9 * variances[-1] / variances
+        np.testing.assert_allclose(
+            found.components, plain.components * gains[:, None], atol=1e-5
+        )
+        inputs = found.apply(features)
+        assert root_mean_square(inputs) == pytest.approx(1, rel=1e-5)
+
+
+@EVERY_SEED
+class TestNoise:
+    def test_features_that_are_fewer_than_directions_have_none(self, seed):
+        X = draw(seed, 150, 12)
+        for n_directions in (13, 100):
+            plain, found = (fit(X, n_directions, denoise=d) for d in (False, True))
+            np.testing.assert_array_equal(found.apply(X), plain.apply(X))
+
+    def test_whitened_features_are_all_signal(self, seed):
+        X = PCA(12, whiten=True).fit_transform(draw(seed, 150, 12))
+        plain, found = (fit(X, 12, denoise=d).apply(X) for d in (False, True))
+        np.testing.assert_allclose(found @ found.T, plain @ plain.T, atol=1e-4)
 
 
 @EVERY_SEED

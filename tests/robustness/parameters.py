@@ -137,6 +137,7 @@ WRONG = {
         ],
         "n_estimators": NO_COUNT,
         "n_input_components": _without(NO_COUNT, None),
+        "denoise_inputs": NO_BOOL,
         "min_input_share": [0, 0.0, -0.5, 1.5, _NAN, "1", None, [1], Ellipsis],
         "n_contrastive_components": NO_COUNT,
         "hidden_layer_sizes": _LAYERS,
