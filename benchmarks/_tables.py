@@ -20,10 +20,13 @@ def _select(rows, **values):
     return [row for row in rows if all(row[k] == v for k, v in values.items())]
 
 
-def write_tables(rows, path):
+TITLE = "Accuracy of the retrievers"
+
+
+def write_tables(rows, path, title=TITLE):
     """Write one Markdown table of means and one of gains per protocol."""
     lines = [
-        "# Accuracy of the retrievers",
+        f"# {title}",
         "",
         "mAP over the full ranking by cosine, mean of both directions and of all "
         "splits (generalized: harmonic mean of queries from seen and unseen classes). "

@@ -34,6 +34,7 @@ DEFAULT = "default"
 #: Variant -> parameters that differ from the default.
 VARIANTS = {
     DEFAULT: {},
+    "for seen and unseen classes": {"target_classes": "both"},
     "one network": {"n_estimators": 1},
     "five networks": {"n_estimators": 5},
     "all 128 components in every network": {"min_input_share": 1.0},
@@ -71,10 +72,12 @@ VARIANTS = {
 VARIANTS_OF_PROTOCOL = {
     "standard": {
         "with a contrastive code": {"contrastive_weight": 1.0},
+        "noise taken off the inputs": {"denoise_inputs": True},
         "early stopping": {"early_stopping": True},
     },
     "extendable": {
         "no contrastive code": {"contrastive_weight": 0.0},
+        "inputs with their noise": {"denoise_inputs": False},
         "twice the temperature": {"temperature": 0.2},
         "contrastive code of 16": {"n_contrastive_components": 16},
         "contrastive code of 128": {"n_contrastive_components": 128},

@@ -22,7 +22,7 @@ from benchmarks import _datasets
 from benchmarks._environment import write_environment
 from benchmarks._journal import Journal, write_csv
 from benchmarks._methods import BUDGET, METHODS, Method
-from benchmarks._tables import draw, write_tables
+from benchmarks._tables import TITLE, draw, write_tables
 from sklearn_xmodal.cli._methods import QUICK
 from sklearn_xmodal.cli._tuning import split_rows, tune
 from sklearn_xmodal.metrics import (
@@ -82,6 +82,7 @@ def build_parser(methods=METHODS):
     parser.add_argument(
         "--out", type=Path, default=Path("benchmarks/results/retrieval")
     )
+    parser.add_argument("--title", default=TITLE, help="heading of the tables")
     return parser
 
 
@@ -195,7 +196,7 @@ def run(arguments, methods=METHODS):
     seconds = ["dataset", "protocol", "split", "method", "seconds"]
     write_csv(rows, seconds, out / "seconds.csv")
     write_environment(out / "environment.json")
-    write_tables(rows, out / "README.md")
+    write_tables(rows, out / "README.md", arguments.title)
     draw(rows, out / "map.png")
 
 

@@ -488,8 +488,8 @@ class MSLNRetriever(NetworkRetriever):
         For pairs that come bit by bit. The first call fixes classes, principal
         components and scales, so it should see a fair sample; the learning rate
         stays constant, and reversal reaches its strength after 400 steps. Means
-        of the blocks are those of the pairs of the last call. After `fit` it goes
-        on from there.
+        of the blocks, and the items that familiarity is measured by, are those of the
+        pairs of the last call. After `fit` it goes on from there.
 
         Parameters
         ----------
