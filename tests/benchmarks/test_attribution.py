@@ -6,6 +6,7 @@ from scipy import stats
 
 from benchmarks.attribution import (
     DEFAULT,
+    PROTOCOLS,
     VARIANTS,
     VARIANTS_OF_PROTOCOL,
     markdown,
@@ -54,8 +55,9 @@ def test_variants_are_parameters_of_the_retriever(protocol):
     variants = variants_of("digits", protocol, None, y, 0)
     assert variants.keys() >= VARIANTS.keys()
     for name, changes in variants.items():
-        plain = MSLNRetriever().get_params()
-        params = MSLNRetriever(**changes).get_params()
+        retriever = MSLNRetriever(target_classes=PROTOCOLS[protocol])
+        plain = retriever.get_params()
+        params = retriever.set_params(**changes).get_params()
         changed = {key for key in params if params[key] is not plain[key]}
         assert changed <= changes.keys(), name
         assert changed or name == DEFAULT
