@@ -11,6 +11,8 @@ from benchmarks._datasets import VARIANTS
 from benchmarks._markdown import NUMBERS, WORDS, table
 from sklearn_xmodal.metrics import paired_comparison
 
+TITLE = "Accuracy of the retrievers"
+
 
 def _unique(rows, name):
     return list(dict.fromkeys(row[name] for row in rows))
@@ -18,9 +20,6 @@ def _unique(rows, name):
 
 def _select(rows, **values):
     return [row for row in rows if all(row[k] == v for k, v in values.items())]
-
-
-TITLE = "Accuracy of the retrievers"
 
 
 def write_tables(rows, path, title=TITLE):

@@ -1,10 +1,7 @@
 """How much an item looks like those of the training pairs."""
 
-import numpy as np
 import torch
 
-#: Training items that codes are compared with.
-N_LANDMARKS = 300
 N_NEIGHBORS = 3
 #: How many standard deviations less than the training items' is the nearness at which
 #: an item counts half.
@@ -14,13 +11,6 @@ TOLERANCE = 1.25
 _LEAST_SPREAD = 1e-3
 # An item is no neighbour of its own.
 _OUT_OF_RANGE = -2.0
-
-
-def landmark_rows(n_rows):
-    """Draw the training pairs that serve as landmarks, always the same ones."""
-    rng = np.random.RandomState(0)
-    rows = rng.choice(n_rows, min(N_LANDMARKS, n_rows), replace=False)
-    return torch.from_numpy(np.sort(rows))
 
 
 class Familiarity:

@@ -5,7 +5,6 @@ import torch
 
 from sklearn_xmodal.deep._base import NetworkRetriever
 from sklearn_xmodal.deep._checkpoint import checkpointing
-from sklearn_xmodal.deep._familiarity import landmark_rows
 from sklearn_xmodal.deep._inputs import (
     check_continues,
     encoded_labels,
@@ -27,6 +26,7 @@ from sklearn_xmodal.deep._representation import (
     block_weights,
     depend_on_familiarity,
 )
+from sklearn_xmodal.deep._variates import landmark_rows
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
@@ -626,8 +626,9 @@ class MSLNRetriever(NetworkRetriever):
             for name, side in (("image", data.image), ("text", data.text)):
                 found.fit_centres(module, side.blocks(self._encode_rows), name)
                 if depend_on_familiarity(self.block_weights_):
-                    x = side.rows(landmark_rows(len(data)))
-                    found.fit_familiarity(module, x, name)
+                    # The same ones at every epoch of early stopping.
+                    rows = landmark_rows(len(data), np.random.RandomState(0))
+                    found.fit_familiarity(module, side.rows(rows), name)
         return found
 
     def _vectors(self, x, modality):

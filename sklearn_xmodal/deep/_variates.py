@@ -13,6 +13,12 @@ from sklearn_xmodal.utils._linalg import inverse_root
 _N_LANDMARKS = 300
 
 
+def landmark_rows(n_rows, rng):
+    """Draw the training pairs that others are compared with, in their order."""
+    rows = rng.choice(n_rows, min(_N_LANDMARKS, n_rows), replace=False)
+    return torch.from_numpy(np.sort(rows))
+
+
 class LinearVariates:
     """Canonical variates of features, for several ridges side by side.
 
@@ -114,11 +120,10 @@ class KernelVariates(LinearVariates):
 
     def prepare(self, data, rng):
         """Draw the landmarks, and learn the kernels' widths."""
-        n_landmarks = min(_N_LANDMARKS, len(data))
-        index = np.sort(rng.choice(len(data), n_landmarks, replace=False))
+        index = landmark_rows(len(data), rng)
         self.landmarks, self.gammas, self.roots = {}, {}, {}
         for name in MODALITIES:
-            x = getattr(data, name).rows(torch.from_numpy(index)).double()
+            x = getattr(data, name).rows(index).double()
             self.landmarks[name] = x.cpu().numpy()
             distances = pdist(self.landmarks[name])
             distances = distances[distances > 0]

@@ -22,7 +22,7 @@ from skorch.callbacks import Callback
 
 from sklearn_xmodal import CCARetriever, MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep import _familiarity, _net, _preprocessing, _variates
+from sklearn_xmodal.deep import _net, _preprocessing, _variates
 from sklearn_xmodal.deep._inputs import split_off_validation
 from sklearn_xmodal.deep._losses import MSLNLoss
 from sklearn_xmodal.deep._modules import MSLNModule
@@ -1202,7 +1202,6 @@ class TestInputs:
         monkeypatch.setattr(sparse.csr_matrix, "toarray", spy)
         monkeypatch.setattr(MSLNRetriever, "_encode_rows", 30)
         monkeypatch.setattr(_variates, "_N_LANDMARKS", 20)
-        monkeypatch.setattr(_familiarity, "N_LANDMARKS", 20)
         est = make(n_input_components=5).fit(X, sparse.csr_matrix(T), y)
         est.transform_text(sparse.csr_matrix(T))
         assert heights == {32, 120 % 32, 30, 20}
