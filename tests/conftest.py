@@ -1,4 +1,4 @@
-"""What all tests share: fast retrievers, small paired data, quiet generators."""
+"""What all tests share: two tiers, fast retrievers, small paired data, a clean room."""
 
 import ipaddress
 import random
@@ -6,6 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -34,6 +35,42 @@ from sklearn_xmodal.datasets import make_paired_modalities
 
 ROOT = Path(__file__).resolve().parents[1]
 SEEDS = (0, 1, 2)
+#: Parameters of tests that only draw other data.
+_DRAWS = ("seed", "paired")
+
+# The same examples everywhere, and nothing written into the checkout.
+hypothesis.settings.register_profile(
+    "repeatable", derandomize=True, database=None, deadline=None
+)
+hypothesis.settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser):
+    """Add the option that runs both tiers."""
+    parser.addoption(
+        "--all",
+        action="store_true",
+        dest="every_case",
+        help="every case and seed, also what `make test` leaves to `make test-all`",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep the quick tier: one draw of random data, nothing marked as thorough."""
+    if config.getoption("every_case"):
+        return
+    quick = [item for item in items if not _is_thorough(item)]
+    config.hook.pytest_deselected(items=[i for i in items if _is_thorough(i)])
+    items[:] = quick
+
+
+def _is_thorough(item):
+    if item.get_closest_marker("thorough") is not None:
+        return True
+    params = getattr(item, "callspec", None)
+    return params is not None and any(
+        params.params.get(name, SEEDS[0]) in SEEDS[1:] for name in _DRAWS
+    )
 
 
 def _factory(cls, **fast):
@@ -174,6 +211,17 @@ def check_is_here(host):
         is_here = False
     if not is_here:
         raise RuntimeError(f"tests have no network. Got a request to {host!r}.")
+
+
+@pytest.fixture(autouse=True)
+def figures_stay_as_they_are():
+    """Fail a test that leaves a figure open; close it for the next one."""
+    yield
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    left_open = pyplot.get_fignums() if pyplot else []
+    if left_open:
+        pyplot.close("all")
+    assert left_open == [], "the test leaves figures open"
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from tests.metrics.table import CASES
 
 SEEDS = range(3)
 every_metric = pytest.mark.parametrize("case", CASES, ids=str)
-quick = settings(max_examples=20, deadline=None)  # of each case
+quick = settings(max_examples=20)  # of each case
 
 
 @st.composite

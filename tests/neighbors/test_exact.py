@@ -75,7 +75,7 @@ class TestAgainstAllPairs:
         got = search_exact(query, gallery, 4, positions=rows)
         _assert_same(got, (scores, rows[found]))
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(data=st.data())
     def test_any_small_problem(self, data):
         n, d = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 4))

@@ -18,7 +18,7 @@ from sklearn_xmodal.persistence._container import write
 from sklearn_xmodal.persistence._files import KINDS
 from tests.persistence.compare import assert_same
 
-FAST = settings(max_examples=60, deadline=None, derandomize=True)
+FAST = settings(max_examples=60)
 NUMBERS = (
     hnp.boolean_dtypes()
     | hnp.integer_dtypes(endianness="?")

@@ -35,6 +35,10 @@ _LINEAR = {
     "n_components": _without(NO_COUNT, None),
     "n_image_features": NO_WIDTH,
 }
+#: Ridges where zero is allowed, and those of both modalities.
+_NO_RIDGE = [*NO_WEIGHT, *PAIRS_OF, (1.0, -1.0), (_NAN, 1.0)]
+_NO_EMBEDDINGS = ["word2vec", 3, {}, [], {0: [1.0]}, {0: [1.0], 1: [1.0], 2: [_NAN]},
+                  {0: [1.0], 1: [1.0], 2: [1.0, 2.0]}, Ellipsis]  # fmt: skip
 _LAYERS = [8, None, "8", (0,), (-1,), (2.5,), ("8",), (8, None), {}, Ellipsis, ((8,),)]
 #: Own parameters of MSLN's neighbours; those that all networks have are tried on MSLN.
 _NEIGHBOURS = {
@@ -68,9 +72,41 @@ _NEIGHBOURS = {
 }
 WRONG = {
     **_NEIGHBOURS,
+    "RidgeRetriever": {
+        "alpha": _NO_RIDGE,
+        "class_embeddings": _NO_EMBEDDINGS,
+        "n_image_features": NO_WIDTH,
+    },
+    "SCMRetriever": {
+        **_LINEAR,
+        "alpha": [*_NO_RIDGE, "oas2"],
+        "correlation_power": NO_WEIGHT,
+        "C": [*NO_POSITIVE, *PAIRS_OF, (1.0, 0.0)],
+        "centered": NO_BOOL,
+        "max_iter": NO_COUNT,
+        "tol": NO_POSITIVE,
+    },
+    "SemanticAutoencoderRetriever": {
+        "reconstruction_weight": _NO_RIDGE,
+        "class_embeddings": _NO_EMBEDDINGS,
+        "n_image_features": NO_WIDTH,
+    },
+    "ProcrustesRetriever": {**_LINEAR, "singular_value_power": NO_WEIGHT},
+    "MvDARetriever": {
+        **_LINEAR,
+        "alpha": _NO_RIDGE,
+        "eigenvalue_power": NO_WEIGHT,
+    },
+    "ThreeViewCCARetriever": {
+        **_LINEAR,
+        "alpha": _NO_RIDGE,
+        "class_alpha": NO_WEIGHT,
+        "eigenvalue_power": NO_WEIGHT,
+        "class_embeddings": _NO_EMBEDDINGS,
+    },
     "CCARetriever": {
         **_LINEAR,
-        "alpha": [*NO_WEIGHT, "oas2", *PAIRS_OF, (1.0, -1.0), (_NAN, 1.0)],
+        "alpha": [*_NO_RIDGE, "oas2"],
         "correlation_power": NO_WEIGHT,
     },
     "CCARetrieverCV": {

@@ -21,7 +21,7 @@ from tests.conftest import NETWORKS, RETRIEVERS
 from tests.metrics import textbook
 from tests.robustness.case import fingerprint
 
-often = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+often = settings(max_examples=60)
 seldom = settings(often, max_examples=20)
 
 #: Of every size, and what is none.
