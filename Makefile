@@ -13,11 +13,20 @@ OUT ?= xmodal-results
 # slow each other down many times over.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-oldest lint smoke docs docs-check clean
+# More options of pytest: make test PYTEST_OPTIONS="-n 1", or "--random-order".
+PYTEST_OPTIONS ?=
+# One process per core. Tests that wait for others do not hold up the rest.
+PYTEST := python -m pytest --numprocesses auto --dist worksteal
+# One estimator per way through the code: moments, kernels, classifiers, networks.
+FOUR := RidgeRetriever or KCCARetriever or SemanticMatchingRetriever or MSLNRetriever
+
+.PHONY: help demo check test test-all test-oldest lint smoke docs docs-check clean
 
 help:
 	@echo "make demo    compare CCA, KCCA and MSLN on real pairs ($(OUT)/)"
-	@echo "make test    run the tests"
+	@echo "make check   style, types, architecture and the contract: under a minute"
+	@echo "make test    all that a change can break: under five minutes on two cores"
+	@echo "make test-all     every case and seed: before a release"
 	@echo "make test-oldest  the same with the oldest versions that are supported"
 	@echo "make lint    check style and types"
 	@echo "make smoke   the demo in its quick form"
@@ -37,8 +46,15 @@ demo: $(INSTALLED)
 smoke: $(INSTALLED)
 	$(BIN)/python -m sklearn_xmodal --quick --out $(OUT)
 
+check: lint
+	$(BIN)/$(PYTEST) tests/test_architecture.py tests/test_base.py \
+		-k "test_architecture or $(FOUR)" $(PYTEST_OPTIONS)
+
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/$(PYTEST) $(PYTEST_OPTIONS)
+
+test-all: $(INSTALLED)
+	$(BIN)/$(PYTEST) --all $(PYTEST_OPTIONS)
 
 # Its own environment: the oldest Python and the oldest of everything.
 $(OLDEST)/.installed: pyproject.toml setup.cfg constraints-oldest.txt
@@ -49,7 +65,7 @@ $(OLDEST)/.installed: pyproject.toml setup.cfg constraints-oldest.txt
 	touch $@
 
 test-oldest: $(OLDEST)/.installed
-	$(OLDEST)/bin/python -m pytest
+	$(OLDEST)/bin/$(PYTEST) --all $(PYTEST_OPTIONS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -73,6 +73,13 @@ def _is_thorough(item):
     )
 
 
+def thorough_but(kept, values):
+    """Return the values for `parametrize`, only the kept ones in the quick tier."""
+    assert set(kept) <= set(values), f"{kept} are not all among {list(values)}"
+    mark = pytest.mark.thorough
+    return [v if v in kept else pytest.param(v, marks=mark) for v in values]
+
+
 def _factory(cls, **fast):
     def make(**params):
         return cls(**{**fast, **params})
@@ -126,6 +133,13 @@ RETRIEVERS = {
     "VotingRetriever": _make_vote,
 }
 
+#: One per way through the code: moments, kernels, classifiers, networks.
+PATHS = (
+    "RidgeRetriever",
+    "KCCARetriever",
+    "SemanticMatchingRetriever",
+    "MSLNRetriever",
+)
 #: Those that train one: in float32, and not in no time.
 NETWORKS = (
     "ACMRRetriever",

@@ -45,7 +45,6 @@ def test_it_shows_a_picture(tree):
     assert any(isinstance(f, ast.Attribute) and f.attr == "show" for f in calls)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_quick_ones_run_without_warnings(name):
     # With Agg, show does nothing but warn.

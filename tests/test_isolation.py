@@ -20,7 +20,7 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from tests.conftest import RETRIEVERS
+from tests.conftest import RETRIEVERS, thorough_but
 
 N_THREADS = 8
 
@@ -94,7 +94,6 @@ def test_threads_fit_different_retrievers_to_the_same_bytes():
         assert list(pool.map(_fit_bytes, names)) == alone
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_jobs_of_joblib_fit_to_the_same_bytes(backend):
     alone = [_fit_bytes(name) for name in NAMES]
@@ -207,8 +206,7 @@ print((high_water_mark() - before) / (200 * (X_img.nbytes + X_txt.nbytes)))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", RETRIEVERS)
+@pytest.mark.parametrize("name", thorough_but(["KCCARetriever"], RETRIEVERS))
 def test_memory_does_not_grow_over_200_fits(name, repository_root):
     pytest.importorskip("resource", reason="measures memory as Unix does")
     done = subprocess.run(

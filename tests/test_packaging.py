@@ -139,23 +139,27 @@ def test_the_command_of_the_wheel_runs(installed, tmp_path):
     assert stdout.strip() == sklearn_xmodal.__version__
 
 
-@pytest.mark.slow
-def test_tests_pass_outside_the_checkout(installed, repository_root, tmp_path):
+@pytest.mark.parametrize(
+    "options",
+    [OUTSIDE[:2], pytest.param(("--all", *OUTSIDE), marks=pytest.mark.thorough)],
+    ids=["quick", "all"],
+)
+def test_tests_pass_outside_the_checkout(options, installed, repository_root, tmp_path):
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(repository_root / "tests", tmp_path / "tests", ignore=ignored)
     # The settings of the checkout, but for the folder that it puts first.
     settings = tomllib.loads((repository_root / "pyproject.toml").read_text())
-    options = settings["tool"]["pytest"]["ini_options"]
+    markers = settings["tool"]["pytest"]["ini_options"]["markers"]
     lines = ["[pytest]", "filterwarnings = error", "markers ="]
-    lines += [f"    {marker}" for marker in options["markers"]]
+    lines += [f"    {marker}" for marker in markers]
     (tmp_path / "pytest.ini").write_text("\n".join(lines))
     where = (
         "import sklearn_xmodal, sys, pytest\n"
         f"assert sklearn_xmodal.__file__.startswith({str(installed)!r})\n"
         "sys.exit(pytest.main(sys.argv[1:]))"
     )
-    options = ("-q", "--import-mode=importlib", "-m", "not slow", *OUTSIDE)
+    command = ("-c", where, "-q", "--import-mode=importlib", *options)
     path = os.pathsep.join([str(installed), str(tmp_path)])
-    stdout = _run("-c", where, *options, cwd=tmp_path, PYTHONPATH=path)
+    stdout = _run(*command, cwd=tmp_path, PYTHONPATH=path)
     assert " passed" in stdout
     assert " failed" not in stdout

@@ -31,7 +31,6 @@ def command(out):
     return [sys.executable, "-m", "benchmarks.retrieval", *ARGUMENTS, "--out", str(out)]
 
 
-@pytest.mark.slow
 def test_killed_run_ends_with_the_results_of_an_uninterrupted_one(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert retrieval.main([*ARGUMENTS, "--out", str(whole)]) == 0

@@ -77,7 +77,6 @@ def cca_results(tmp_path_factory):
     return out
 
 
-@pytest.mark.slow
 class TestCCA:
     @pytest.fixture
     def rows(self, cca_results):

@@ -232,7 +232,6 @@ def test_module_runs_as_a_program(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 def test_glyph_run_draws_a_sheet_of_retrieved_glyphs(tmp_path):
     assert main([*FAST, "--protocol", "extendable", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "retrieved_extendable.png").stat().st_size > 10_000

@@ -342,7 +342,6 @@ def client():
         yield client
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.usefixtures("client")
 class TestCluster:

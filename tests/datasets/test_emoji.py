@@ -255,7 +255,6 @@ def archive(shared_data):
         return dict(archive)
 
 
-@pytest.mark.slow
 class TestRealFiles:
     @pytest.mark.parametrize(
         ("key", "name"),

@@ -13,7 +13,7 @@ from skorch.callbacks import Callback
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.deep import _checkpoint
-from tests.conftest import SEEDS
+from tests.conftest import SEEDS, thorough_but
 
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)
 VARIANTS = {
@@ -111,12 +111,12 @@ make(max_epochs=40, checkpoint_dir=sys.argv[1]).fit(*draw())
 """
 
 
-@pytest.mark.slow
-def test_a_process_that_was_killed_anywhere_goes_on(tmp_path, repository_root):
+@pytest.mark.parametrize("n_kills", thorough_but([1], [1, 6]))
+def test_a_process_that_was_killed_anywhere_goes_on(n_kills, tmp_path, repository_root):
     data = draw()
     expected = bytes_of(make(max_epochs=40).fit(*data))
     rng = np.random.default_rng(0)
-    for run in range(6):
+    for run in range(n_kills):
         folder = tmp_path / str(run)
         child = subprocess.Popen(
             [sys.executable, "-c", CHILD, str(folder)],

@@ -1109,7 +1109,6 @@ def test_the_same_seed_gives_the_same_bytes_on_cuda():
     assert codes[0] == codes[1]
 
 
-@pytest.mark.slow
 def test_a_fresh_process_gives_the_same_bytes():
     code = textwrap.dedent(
         """

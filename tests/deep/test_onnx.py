@@ -58,7 +58,6 @@ def _assert_same_codes(retriever, paths, X_img, X_txt, tolerance=1e-5):
             assert_allclose(codes, expected[:n_rows], rtol=0, atol=atol)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_encoders_of_networks_give_the_codes_of_transform(name, tmp_path):
     X_img, X_txt, y = _pairs()
@@ -72,7 +71,6 @@ def test_encoders_of_networks_give_the_codes_of_transform(name, tmp_path):
     _assert_same_codes(retriever, paths, X_img, X_txt, tolerance)
 
 
-@pytest.mark.slow
 def test_encoders_of_multi_label_networks_give_the_codes_of_transform(tmp_path):
     X_img, X_txt, y = _pairs(scale=100.0)
     Y = np.eye(3, dtype=int)[y]
@@ -83,7 +81,6 @@ def test_encoders_of_multi_label_networks_give_the_codes_of_transform(tmp_path):
     _assert_same_codes(retriever, paths, X_img, X_txt, 1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["CCARetriever", "PLSRetriever"])
 def test_linear_encoders_give_the_codes_of_transform(name, tmp_path):
     X_img, X_txt, y = _pairs(scale=1000.0)

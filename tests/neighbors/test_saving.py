@@ -16,6 +16,7 @@ from numpy.testing import assert_array_equal
 import sklearn_xmodal
 from sklearn_xmodal import CCARetriever, KCCARetriever, RetrievalIndex, load, save
 from sklearn_xmodal.neighbors import _files
+from tests.conftest import thorough_but
 from tests.neighbors.oracles import make_codes
 from tests.neighbors.test_index import BACKENDS, _name
 
@@ -479,13 +480,13 @@ class TestCrashes:
         assert len(list(saved.iterdir())) == 2
         assert has_failed == (step < n_calls)
 
-    @pytest.mark.slow
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-    def test_a_killed_save_leaves_the_old_index_or_the_new_one(self, tmp_path):
+    @pytest.mark.parametrize("n_kills", thorough_but([10], [10, 100]))
+    def test_a_killed_save_leaves_the_old_index_or_the_new_one(self, n_kills, tmp_path):
         # In a process of its own, which has no threads when it forks.
         code = Path(__file__).with_name("kill_saves.py")
         done = subprocess.run(
-            [sys.executable, str(code), str(tmp_path / "index"), "100"],
+            [sys.executable, str(code), str(tmp_path / "index"), str(n_kills)],
             env=os.environ
             | {
                 "OMP_NUM_THREADS": "1",
@@ -497,8 +498,7 @@ class TestCrashes:
         )
         assert done.returncode == 0, done.stderr
         n_old, n_new = map(int, done.stdout.split())
-        assert n_old + n_new == 100
+        assert n_old + n_new == n_kills
         # Killed before and after the new one was there.
-        assert n_old > 5
-        assert n_new > 5
+        assert min(n_old, n_new) > n_kills // 20
         assert len(list((tmp_path / "index").iterdir())) == 2

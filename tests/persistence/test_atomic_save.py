@@ -12,6 +12,7 @@ from sklearn_xmodal import CCARetriever, load, save
 from sklearn_xmodal.persistence import _files
 from sklearn_xmodal.utils import _atomic
 from sklearn_xmodal.utils._atomic import replacing
+from tests.conftest import thorough_but
 
 # Runs in a process of its own with one thread, which forks children that save, and
 # are killed: at lines of the code that saves, or after some microseconds.
@@ -102,15 +103,17 @@ def _kill(how, path, n_kills):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("n_kills", thorough_but([20], [20, 100]))
 @pytest.mark.parametrize("how", ["lines", "time"])
-def test_a_killed_save_leaves_the_old_file_or_the_new_one(how, tmp_path):
-    done = _kill(how, tmp_path / "model.xmodal", 100)
+def test_a_killed_save_leaves_the_old_file_or_the_new_one(how, n_kills, tmp_path):
+    done = _kill(how, tmp_path / "model.xmodal", n_kills)
     assert done.returncode == 0, done.stderr
     *outcomes, leftovers = done.stdout.split()
-    assert outcomes == ["100", "kills", "new", "old"]
-    assert how == "time" or int(leftovers) > 5  # which the last save has removed
+    assert outcomes == [str(n_kills), "kills", "new", "old"]
+    assert (
+        how == "time" or int(leftovers) > n_kills // 20
+    )  # which the last save has removed
 
 
 @pytest.mark.parametrize("name", ["write", "encode", "make_card"])

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_xmodal import CCARetriever, load, save
 from sklearn_xmodal.persistence import InvalidFileError, _container, read_card
-from tests.conftest import RETRIEVERS
+from tests.conftest import PATHS, RETRIEVERS, thorough_but
 
 
 def _forge(path, header, data=b"", version=b"1"):
@@ -260,11 +260,9 @@ def _replaced(document, place, value):
     return document
 
 
-@pytest.mark.parametrize("name", RETRIEVERS)
+@pytest.mark.parametrize("name", thorough_but(PATHS, RETRIEVERS))
 @settings(
     max_examples=40,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())

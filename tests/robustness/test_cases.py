@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import chain
 
+from tests.conftest import PATHS
 from tests.robustness import (
     commands,
     estimators,
@@ -25,15 +26,10 @@ TABLES = (
     ranking,
     tools,
 )
-#: One estimator per way through the code: moments, kernels, classifiers, networks.
+#: Entries of which the quick tier has all cases.
 WHOLE = tuple(
     f"{name}{call}"
-    for name in (
-        "RidgeRetriever",
-        "KCCARetriever",
-        "SemanticMatchingRetriever",
-        "MSLNRetriever",
-    )
+    for name in PATHS
     for call in ("()", ".fit", ".transform_image", ".transform_text")
 )
 
