@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import thorough_but
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("plot_*.py"))
 QUICK = ["plot_find_by_name", "plot_multilabel", "plot_precision_recall"]
@@ -45,7 +47,7 @@ def test_it_shows_a_picture(tree):
     assert any(isinstance(f, ast.Attribute) and f.attr == "show" for f in calls)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", thorough_but(QUICK[-1:], QUICK))
 def test_quick_ones_run_without_warnings(name):
     # With Agg, show does nothing but warn.
     code = (

@@ -31,7 +31,7 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     class_disjoint_train_test_split,
 )
-from tests.conftest import NETWORKS, RETRIEVERS, SEEDS, thorough_but
+from tests.conftest import NETWORKS, PATHS, RETRIEVERS, SEEDS, thorough_but
 
 # A parameter worth searching, for each retriever.
 GRIDS = {
@@ -77,12 +77,8 @@ def processes_with_torch(name):
         get_reusable_executor().shutdown(wait=True)
 
 
-#: Starting processes that import torch takes most of the time of these searches.
-SEARCHED = [n for n in RETRIEVERS if n == "MSLNRetriever" or n not in NETWORKS]
-
-
 @pytest.mark.usefixtures("processes_with_torch")
-@pytest.mark.parametrize("name", thorough_but(SEARCHED, RETRIEVERS))
+@pytest.mark.parametrize("name", thorough_but(PATHS, RETRIEVERS))
 def test_grid_search_in_two_processes_equals_folds_by_hand(name):
     pairs, y = _six_classes(0)
     cv = ClassDisjointKFold(3)

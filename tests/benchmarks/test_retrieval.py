@@ -20,7 +20,7 @@ from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.metrics import retrieval_score
 
 ROOT = Path(__file__).parents[2]
-ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "6"]
+ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "4"]
 
 
 def read(folder):

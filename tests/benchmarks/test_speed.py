@@ -104,6 +104,7 @@ class TestCCA:
         assert "| 500 | 2 x 12 | sklearn" in table
         assert (cca_results / "speed_cca.png").stat().st_size > 5000
 
+    @pytest.mark.thorough
     def test_scikit_learn_is_stopped_at_the_limit(self, tmp_path):
         argv = (
             "cca --rows 20000 --widths 100 --sklearn-limit 1 --mapped-rows --repeats 1 "

@@ -364,8 +364,15 @@ class TestCluster:
     @pytest.mark.parametrize(
         ("est", "n_readings"),
         # Means, landmarks of all blocks, and moments.
-        [(CCARetriever(4), 1), (again(NYSTROEM, n_landmarks=300), 3)],
-        ids=["CCARetriever", "KCCARetriever"],
+        [
+            pytest.param(CCARetriever(4), 1, id="CCARetriever"),
+            pytest.param(
+                again(NYSTROEM, n_landmarks=300),
+                3,
+                id="KCCARetriever",
+                marks=pytest.mark.thorough,
+            ),
+        ],
     )
     def test_a_killed_worker_is_survived(self, est, n_readings, client, tmp_path):
         X, Y = draw(n=600)
@@ -389,6 +396,7 @@ class TestCluster:
         client.wait_for_workers(2, timeout=60)
         assert set(client.run(os.getpid).values()) != set(before.values())
 
+    @pytest.mark.thorough
     def test_grid_search_runs_on_the_workers(self, client):
         X, Y, y = make_paired_modalities(90, n_classes=3, random_state=0)
         grid = {"alpha": [0.1, 1.0, 10.0]}

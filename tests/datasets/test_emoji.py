@@ -299,6 +299,7 @@ class TestRealFiles:
         assert (bunch.image == 0).all(axis=0).sum() == 6
         assert (bunch.text == 0).all(axis=1).sum() == 31
 
+    @pytest.mark.thorough
     def test_pictures_come_one_by_one_too(self, bunch, shared_data, server, tmp_path):
         # The pixels of the real pictures in PNG files of our own.
         for file, pixels in zip(

@@ -111,9 +111,8 @@ def test_a_killed_save_leaves_the_old_file_or_the_new_one(how, n_kills, tmp_path
     assert done.returncode == 0, done.stderr
     *outcomes, leftovers = done.stdout.split()
     assert outcomes == [str(n_kills), "kills", "new", "old"]
-    assert (
-        how == "time" or int(leftovers) > n_kills // 20
-    )  # which the last save has removed
+    # Which the last save has removed.
+    assert how == "time" or int(leftovers) > n_kills // 20
 
 
 @pytest.mark.parametrize("name", ["write", "encode", "make_card"])
