@@ -23,6 +23,7 @@ from sklearn_xmodal import (
     KernelPairs,
     ModalityTransformer,
 )
+from tests.conftest import SEEDS
 
 N = 12
 IMAGE = np.arange(N * 3, dtype=float).reshape(N, 3)
@@ -258,7 +259,7 @@ class TestTools:
             assert type(copy.image) is type(pairs.image)
 
     @pytest.mark.parametrize("kind", SIDES)
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", SEEDS)
     def test_train_test_split_keeps_pairs_together(self, kind, seed):
         pairs = ImageTextPairs(SIDES[kind](IMAGE), SIDES[kind](TEXT))
         y = np.arange(N) % 2
@@ -273,7 +274,7 @@ class TestTools:
         assert y_test.sum() == 2
 
     @pytest.mark.parametrize("tool", [shuffle, resample])
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", SEEDS)
     def test_shuffle_and_resample_keep_pairs_together(self, tool, seed):
         pairs = ImageTextPairs(IMAGE, sparse.csr_matrix(TEXT))
         drawn, rows = tool(pairs, np.arange(N), random_state=seed)

@@ -81,6 +81,7 @@ class TestWikipedia:
         scores = directions(est.fit(*train), *test)
         np.testing.assert_allclose(scores, published, atol=0.005)
 
+    @pytest.mark.thorough
     def test_labels_help_where_classes_are_shared(self, wikipedia):
         train, test = wikipedia("X_img", "X_txt_tfidf")
         msln = MSLNRetriever(random_state=0, device="cpu").fit(*train).score(*test)

@@ -18,6 +18,7 @@ from benchmarks._journal import Journal, write_csv
 from benchmarks._tables import draw, write_tables
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.metrics import retrieval_score
+from tests.conftest import SEEDS
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "4"]
@@ -75,7 +76,7 @@ def test_missing_data_are_told_in_one_line(tmp_path, capsys, monkeypatch):
     assert "no file wikipedia/wikipedia.npz" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_generalized_split_tests_all_unseen_classes_and_some_seen_pairs(seed):
     y = np.random.default_rng(seed).integers(10, size=400)
     train, test, seen = retrieval.draw_split(y, "generalized", seed)

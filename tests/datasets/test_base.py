@@ -17,6 +17,7 @@ import sklearn_xmodal.datasets
 from sklearn_xmodal.datasets import _base, get_data_home
 from sklearn_xmodal.datasets._base import DataHome, PinnedFile, RemoteFile
 from sklearn_xmodal.datasets._emoji_pictures import read_list
+from tests.conftest import SEEDS
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 FILE = RemoteFile(
@@ -135,7 +136,7 @@ class TestCache:
         cached(tmp_path)
         assert home(download_if_missing=False).read(FILE) == CONTENT
 
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", SEEDS)
     def test_damage_is_mended(self, server, home, tmp_path, seed):
         rng = np.random.default_rng(seed)
         damaged = bytearray(CONTENT)

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_xmodal.datasets._picture_features import picture_features
+from tests.conftest import SEEDS
 
 TEXTURE, COLOURS = slice(0, 512), slice(512, 576)
 ON_WHITE, OPACITY = slice(576, 768), slice(768, 832)
@@ -54,7 +55,7 @@ def test_texture_of_a_blank_picture_is_zero():
     assert_allclose(picture_features(blank)[:, TEXTURE], 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_texture_does_not_depend_on_brightness_and_contrast(seed):
     levels = np.random.default_rng(seed).integers(0, 80, (64, 64)) / 255
     dim, bright = opaque(levels), opaque(3 * levels + 10 / 255)
@@ -62,7 +63,7 @@ def test_texture_does_not_depend_on_brightness_and_contrast(seed):
     assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_shift_around_the_rim_by_a_cell_shifts_the_texture(seed):
     pictures = random_pictures(1, seed)
     moved = np.roll(pictures, (16, 32), axis=(1, 2))
@@ -72,7 +73,7 @@ def test_a_shift_around_the_rim_by_a_cell_shifts_the_texture(seed):
     assert_allclose(np.roll(a, (1, 2), axis=(1, 2)), b, atol=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_colours_are_counted_by_opacity(seed):
     pictures = random_pictures(2, seed)
     expected = np.zeros((2, 64))
@@ -83,7 +84,7 @@ def test_colours_are_counted_by_opacity(seed):
     assert_allclose(picture_features(pictures)[:, COLOURS], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_thumbnails_are_means_of_squares(seed):
     (picture,) = random_pictures(1, seed)
     (row,) = picture_features(picture[None])
@@ -98,7 +99,7 @@ def test_thumbnails_are_means_of_squares(seed):
             )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_colours_under_full_transparency_do_not_matter(seed):
     a, b = random_pictures(2, seed)
     hidden = np.random.default_rng(seed).random((64, 64)) < 0.5

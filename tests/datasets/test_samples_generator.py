@@ -6,8 +6,7 @@ from scipy.stats import poisson
 from sklearn_xmodal import CCARetriever
 from sklearn_xmodal.datasets import make_paired_modalities, make_paired_multilabel
 from sklearn_xmodal.metrics import chance_level
-
-SEEDS = range(3)
+from tests.conftest import SEEDS
 
 
 def _canonical_correlations(X, Y):
@@ -193,7 +192,7 @@ def test_values_of_the_wrong_type_are_refused(parameters, message):
 
 
 class TestMultilabel:
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", SEEDS)
     def test_indicator_has_labels_in_range(self, seed):
         _, _, Y = make_paired_multilabel(400, n_classes=6, random_state=seed)
         assert Y.shape == (400, 6)

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
 from sklearn_xmodal.datasets import _unicode_glyphs, load_unicode_glyphs
+from tests.conftest import SEEDS
 
 pytest.importorskip("matplotlib")
 
@@ -228,7 +229,7 @@ def test_characters_keep_their_relative_size_and_place(glyphs):
     assert glyphs.images[_row(glyphs, "O"), 15, 16] == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_outline_is_cut_at_the_frame(seed):
     rng = np.random.default_rng(seed)
     for _ in range(50):
@@ -251,7 +252,7 @@ def test_pictures_show_the_exact_area_and_overlaps_stay_filled():
     assert_array_equal(overlap[once == 0], 0)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_gradient_histograms_equal_the_textbook_loop(seed):
     images = np.random.default_rng(seed).random((2, 32, 32)).astype(np.float32)
     expected = [_gradients_by_hand(image) for image in images]

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 
 from sklearn_xmodal import KCCARetriever, MSLNRetriever, export_onnx
 from sklearn_xmodal.datasets import make_paired_modalities
-from tests.conftest import RETRIEVERS
+from tests.conftest import RETRIEVERS, thorough_but
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -24,6 +24,7 @@ BLOCKS = (
     "kernel",
     "reconstruction",
 )
+LINEAR = ["CCARetriever", "PLSRetriever"]
 NETWORKS = {
     "default": {},
     "all blocks": {"block_weights": dict.fromkeys(BLOCKS, 1.0)},
@@ -58,7 +59,7 @@ def _assert_same_codes(retriever, paths, X_img, X_txt, tolerance=1e-5):
             assert_allclose(codes, expected[:n_rows], rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", thorough_but(["all blocks"], NETWORKS))
 def test_encoders_of_networks_give_the_codes_of_transform(name, tmp_path):
     X_img, X_txt, y = _pairs()
     params = {"n_input_components": 5, "n_estimators": 2, **NETWORKS[name]}
@@ -81,7 +82,7 @@ def test_encoders_of_multi_label_networks_give_the_codes_of_transform(tmp_path):
     _assert_same_codes(retriever, paths, X_img, X_txt, 1e-4)
 
 
-@pytest.mark.parametrize("name", ["CCARetriever", "PLSRetriever"])
+@pytest.mark.parametrize("name", thorough_but(LINEAR[:1], LINEAR))
 def test_linear_encoders_give_the_codes_of_transform(name, tmp_path):
     X_img, X_txt, y = _pairs(scale=1000.0)
     retriever = RETRIEVERS[name]().fit(X_img, X_txt, y)

@@ -17,6 +17,7 @@ from sklearn_xmodal.metrics import (
     precision_at_k_score,
     recall_at_k_score,
 )
+from tests.conftest import thorough_but
 
 CUTOFFS = [1, 3, 10, 50]
 
@@ -49,7 +50,7 @@ def _trec_eval(y_true, y_score, measures):
     }
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", thorough_but(range(10), range(100)))
 def test_metrics_equal_trec_eval(seed):
     y_true, y_score = _draw(seed)
     cuts = ",".join(map(str, CUTOFFS))

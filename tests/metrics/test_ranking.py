@@ -19,8 +19,8 @@ from sklearn_xmodal.metrics import (
     mean_average_precision_score,
     relevance_from_labels,
 )
+from tests.conftest import SEEDS
 
-SEEDS = range(4)
 CUTOFFS = [1, 2, 3, 7, 11, 50]
 
 

@@ -16,8 +16,8 @@ from sklearn_xmodal.metrics import (
     retrieval_precision_recall_curve,
     retrieval_score,
 )
+from tests.conftest import SEEDS
 
-SEEDS = range(3)
 DTYPES = [np.float32, np.float64]
 
 

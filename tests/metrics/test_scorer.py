@@ -20,8 +20,8 @@ from sklearn_xmodal.metrics import (
     make_retrieval_scorer,
     retrieval_score,
 )
+from tests.conftest import SEEDS
 
-SEEDS = range(3)
 DIRECTIONS = ["image_to_text", "text_to_image", "mean"]
 
 

@@ -12,8 +12,8 @@ from sklearn_xmodal.metrics import (
     bootstrap_score_interval,
     paired_comparison,
 )
+from tests.conftest import SEEDS
 
-SEEDS = range(3)
 every_seed = pytest.mark.parametrize("seed", SEEDS)
 
 

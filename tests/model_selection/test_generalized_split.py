@@ -13,8 +13,9 @@ from sklearn_xmodal.metrics import (
     retrieval_score,
 )
 from sklearn_xmodal.model_selection import GeneralizedShuffleSplit
+from tests.conftest import SEEDS
 
-EVERY_SEED = pytest.mark.parametrize("seed", range(3))
+EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)
 
 
 def labels(seed, n=400, n_classes=10):

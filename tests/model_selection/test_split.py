@@ -22,8 +22,8 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     class_disjoint_train_test_split,
 )
+from tests.conftest import SEEDS
 
-SEEDS = range(3)
 SPLITTERS = [
     ClassDisjointKFold(3),
     ClassDisjointKFold(3, shuffle=True, random_state=0),

@@ -266,7 +266,7 @@ class TestDamage:
             RetrievalIndex.load(saved)
 
     @pytest.mark.parametrize("pattern", ["index.json", "vectors-*"])
-    @pytest.mark.parametrize("seed", range(25))
+    @pytest.mark.parametrize("seed", thorough_but(range(5), range(25)))
     def test_a_flipped_bit(self, saved, pattern, seed):
         (path,) = saved.glob(pattern)
         data = bytearray(path.read_bytes())

@@ -10,8 +10,7 @@ from sklearn_xmodal.utils._linalg import (
     stable_eigh,
     stable_svd,
 )
-
-SEEDS = range(3)
+from tests.conftest import SEEDS
 
 
 def _matrix(seed, shape=(8, 5)):

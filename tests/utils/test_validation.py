@@ -14,6 +14,7 @@ from sklearn_xmodal.utils._validation import (
     count,
     per_modality,
 )
+from tests.conftest import SEEDS
 
 X = np.arange(12.0).reshape(4, 3)
 
@@ -68,7 +69,7 @@ class TestCheckModality:
 
 
 class TestCheckFinite:
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", SEEDS)
     @pytest.mark.parametrize("make", [np.asarray, sparse.csr_matrix, sparse.csr_array])
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
     def test_first_bad_row_and_number_of_bad_values_are_named(self, seed, make, value):
@@ -93,7 +94,7 @@ class TestCheckFinite:
         largest = min(1e150, float(np.finfo(dtype).max))
         check_finite(np.full((3, 3), largest, dtype=dtype), "image")
 
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", SEEDS)
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_every_layout_is_looked_at(self, seed, dtype):
         data = np.random.default_rng(seed).normal(size=(40, 6)).astype(dtype)
