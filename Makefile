@@ -9,7 +9,7 @@ DOCS_INSTALLED := $(VENV)/.docs-installed
 SITE := docs/_build/html
 OUT ?= xmodal-results
 
-# One thread per process: searches run in parallel, and pools that share cores
+# One thread per fit: searches run several at a time, and pools that share cores
 # slow each other down many times over.
 export OMP_NUM_THREADS ?= 1
 
@@ -34,11 +34,27 @@ help:
 	@echo "make docs-check  whether every link of it leads somewhere"
 	@echo "make clean   remove the environment and everything built"
 
+# $(call install,ENVIRONMENT,PYTHON,CONSTRAINTS,EXTRA) makes the file of its rule.
+# A line per package is shown. What pip says beyond that, such as warnings that change
+# nothing, goes to a log, which is shown if the installation fails.
+define install
+	test -x $(1)/bin/pip || $(2) -m venv $(1)
+	@echo "Installing into $(1), which takes minutes. $(1)/install.log has every detail."
+	@rm -f $@ $(1)/install.log
+	@{ $(1)/bin/python -m pip install "$$(grep '^torch==' $(3))" && \
+	   $(1)/bin/python -m pip install --constraint $(3) --editable ".[$(4)]" && \
+	   touch $@; } 2>&1 | while IFS= read -r line; do \
+		echo "$$line" >> $(1)/install.log; \
+		case $$line in \
+			"Collecting "* | "  Downloading "*" MB)") echo "  $${line%% (from *}";; \
+			"Installing collected"*) echo "  $${line%%:*}";; \
+		esac; \
+	done; \
+	test -f $@ || { cat $(1)/install.log >&2; exit 1; }
+endef
+
 $(INSTALLED): pyproject.toml setup.cfg constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	touch $@
+	$(call install,$(VENV),$(PYTHON),constraints.txt,dev)
 
 demo: $(INSTALLED)
 	$(BIN)/python -m sklearn_xmodal --out $(OUT)
@@ -58,11 +74,7 @@ test-all: $(INSTALLED)
 
 # Its own environment: the oldest Python and the oldest of everything.
 $(OLDEST)/.installed: pyproject.toml setup.cfg constraints-oldest.txt
-	$(OLDEST_PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/python -m pip install --quiet "$$(grep '^torch==' constraints-oldest.txt)"
-	$(OLDEST)/bin/python -m pip install --quiet \
-		--constraint constraints-oldest.txt --editable ".[dev]"
-	touch $@
+	$(call install,$(OLDEST),$(OLDEST_PYTHON),constraints-oldest.txt,dev)
 
 test-oldest: $(OLDEST)/.installed
 	$(OLDEST)/bin/$(PYTEST) --all $(PYTEST_OPTIONS)
@@ -74,10 +86,7 @@ lint: $(INSTALLED)
 
 # Of its own, since readers of the documentation need no tests.
 $(DOCS_INSTALLED): pyproject.toml setup.cfg constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
-	touch $@
+	$(call install,$(VENV),$(PYTHON),constraints.txt,docs)
 
 docs: $(DOCS_INSTALLED)
 	$(BIN)/python -m sphinx -W --keep-going -b html $(DOCS_OPTIONS) docs $(SITE)
