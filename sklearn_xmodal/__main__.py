@@ -7,9 +7,9 @@ __all__ = ["main"]
 
 
 def main(argv=None):
-    """Run the command with one thread per process, unless the caller says otherwise.
+    """Run the command with one thread per fit, unless the caller says otherwise.
 
-    Searches run in parallel processes, and thread pools that share cores slow each
+    Searches fit several models at a time, and thread pools that share cores slow each
     other down many times over. It must be set before numpy and torch are loaded.
 
     Parameters

@@ -1,14 +1,14 @@
 """Split, tune inside the training part, score once on the test part."""
 
-import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
-from tqdm import tqdm
 
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._methods import METHODS
+from sklearn_xmodal.cli._progress import Progress
 from sklearn_xmodal.cli._tuning import PROTOCOLS, split_rows, tune
 from sklearn_xmodal.metrics import (
     chance_level,
@@ -159,7 +159,7 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
         Split i uses seed + i.
 
     n_jobs : int
-        Processes of the searches.
+        Fits at a time.
 
     budget : Budget
         Tuning of each method.
@@ -175,20 +175,14 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
         for split in range(_count_splits(data, protocol, n_splits))
         for method in methods
     ]
-    on_terminal = sys.stderr.isatty()
-    bar = tqdm(steps, unit="search", disable=not on_terminal, leave=False)
-    for i, (protocol, split, name) in enumerate(bar, start=1):
-        bar.set_description(f"{METHODS[name].title}, {protocol}")
-        train, test = _split(data, protocol, seed + split)
-        run = _run(data, protocol, split, name, train, test, seed, n_jobs, budget)
-        if not on_terminal:
-            print(
-                f"[{i}/{len(steps)}] {METHODS[name].title}, {protocol} "
-                f"protocol, split {split + 1}: mAP {run.mean:.3f} in "
-                f"{run.seconds:.0f} s",
-                flush=True,
-            )
-        yield run
+    options = {"seed": seed, "n_jobs": n_jobs, "budget": budget}
+    with closing(Progress(len(steps))) as progress:
+        for protocol, split, name in steps:
+            title = METHODS[name].title
+            progress.begin(f"{title}, {protocol} protocol, split {split + 1}")
+            run = _run(data, protocol, split, name, progress=progress, **options)
+            progress.end(f"mAP {run.mean:.3f} in {run.seconds:.0f} s")
+            yield run
 
 
 def _count_splits(data, protocol, n_splits):
@@ -202,8 +196,9 @@ def _split(data, protocol, seed):
     return split_rows(len(data.pairs), data.y, protocol, seed)
 
 
-def _run(data, protocol, split, name, train, test, seed, n_jobs, budget):
+def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
     method = METHODS[name]
+    train, test = _split(data, protocol, seed + split)
     pairs, y = data.pairs[train], None if data.y is None else data.y[train]
     start = time.perf_counter()
     try:
@@ -216,6 +211,7 @@ def _run(data, protocol, split, name, train, test, seed, n_jobs, budget):
             split_seed=seed + split,
             n_jobs=n_jobs,
             budget=budget,
+            progress=progress,
         )
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error

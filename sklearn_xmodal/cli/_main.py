@@ -100,7 +100,7 @@ def build_parser():
         type=_n_jobs,
         default=-1,
         metavar="N",
-        help="processes of the grid searches, -1 for all cores (default: -1)",
+        help="fits of a grid search at a time, -1 for as many as cores (default: -1)",
     )
     run.add_argument(
         "--quick",

@@ -38,6 +38,7 @@ class Method(NamedTuple):
     needs_labels: bool
     while_tuning: dict = {}  # parameters that make tuning cheaper
     unseen_candidates: list | None = None  # for unseen classes, if others
+    trains_network: bool = False
 
     def candidates_for(self, protocol, n_candidates):
         """Return what to choose from, the last ones of the list."""
@@ -89,6 +90,7 @@ METHODS = {
         while_tuning={"n_estimators": 1},
         # The defaults. Folds that hold out some of few classes would choose by chance.
         unseen_candidates=[{}],
+        trains_network=True,
     ),
 }
 

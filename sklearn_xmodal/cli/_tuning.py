@@ -1,6 +1,9 @@
 """Split rows by protocol, and tune one method inside the training part."""
 
+from functools import partial
+
 import numpy as np
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import (
     GridSearchCV,
@@ -128,7 +131,17 @@ def choose_features(pairs, y, folds, seed):
 
 
 def tune(
-    method, pairs, y, protocol, *, seed, split_seed, n_jobs, budget, validate=True
+    method,
+    pairs,
+    y,
+    protocol,
+    *,
+    seed,
+    split_seed,
+    n_jobs,
+    budget,
+    validate=True,
+    progress=None,
 ):
     """Choose features, compare the candidates of a method and refit the best.
 
@@ -150,13 +163,16 @@ def tune(
         Of the method, and of the folds.
 
     n_jobs : int
-        Processes.
+        Fits at a time.
 
     budget : Budget
         Number of candidates and folds, length of training.
 
     validate : bool, default=True
         Whether to cross-validate also where there is nothing to choose.
+
+    progress : Progress, default=None
+        Hears of the epochs of every network that the search trains.
 
     Returns
     -------
@@ -171,9 +187,11 @@ def tune(
     """
     folds = inner_folds(len(pairs), y, protocol, split_seed, budget.n_folds)
     scaled, features = choose_features(pairs, y, folds, seed)
-    retriever = method.build(seed, budget, protocol)
-    best = Pipeline([("features", clone(features)), ("retriever", retriever)])
     candidates = method.candidates_for(protocol, budget.n_candidates)
+    retriever = method.build(seed, budget, protocol)
+    if progress is not None and method.trains_network:
+        _report_epochs(retriever, progress, n_fits=len(candidates) * len(folds) + 1)
+    best = Pipeline([("features", clone(features)), ("retriever", retriever)])
     if len(candidates) == 1 and not validate:
         retriever.set_params(**candidates[0])
         return best.fit(pairs, y), float("nan"), {**candidates[0], "scaled": scaled}
@@ -190,7 +208,25 @@ def tune(
         refit=False,
         error_score="raise",
     )
-    search.fit(pairs, y)
+    with parallel_config(prefer=_workers(method)):
+        search.fit(pairs, y)
     best.set_params(**search.best_params_).fit(pairs, y)
     won = {k.removeprefix("retriever__"): v for k, v in search.best_params_.items()}
     return best, float(search.best_score_), {**won, "scaled": scaled}
+
+
+def _workers(method):
+    """Return where joblib runs the fits of a search.
+
+    Networks are trained in threads: torch mostly works outside of the interpreter's
+    lock. In a process that began with other methods, loading torch looks like a leak
+    of 300 MB, for which joblib ends the process, with a warning.
+    """
+    return "threads" if method.trains_network else "processes"
+
+
+def _report_epochs(retriever, progress, n_fits):
+    from sklearn_xmodal.deep._training import EpochReport
+
+    begin_fit = partial(progress.begin_fit, n_fits)
+    retriever.set_params(callbacks=[EpochReport(begin_fit)])

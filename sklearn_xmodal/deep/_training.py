@@ -232,3 +232,30 @@ class EpochProgress(Callback):
         """Close the bar."""
         self.bar_.close()
         del self.bar_
+
+
+class EpochReport(Callback):
+    """Tell how far a training is.
+
+    Clones of a retriever, which a search trains, report to the same place.
+
+    Parameters
+    ----------
+    begin : callable
+        Called when training begins, it returns the function that takes the number
+        of epochs done, and of those to do, after every epoch.
+    """
+
+    def __init__(self, begin):
+        self.begin = begin
+
+    def __sklearn_clone__(self):
+        return EpochReport(self.begin)
+
+    def on_train_begin(self, net, **kwargs):
+        """Announce the training."""
+        self.tell_ = self.begin()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Tell of the epoch."""
+        self.tell_(len(net.history), net.max_epochs)
