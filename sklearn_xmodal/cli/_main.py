@@ -10,7 +10,7 @@ from sklearn_xmodal.cli._compare import compare, plan
 from sklearn_xmodal.cli._data import DATASETS, RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._methods import FULL, METHODS, QUICK
-from sklearn_xmodal.cli._report import format_tables, write_csv
+from sklearn_xmodal.cli._report import format_conclusion, format_tables, write_csv
 from sklearn_xmodal.cli._tuning import PROTOCOLS
 
 _EPILOG = """\
@@ -203,6 +203,7 @@ def run(arguments):
         # What is done is reported, whatever ended the work.
         if runs:
             report(runs, data, out)
+    print(f"\n{format_conclusion(runs)}")
 
 
 def report(runs, data, out):

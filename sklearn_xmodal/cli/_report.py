@@ -1,6 +1,7 @@
-"""The table on the screen and the tidy file."""
+"""The table on the screen, what it says, and the tidy file."""
 
 import csv
+import textwrap
 
 import numpy as np
 
@@ -8,6 +9,7 @@ _PROTOCOL_TEXT = {
     "standard": "Standard protocol: the classes of the test part were seen in training",
     "extendable": "Extendable protocol: no class of the test part was seen in training",
 }
+_WHERE = {"standard": "On seen classes", "extendable": "On unseen classes"}
 _COLUMNS = ("image->text", "text->image", "mean", "chance", "seconds")
 
 
@@ -76,6 +78,66 @@ def _cell(values, digits):
     if len(values) == 1:
         return f"{values[0]:.{digits}f}"
     return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+def format_conclusion(runs):
+    """Return what the tables say: who leads, how far above chance, ahead of whom.
+
+    Parameters
+    ----------
+    runs : list of Run
+        All results, of the same splits for every method of a protocol.
+
+    Returns
+    -------
+    text : str
+        A sentence per protocol.
+    """
+    sentences = []
+    for protocol in dict.fromkeys(run.protocol for run in runs):
+        chosen = [run for run in runs if run.protocol == protocol]
+        sentences.append(_conclude(protocol, chosen))
+    return textwrap.fill(" ".join(sentences), 88)
+
+
+def _conclude(protocol, runs):
+    by_pair = runs[0].n_test_classes is None
+    where = "In paired retrieval" if by_pair else _WHERE[protocol]
+    n_splits = len({run.split for run in runs})
+    splits = "one split" if n_splits == 1 else f"mean of {n_splits} splits"
+    (best, leaders), *rest = _rank(runs)
+    if rest:
+        verb = "leads with" if len(leaders) == 1 else "lead with"
+        second, followers = rest[0]
+        behind = f", ahead of {_enumerate(followers)} ({second:.3f})"
+    else:
+        verb = "has" if len(leaders) == 1 else "are level with"
+        behind = ""
+    above = _beside_chance(best, np.mean([run.chance for run in runs]))
+    return (
+        f"{where} ({splits}) {_enumerate(leaders)} {verb} mAP {best:.3f}, {above}"
+        f"{behind}."
+    )
+
+
+def _rank(runs):
+    """Return (mAP, methods), the best first; equal is what the table shows as equal."""
+    methods: dict[float, list] = {}
+    for name in dict.fromkeys(run.method for run in runs):
+        shown = _cell([np.mean([r.mean for r in runs if r.method == name])], 3)
+        methods.setdefault(float(shown), []).append(name)
+    return sorted(methods.items(), reverse=True)
+
+
+def _beside_chance(score, chance):
+    ratio = score / chance
+    if ratio < 0.95:
+        return "below chance"
+    return "about chance" if ratio < 1.05 else f"{ratio:,.1f} times chance"
+
+
+def _enumerate(names):
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def write_csv(runs, path):

@@ -251,6 +251,15 @@ def test_real_files_are_compared(name, shared_data, tmp_path):
         assert float(row["mean"]) > float(row["chance"]) + 0.03
 
 
+def test_finished_work_ends_with_what_it_says(files, capsys):
+    assert run_files(files, ["--image", "@all.npz", *FAST]) == 0
+    conclusion = capsys.readouterr().out.split("\n\n")[-1]
+    assert conclusion.startswith("On seen classes (one split) CCA has mAP 0.")
+    assert "On unseen classes (one split) CCA has mAP 0." in " ".join(
+        conclusion.split()
+    )
+
+
 def test_finished_work_is_reported_before_an_error(files, monkeypatch, capsys):
     def fail(*args, **kwargs):
         raise ValueError("no luck")
@@ -261,6 +270,7 @@ def test_finished_work_is_reported_before_an_error(files, monkeypatch, capsys):
     captured = capsys.readouterr()
     assert "KCCA: no luck" in captured.err
     assert "Standard protocol" in captured.out
+    assert "On seen classes" not in captured.out  # KCCA might have been ahead
     assert [row["method"] for row in read_results(files / "out")] == ["CCA"]
 
 
