@@ -44,9 +44,11 @@ define install
 	@{ $(1)/bin/python -m pip install "$$(grep '^torch==' $(3))" && \
 	   $(1)/bin/python -m pip install --constraint $(3) --editable ".[$(4)]" && \
 	   touch $@; } 2>&1 | while IFS= read -r line; do \
-		echo "$$line" >> $(1)/install.log; \
+		printf '%s\n' "$$line" >> $(1)/install.log; \
 		case $$line in \
-			"Collecting "* | "  Downloading "*" MB)") echo "  $${line%% (from *}";; \
+			"Collecting "* | *"Downloading "*" MB)") echo "  $${line%% (from *}";; \
+			"Processing "*.whl*) line=$${line##*/}; \
+				echo "  Collecting $${line%%-[cp][py][0-9]*}";; \
 			"Installing collected"*) echo "  $${line%%:*}";; \
 		esac; \
 	done; \
