@@ -32,6 +32,7 @@ from sklearn_xmodal import (
     VotingRetriever,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
+from tests.extras import absent_extra
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -183,6 +184,17 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("needs the real feature files, ../shared/data, beside the checkout")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Skip a test where it fails for want of an extra."""
+    try:
+        return (yield)
+    except ImportError as error:
+        if (reason := absent_extra(error)) is not None:
+            pytest.skip(reason)
+        raise
 
 
 @pytest.fixture(autouse=True)
