@@ -55,10 +55,13 @@ def test_figures_of_the_landing_page_are_those_of_its_example():
     glyphs, test = namespace["glyphs"], namespace["test"]
     codes = namespace["retriever"].transform(glyphs.image[test], glyphs.text[test])
     options = {"metric": "hit_rate_at_k", "direction": "text_to_image"}
-    first, six = (100 * cross_modal_score(*codes, k=k, **options) for k in (1, 6))
+    first, six = (cross_modal_score(*codes, k=k, **options) for k in (1, 6))
     words = " ".join(text.split())
-    assert f"first for {first:.0f} % of all names" in words
-    assert f"the first six for {six:.0f} %." in words
+    # A name or two more or fewer, on another processor, leave the words true.
+    assert "first for more than a third of all names" in words
+    assert 1 / 3 < first < 0.4
+    assert "among the first six for more than three fifths." in words
+    assert 3 / 5 < six < 0.65
     assert f"among {len(test):,} which training never saw" in words
 
 
