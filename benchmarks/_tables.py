@@ -3,9 +3,6 @@
 import itertools
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from benchmarks._datasets import VARIANTS
 from benchmarks._markdown import NUMBERS, WORDS, table
@@ -223,6 +220,10 @@ def _gains(rows):
 
 def draw(rows, path):
     """Draw mAP as a share of that of the best method, one panel per protocol."""
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
     protocols, datasets = _unique(rows, "protocol"), _unique(rows, "dataset")
     n_methods = len(_unique(rows, "method"))
     figure = Figure(

@@ -188,13 +188,16 @@ def shared_data():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    """Skip a test where it fails for want of an extra."""
+    """Skip a test where it, or a fixture of it, fails for want of an extra."""
     try:
         return (yield)
     except ImportError as error:
         if (reason := absent_extra(error)) is not None:
             pytest.skip(reason)
         raise
+
+
+pytest_runtest_setup = pytest_runtest_call
 
 
 @pytest.fixture(autouse=True)

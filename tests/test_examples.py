@@ -49,6 +49,7 @@ def test_it_shows_a_picture(tree):
 
 @pytest.mark.parametrize("name", thorough_but(QUICK[-1:], QUICK))
 def test_quick_ones_run_without_warnings(name):
+    pytest.importorskip("matplotlib")
     # With Agg, show does nothing but warn.
     code = (
         "import runpy, sys, matplotlib.pyplot as plt\n"

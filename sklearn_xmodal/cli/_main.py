@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from sklearn_xmodal._version import __version__
@@ -10,6 +11,7 @@ from sklearn_xmodal.cli._compare import compare, plan
 from sklearn_xmodal.cli._data import DATASETS, RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._methods import FULL, METHODS, QUICK
+from sklearn_xmodal.cli._pictures import draw_all
 from sklearn_xmodal.cli._report import format_conclusion, format_tables, write_csv
 from sklearn_xmodal.cli._tuning import PROTOCOLS
 
@@ -230,9 +232,7 @@ def report(runs, data, out):
 
 
 def _draw(runs, data, out):
-    try:
-        from sklearn_xmodal.cli._pictures import draw_all
-    except ImportError:
+    if find_spec("matplotlib") is None:
         print('No pictures: they need `pip install "sklearn-xmodal[plot]"`.')
         return ()
     return draw_all(runs, data, out)

@@ -1,8 +1,6 @@
 """Bars, curves, and sheets of what was retrieved."""
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from sklearn_xmodal.metrics import RetrievedItemsDisplay
 
@@ -46,6 +44,9 @@ def draw_all(runs, data, folder):
 
 
 def _figure(width, height):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from sklearn.model_selection import GridSearchCV
 
 from benchmarks import _datasets, retrieval
@@ -181,7 +180,8 @@ def test_the_picture_shows_shares_of_the_best(tmp_path, monkeypatch):
     rows = rows_of({("d", "A"): 0.4, ("d", "B"): 0.1, ("e", "A"): 0.2, ("e", "B"): 0.3})
     figures = []
     monkeypatch.setattr(
-        Figure, "savefig", lambda figure, *_, **__: figures.append(figure)
+        "matplotlib.figure.Figure.savefig",
+        lambda figure, *_, **__: figures.append(figure),
     )
     draw(rows, tmp_path / "map.png")
     [axes] = figures[0].axes

@@ -3,7 +3,6 @@
 from functools import partial
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from sklearn_xmodal import metrics
 from tests.robustness.case import REFUSED, Entry
@@ -53,8 +52,14 @@ QUERIES = [
 ]  # fmt: skip
 
 
+def _axes():
+    from matplotlib.figure import Figure
+
+    return Figure().subplots()
+
+
 def _draw(make, attributes, **arguments):
-    display = make(**arguments, ax=Figure().subplots())
+    display = make(**arguments, ax=_axes())
     return [getattr(display, name) for name in attributes]
 
 
@@ -65,13 +70,13 @@ def _entry(name, attributes, more, changes, method="from_predictions"):
 
 def _from_estimator(name, attributes, X_img, X_txt, y):
     make = getattr(metrics, name).from_estimator
-    display = make(fitted("CCARetriever"), X_img, X_txt, y, ax=Figure().subplots())
+    display = make(fitted("CCARetriever"), X_img, X_txt, y, ax=_axes())
     return [getattr(display, attribute) for attribute in attributes]
 
 
 def _losses(estimator, terms):
     display = metrics.LossCurveDisplay.from_estimator(
-        estimator, terms=terms, ax=Figure().subplots()
+        estimator, terms=terms, ax=_axes()
     )
     return display.losses
 
