@@ -32,7 +32,6 @@ from sklearn_xmodal import (
     VotingRetriever,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
-from tests.extras import absent_extra
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -184,20 +183,6 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("needs the real feature files, ../shared/data, beside the checkout")
     return folder
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    """Skip a test where it, or a fixture of it, fails for want of an extra."""
-    try:
-        return (yield)
-    except ImportError as error:
-        if (reason := absent_extra(error)) is not None:
-            pytest.skip(reason)
-        raise
-
-
-pytest_runtest_setup = pytest_runtest_call
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,9 @@
 """Extras of the package that may not be installed where its tests run."""
 
+import doctest
 import importlib.util
+
+import pytest
 
 #: Module -> the extra that brings it.
 EXTRA_OF = {
@@ -31,3 +34,16 @@ def absent_extra(error):
             return f'needs {module}: pip install ".[{EXTRA_OF[module]}]"'
         error = error.__cause__
     return None
+
+
+@pytest.hookimpl(wrapper=True)
+def skip_for_want_of_extra(item):
+    """Skip a test, or an example, that fails for want of an extra."""
+    try:
+        return (yield)
+    except (ImportError, doctest.UnexpectedException) as error:
+        is_example = isinstance(error, doctest.UnexpectedException)
+        reason = absent_extra(error.exc_info[1] if is_example else error)
+        if reason is not None:
+            pytest.skip(reason)
+        raise

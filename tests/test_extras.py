@@ -4,8 +4,7 @@ import tomllib
 
 import pytest
 
-from tests.conftest import pytest_runtest_call
-from tests.extras import EXTRA_OF, absent_extra
+from tests.extras import EXTRA_OF, absent_extra, skip_for_want_of_extra
 
 
 def fail(module, cause=None):
@@ -55,7 +54,7 @@ def test_extras_are_those_of_the_package(repository_root):
     ],
 )
 def test_tests_are_skipped_for_want_of_an_extra_only(module, outcome, without_faiss):
-    hook = pytest_runtest_call(item=None)
+    hook = skip_for_want_of_extra(item=None)
     next(hook)
     with pytest.raises(outcome, match=module):
         hook.throw(fail(module))

@@ -49,6 +49,7 @@ def run_files(files, arguments, out="out"):
 
 
 def test_synthetic_run_writes_table_file_and_pictures(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
     status = main(["--dataset", "synthetic", *QUICK, "--out", str(tmp_path)])
     out = capsys.readouterr().out
     assert status == 0
@@ -235,6 +236,7 @@ def test_module_runs_as_a_program(tmp_path):
 
 
 def test_glyph_run_draws_a_sheet_of_retrieved_glyphs(tmp_path):
+    pytest.importorskip("matplotlib")
     assert main([*FAST, "--protocol", "extendable", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "retrieved_extendable.png").stat().st_size > 10_000
 
@@ -348,6 +350,7 @@ def test_inner_folds_leave_two_classes_on_either_side(n_classes, n_folds):
 
 
 def test_pictures_of_what_came_before_an_error(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
     X_img, X_txt, y = make_paired_modalities(160, n_classes=4, random_state=0)
     np.savez(tmp_path / "pairs.npz", X_img=X_img, X_txt=X_txt, y=y)
     fitted = []
