@@ -2,6 +2,7 @@
 
 import csv
 import textwrap
+from itertools import groupby
 
 import numpy as np
 
@@ -122,11 +123,12 @@ def _conclude(protocol, runs):
 
 def _rank(runs):
     """Return (mAP, methods), the best first; equal is what the table shows as equal."""
-    methods: dict[float, list] = {}
+    means = {}
     for name in dict.fromkeys(run.method for run in runs):
-        shown = _cell([np.mean([r.mean for r in runs if r.method == name])], 3)
-        methods.setdefault(float(shown), []).append(name)
-    return sorted(methods.items(), reverse=True)
+        means[name] = np.mean([run.mean for run in runs if run.method == name])
+    names = sorted(means, key=lambda name: means[name], reverse=True)
+    groups = groupby(names, key=lambda name: _cell([means[name]], 3))
+    return [(means[level[0]], level) for level in (list(g) for _, g in groups)]
 
 
 def _beside_chance(score, chance):

@@ -78,6 +78,11 @@ def test_conclusion_says_who_leads_how_far_above_chance(scores, expected):
     assert conclude(scores) == f"On seen classes (one split) {expected}"
 
 
+def test_conclusion_compares_with_chance_before_rounding():
+    # 0.2106 of 0.1453 is 1.449, where 0.211 of 0.145 would be 1.455.
+    assert ", 1.4 times chance" in conclude({"CCA": [0.2106]}, chance=0.1453)
+
+
 def test_conclusion_of_several_splits_is_about_their_mean():
     # Ahead on the first split, behind in the mean.
     assert conclude({"CCA": [0.5, 0.1], "KCCA": [0.4, 0.4]}) == (
