@@ -223,11 +223,16 @@ def check_is_here(host):
 def figures_stay_as_they_are():
     """Fail a test that leaves a figure open; close it for the next one."""
     yield
+    assert close_figures() == [], "the test leaves figures open"
+
+
+def close_figures():
+    """Close the figures that pyplot knows, and return their numbers."""
     pyplot = sys.modules.get("matplotlib.pyplot")
-    left_open = pyplot.get_fignums() if pyplot else []
-    if left_open:
+    numbers = pyplot.get_fignums() if pyplot else []
+    if numbers:
         pyplot.close("all")
-    assert left_open == [], "the test leaves figures open"
+    return numbers
 
 
 @pytest.fixture(autouse=True)

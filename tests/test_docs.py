@@ -13,6 +13,7 @@ import pytest
 
 import sklearn_xmodal
 from sklearn_xmodal.metrics import cross_modal_score
+from tests.conftest import close_figures
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -45,6 +46,7 @@ def test_blocks_run_in_order(page, tmp_path, monkeypatch):
             warnings.simplefilter("error")
             exec(code, namespace)
         assert out.getvalue() == expected
+    close_figures()  # what a page draws, it shows
 
 
 def test_figures_of_the_landing_page_are_those_of_its_example():

@@ -26,7 +26,8 @@ def _public_objects():
         module = importlib.import_module(home)
         for name in getattr(module, "__all__", []):
             obj = getattr(module, name)
-            if not callable(obj):  # __version__
+            # Not __version__, and what the package and a part of it share, once.
+            if not callable(obj) or any(obj is other for other in objects.values()):
                 continue
             objects[f"{home}.{name}"] = obj
             objects.update(_public_methods(f"{home}.{name}", obj))

@@ -124,6 +124,8 @@ def _global_states():
 
 def _everything_random():
     """Yield what draws, each with a seed, as functions without arguments."""
+    from matplotlib.figure import Figure
+
     X_img, X_txt, y = _data()
     codes = X_img[:, :4], X_txt[:, :4]
     for name in NAMES:
@@ -151,12 +153,14 @@ def _everything_random():
     yield (
         "RetrievedItemsDisplay",
         lambda: metrics.RetrievedItemsDisplay.from_predictions(
-            *codes, y, random_state=0
+            *codes, y, random_state=0, ax=Figure().subplots()
         ),
     )
     yield (
         "JointEmbeddingDisplay",
-        lambda: metrics.JointEmbeddingDisplay.from_predictions(*codes, y),
+        lambda: metrics.JointEmbeddingDisplay.from_predictions(
+            *codes, y, ax=Figure().subplots()
+        ),
     )
 
 

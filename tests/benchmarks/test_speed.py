@@ -83,12 +83,14 @@ class TestCCA:
         with (cca_results / "speed_cca.csv").open() as file:
             return list(csv.DictReader(file))
 
+    @pytest.mark.thorough
     def test_every_tool_has_its_rows(self, rows):
         tools = [row["tool"] for row in rows]
         for name in (_speed_cca.LIMIT, _speed_cca.OURS, "scikit-learn CCA"):
             assert tools.count(name) == 4
         assert tools[-1] == f"{_speed_cca.OURS}, partial_fit"
 
+    @pytest.mark.thorough
     def test_tools_find_the_same_correlations(self, rows):
         for n in ("100", "200"):
             values = [
@@ -99,6 +101,7 @@ class TestCCA:
             for width_values in np.array(values).reshape(2, -1):
                 np.testing.assert_allclose(width_values, width_values[0], atol=0.01)
 
+    @pytest.mark.thorough
     def test_table_and_picture_are_written(self, cca_results):
         table = (cca_results / "speed_cca.md").read_text()
         assert "| 500 | 2 x 12 | sklearn" in table

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sklearn_xmodal.cli import _compare, main
+from sklearn_xmodal.cli import _compare, _main, main
 from sklearn_xmodal.cli._methods import METHODS
 from sklearn_xmodal.cli._tuning import inner_folds, tune
 from sklearn_xmodal.datasets import make_paired_modalities
@@ -17,6 +17,12 @@ from tests.conftest import thorough_but
 QUICK = ["--quick", "--n-jobs", "1"]
 TABLES = ["--image", "@image.csv", "--text", "@text.csv"]
 FAST = [*QUICK, "--methods", "cca"]
+
+
+@pytest.fixture(autouse=True)
+def short_training(monkeypatch):
+    """Train networks for a few steps: what comes out is not asked here."""
+    monkeypatch.setattr(_main, "QUICK", _main.QUICK._replace(max_steps=20))
 
 
 @pytest.fixture
@@ -241,7 +247,7 @@ def test_glyph_run_draws_a_sheet_of_retrieved_glyphs(tmp_path):
     assert (tmp_path / "retrieved_extendable.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("name", thorough_but(["wikipedia"], ["wikipedia", "pascal"]))
+@pytest.mark.parametrize("name", thorough_but(["pascal"], ["pascal", "wikipedia"]))
 def test_real_files_are_compared(name, shared_data, tmp_path):
     path = {
         "wikipedia": shared_data / "wikipedia" / "wikipedia.npz",

@@ -42,6 +42,7 @@ class TestGenerated:
             retriever = fit(*train, seed, n_estimators=1, **params)
             assert retriever.score(*test) > chance + 0.1, block
 
+    @pytest.mark.thorough
     def test_order_of_the_labels_does_not_matter(self, seed, data):
         train, test = data
         order = np.random.default_rng(seed).permutation(6)

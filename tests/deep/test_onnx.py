@@ -72,6 +72,7 @@ def test_encoders_of_networks_give_the_codes_of_transform(name, tmp_path):
     _assert_same_codes(retriever, paths, X_img, X_txt, tolerance)
 
 
+@pytest.mark.thorough
 def test_encoders_of_multi_label_networks_give_the_codes_of_transform(tmp_path):
     X_img, X_txt, y = _pairs(scale=100.0)
     Y = np.eye(3, dtype=int)[y]
