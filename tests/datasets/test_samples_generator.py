@@ -134,6 +134,18 @@ def test_the_modality_gap_is_a_constant_offset_of_its_length(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_the_modality_gap_is_the_distance_of_the_two_latent_means(seed):
+    sizes = {"n_image_features": 4, "n_text_features": 4, "noise": 0.0}
+    sizes |= {"n_image_private": 0, "n_text_private": 0, "random_state": seed}
+    plain = make_paired_modalities(**sizes)
+    apart = make_paired_modalities(modality_gap=3.0, **sizes)
+    # Nothing but a rotation lies between such modalities.
+    turn = np.linalg.lstsq(plain[0], plain[1], rcond=None)[0]
+    gap = (apart[0] @ turn - apart[1]).mean(axis=0)
+    assert_allclose(np.linalg.norm(gap), 3.0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_class_means_lie_where_the_class_vectors_are(seed):
     X_img, X_txt, y, class_vectors = make_paired_modalities(
         20_000, n_classes=4, random_state=seed, return_class_vectors=True

@@ -101,6 +101,17 @@ def test_words_are_learnt_from_at_most_so_many_descriptors():
         BagOfVisualWords(7, max_descriptors=6, random_state=0).fit(pictures(4))
 
 
+def test_descriptors_to_learn_from_are_drawn_among_all_pictures():
+    X = pictures(4)
+    sift = SIFT()
+    sift.detect_and_extract((X[-1] / np.float32(255)).astype(np.float32))
+    # As many words as descriptors: each of them is a word.
+    words = BagOfVisualWords(50, max_descriptors=50, random_state=0).fit(X)
+    away = sift.descriptors[:, None].astype(float) - words.codebook_
+    of_the_last = (away**2).sum(axis=2).min(axis=0) < 1e-3
+    assert 0 < of_the_last.sum() < 50
+
+
 def test_all_kinds_of_the_same_pictures_have_the_same_features(transformer):
     X = pictures()
     want = dense(transformer.fit(X).transform(X))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_xmodal import SemanticMatchingRetriever
@@ -120,6 +121,10 @@ class TestInputs:
         strong = SemanticMatchingRetriever(C=10.0).fit(X, T, y)
         np.testing.assert_array_equal(both.transform_image(X), weak.transform_image(X))
         np.testing.assert_array_equal(both.transform_text(T), strong.transform_text(T))
+
+    def test_a_solver_that_stops_too_early_is_told_of(self):
+        with pytest.warns(ConvergenceWarning, match="failed to converge"):
+            SemanticMatchingRetriever(max_iter=1).fit(*draw())
 
 
 class TestErrors:

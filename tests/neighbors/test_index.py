@@ -162,10 +162,12 @@ class TestSearch:
         readers = [threading.Thread(target=look) for _ in range(3)]
         for reader in readers:
             reader.start()
-        for _ in range(30):
-            index.add(vectors=pair, ids=[0, 1])
-            index.remove([0, 1])
-        done.set()
+        try:
+            for _ in range(30):
+                index.add(vectors=pair, ids=[0, 1])
+                index.remove([0, 1])
+        finally:  # or else the readers would go on after an error, without end
+            done.set()
         for reader in readers:
             reader.join()
         assert wrong == []
