@@ -2,6 +2,7 @@
 
 import ipaddress
 import random
+import re
 import socket
 import sys
 from pathlib import Path
@@ -132,6 +133,8 @@ PATHS = (
     "SemanticMatchingRetriever",
     "MSLNRetriever",
 )
+#: All but networks that share the code of another one.
+DISTINCT = [n for n in RETRIEVERS if not re.match("ACMR|DCCA|DSCMR", n)]
 #: Those that train one: in float32, and not in no time.
 NETWORKS = (
     "ACMRRetriever",
@@ -142,7 +145,7 @@ NETWORKS = (
 )
 
 
-@pytest.fixture(params=RETRIEVERS)
+@pytest.fixture(params=thorough_but(DISTINCT, RETRIEVERS))
 def make_retriever(request):
     """Make a fast retriever; keyword arguments are its parameters."""
     return RETRIEVERS[request.param]

@@ -26,12 +26,12 @@ def _public_objects():
         module = importlib.import_module(home)
         for name in getattr(module, "__all__", []):
             obj = getattr(module, name)
-            # Not __version__, and what the package and a part of it share, once.
-            if not callable(obj) or any(obj is other for other in objects.values()):
-                continue
-            objects[f"{home}.{name}"] = obj
-            objects.update(_public_methods(f"{home}.{name}", obj))
-    return objects
+            if callable(obj):  # __version__ is not
+                objects[f"{home}.{name}"] = obj
+                objects.update(_public_methods(f"{home}.{name}", obj))
+    # Once what the package and a part of it share, and what classes inherit.
+    first = {id(obj): name for name, obj in reversed(objects.items())}
+    return {name: obj for name, obj in objects.items() if first[id(obj)] == name}
 
 
 def _public_methods(path, obj):

@@ -20,7 +20,7 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from tests.conftest import RETRIEVERS, thorough_but
+from tests.conftest import DISTINCT, RETRIEVERS, thorough_but
 
 N_THREADS = 8
 
@@ -48,6 +48,7 @@ NAMES = [
     "KCCARetriever(rff)",
     "MSLNRetriever(early stopping)",
 ]
+QUICK = [name for name in NAMES if name in DISTINCT or "(" in name]
 
 
 def _data():
@@ -61,7 +62,7 @@ def _fit_bytes(name):
     return b"".join(Z.tobytes() for Z in codes)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thorough_but(QUICK, NAMES))
 def test_many_threads_transform_to_the_same_bytes(name):
     X_img, X_txt, y = _data()
     fitted = _make(name).fit(X_img, X_txt, y)
@@ -80,7 +81,7 @@ def test_many_threads_transform_to_the_same_bytes(name):
     assert together == 4 * alone
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thorough_but(QUICK, NAMES))
 def test_threads_fit_to_the_same_bytes(name):
     alone = _fit_bytes(name)
     with ThreadPoolExecutor(N_THREADS) as pool:

@@ -31,7 +31,7 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     class_disjoint_train_test_split,
 )
-from tests.conftest import NETWORKS, PATHS, RETRIEVERS, SEEDS, thorough_but
+from tests.conftest import DISTINCT, NETWORKS, PATHS, RETRIEVERS, SEEDS, thorough_but
 
 # A parameter worth searching, for each retriever.
 GRIDS = {
@@ -105,7 +105,7 @@ def test_grid_search_in_two_processes_equals_folds_by_hand(name):
     assert codes.text.shape[0] == 4
 
 
-@pytest.mark.parametrize("name", RETRIEVERS)
+@pytest.mark.parametrize("name", thorough_but(DISTINCT, RETRIEVERS))
 class TestEveryRetriever:
     def test_grid_search_over_what_a_transformer_does(self, name):
         pairs, y = _six_classes(0)

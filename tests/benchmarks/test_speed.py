@@ -29,6 +29,7 @@ def results(tmp_path_factory):
     return out
 
 
+@pytest.mark.thorough
 def test_tools_agree_on_the_value(results):
     with (results / "speed_metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -44,6 +45,7 @@ def test_tools_agree_on_the_value(results):
         )
 
 
+@pytest.mark.thorough
 def test_table_and_environment_are_written(results):
     table = (results / "speed_metrics.md").read_text()
     assert "### 60 x 60, pairs" in table

@@ -12,7 +12,6 @@ from sklearn_xmodal.cli import _compare, _main, main
 from sklearn_xmodal.cli._methods import METHODS
 from sklearn_xmodal.cli._tuning import inner_folds, tune
 from sklearn_xmodal.datasets import make_paired_modalities
-from tests.conftest import thorough_but
 
 QUICK = ["--quick", "--n-jobs", "1"]
 TABLES = ["--image", "@image.csv", "--text", "@text.csv"]
@@ -247,7 +246,8 @@ def test_glyph_run_draws_a_sheet_of_retrieved_glyphs(tmp_path):
     assert (tmp_path / "retrieved_extendable.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("name", thorough_but(["pascal"], ["pascal", "wikipedia"]))
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["pascal", "wikipedia"])
 def test_real_files_are_compared(name, shared_data, tmp_path):
     path = {
         "wikipedia": shared_data / "wikipedia" / "wikipedia.npz",

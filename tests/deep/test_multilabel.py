@@ -52,6 +52,7 @@ class TestGenerated:
         assert moved.score(*test) == pytest.approx(score, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_groups_and_subgroups_of_emoji_as_labels_of_one_item(shared_data):
     with np.load(shared_data / "emoji" / "emoji.npz", allow_pickle=False) as archive:
         X, T = archive["X_img"], archive["X_txt"]
