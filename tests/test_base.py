@@ -216,7 +216,12 @@ class TestSlips:
     @pytest.mark.parametrize("form", FORMS)
     @pytest.mark.parametrize("modality", MODALITIES)
     @pytest.mark.parametrize(
-        ("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infin")]
+        ("value", "word"),
+        [
+            (np.nan, "NaN"),
+            pytest.param(np.inf, "infinity", marks=pytest.mark.thorough),
+            pytest.param(-np.inf, "infin", marks=pytest.mark.thorough),
+        ],
     )
     def test_values_that_are_not_finite(
         self, make_retriever, pair, form, modality, value, word

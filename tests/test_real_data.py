@@ -159,7 +159,11 @@ class TestDigits:
         [
             (CCARetriever(), 0.35),
             (KCCARetriever(10), 0.4),
-            (MSLNRetriever(random_state=0, max_steps=200, device="cpu"), 0.6),
+            pytest.param(
+                MSLNRetriever(random_state=0, max_steps=200, device="cpu"),
+                0.6,
+                marks=pytest.mark.thorough,
+            ),
             (MvDARetriever(), 0.45),
             (ProcrustesRetriever(), 0.35),
             (RidgeRetriever(), 0.45),

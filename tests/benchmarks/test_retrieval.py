@@ -20,7 +20,8 @@ from sklearn_xmodal.metrics import retrieval_score
 from tests.conftest import SEEDS
 
 ROOT = Path(__file__).parents[2]
-ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "4"]
+ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "6",
+             "--protocol", "extendable"]  # fmt: skip
 
 
 def read(folder):

@@ -178,6 +178,7 @@ class TestKCCA:
 
 
 class TestDevices:
+    @pytest.mark.thorough
     def test_every_case_has_its_row(self, tmp_path, monkeypatch):
         monkeypatch.setattr(_speed_devices.torch.cuda, "is_available", lambda: False)
         small = {"batch_size": 16, "hidden_layer_sizes": (8,), "n_components": 4}

@@ -12,6 +12,7 @@ from sklearn_xmodal.cli import _compare, _main, main
 from sklearn_xmodal.cli._methods import METHODS
 from sklearn_xmodal.cli._tuning import inner_folds, tune
 from sklearn_xmodal.datasets import make_paired_modalities
+from tests.conftest import thorough_but
 
 QUICK = ["--quick", "--n-jobs", "1"]
 TABLES = ["--image", "@image.csv", "--text", "@text.csv"]
@@ -336,7 +337,7 @@ def test_small_data_are_compared_by_every_method(tmp_path):
     assert len(read_results(tmp_path)) == 4
 
 
-@pytest.mark.parametrize("n_classes", [4, 5, 6, 7])
+@pytest.mark.parametrize("n_classes", thorough_but([4], [4, 5, 6, 7]))
 def test_few_classes_are_enough_for_both_protocols(n_classes, tmp_path):
     X_img, X_txt, y = make_paired_modalities(140, n_classes=n_classes, random_state=0)
     np.savez(tmp_path / "few.npz", X_img=X_img, X_txt=X_txt, y=y)
