@@ -89,7 +89,8 @@ def plan(data, methods, protocols):
 
 def _plan_pairs(methods, protocols):
     """Plan for pairs without labels."""
-    methods = methods or [m for m in METHODS if not METHODS[m].needs_labels]
+    without_labels = [m for m in METHODS if not METHODS[m].needs_labels]
+    methods = list(dict.fromkeys(methods or without_labels))
     for name in methods:
         if METHODS[name].needs_labels:
             raise CommandError(f"--methods {name} needs class labels (--labels)")

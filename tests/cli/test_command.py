@@ -137,6 +137,13 @@ def test_pairs_without_labels_are_scored_as_pairs(files, capsys):
     assert float(rows[0]["chance"]) == pytest.approx(chance)
 
 
+@pytest.mark.parametrize("archive", ["all", "no_labels"])
+def test_a_method_named_twice_is_run_once(archive, files):
+    argv = ["--image", f"@{archive}.npz", "--protocol", "standard", *FAST, "cca"]
+    assert run_files(files, argv) == 0
+    assert len(read_results(files / "out")) == 1
+
+
 def test_several_splits_show_mean_and_deviation(files, capsys):
     argv = ["--image", "@all.npz", "--splits", "3", *FAST, "--protocol", "standard"]
     assert run_files(files, argv) == 0
