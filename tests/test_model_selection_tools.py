@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
@@ -74,14 +73,6 @@ def _grid(name):
 SEARCHED = [name for name in PATHS if name not in NETWORKS]
 
 
-@pytest.fixture
-def processes_with_torch(name):
-    """Start new ones for networks: loky stops those that torch makes grow."""
-    if name in NETWORKS:
-        get_reusable_executor().shutdown(wait=True)
-
-
-@pytest.mark.usefixtures("processes_with_torch")
 @pytest.mark.parametrize("name", thorough_but(SEARCHED, RETRIEVERS))
 def test_grid_search_in_two_processes_equals_folds_by_hand(name):
     pairs, y = _six_classes(0)

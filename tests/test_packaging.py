@@ -149,9 +149,10 @@ def test_tests_pass_outside_the_checkout(options, installed, repository_root, tm
     shutil.copytree(repository_root / "tests", tmp_path / "tests", ignore=ignored)
     # The settings of the checkout, but for the folder that it puts first.
     settings = tomllib.loads((repository_root / "pyproject.toml").read_text())
-    markers = settings["tool"]["pytest"]["ini_options"]["markers"]
-    lines = ["[pytest]", "filterwarnings = error", "markers ="]
-    lines += [f"    {marker}" for marker in markers]
+    lines = ["[pytest]"]
+    for option in ("filterwarnings", "markers"):
+        values = settings["tool"]["pytest"]["ini_options"][option]
+        lines += [f"{option} =", *(f"    {value}" for value in values)]
     (tmp_path / "pytest.ini").write_text("\n".join(lines))
     where = (
         "import sklearn_xmodal, sys, pytest\n"
