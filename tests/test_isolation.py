@@ -95,7 +95,7 @@ def test_threads_fit_different_retrievers_to_the_same_bytes():
         assert list(pool.map(_fit_bytes, names)) == alone
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", thorough_but(["threading"], ["loky", "threading"]))
 def test_jobs_of_joblib_fit_to_the_same_bytes(backend):
     alone = [_fit_bytes(name) for name in NAMES]
     jobs = Parallel(2, backend=backend)(delayed(_fit_bytes)(name) for name in NAMES)

@@ -139,12 +139,8 @@ def test_the_command_of_the_wheel_runs(installed, tmp_path):
     assert stdout.strip() == sklearn_xmodal.__version__
 
 
-@pytest.mark.parametrize(
-    "options",
-    [OUTSIDE[:2], pytest.param(("--all", *OUTSIDE), marks=pytest.mark.thorough)],
-    ids=["quick", "all"],
-)
-def test_tests_pass_outside_the_checkout(options, installed, repository_root, tmp_path):
+@pytest.mark.thorough
+def test_tests_pass_outside_the_checkout(installed, repository_root, tmp_path):
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(repository_root / "tests", tmp_path / "tests", ignore=ignored)
     # The settings of the checkout, but for the folder that it puts first.
@@ -159,7 +155,7 @@ def test_tests_pass_outside_the_checkout(options, installed, repository_root, tm
         f"assert sklearn_xmodal.__file__.startswith({str(installed)!r})\n"
         "sys.exit(pytest.main(sys.argv[1:]))"
     )
-    command = ("-c", where, "-q", "--import-mode=importlib", *options)
+    command = ("-c", where, "-q", "--import-mode=importlib", "--all", *OUTSIDE)
     path = os.pathsep.join([str(installed), str(tmp_path)])
     stdout = _run(*command, cwd=tmp_path, PYTHONPATH=path)
     assert " passed" in stdout
