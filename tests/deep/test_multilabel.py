@@ -34,6 +34,7 @@ class TestGenerated:
         assert msln > chance + 0.2
         assert msln > CCARetriever().fit(*train[:2]).score(*test)
 
+    @pytest.mark.thorough
     def test_every_block_takes_part(self, seed, data):
         train, test = data
         chance = chance_level(test[2], test[2])

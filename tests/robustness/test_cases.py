@@ -26,9 +26,7 @@ TABLES = (
 )
 ENTRIES = [[entry for table in tables for entry in table.ENTRIES] for tables in TABLES]
 #: Entries of which the quick tier has all cases.
-WHOLE = tuple(
-    f"{name}{call}" for name in PATHS for call in ("()", ".fit", ".transform_image")
-)
+WHOLE = tuple(f"{name}{call}" for name in PATHS for call in ("()", ".fit"))
 
 
 def every_case():
