@@ -5,11 +5,13 @@ import random
 import re
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from sklearn_xmodal import (
     ACMRRetriever,
@@ -41,6 +43,8 @@ hypothesis.settings.register_profile(
     "repeatable", derandomize=True, database=None, deadline=None
 )
 hypothesis.settings.load_profile("repeatable")
+_hypothesis_home = tempfile.TemporaryDirectory()
+set_hypothesis_home_dir(_hypothesis_home.name)
 
 
 def pytest_addoption(parser):

@@ -248,6 +248,7 @@ def test_module_runs_as_a_program(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.thorough
 def test_glyph_run_draws_a_sheet_of_retrieved_glyphs(tmp_path):
     pytest.importorskip("matplotlib")
     assert main([*FAST, "--protocol", "extendable", "--out", str(tmp_path)]) == 0
