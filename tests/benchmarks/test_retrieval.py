@@ -20,7 +20,7 @@ from sklearn_xmodal.metrics import retrieval_score
 from tests.conftest import SEEDS
 
 ROOT = Path(__file__).parents[2]
-ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "6",
+ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "10",
              "--protocol", "extendable"]  # fmt: skip
 
 
