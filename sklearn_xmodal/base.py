@@ -1,14 +1,17 @@
 """The contract of every retriever, written once."""
 
 from abc import ABCMeta, abstractmethod
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_xmodal.encoders import Chain, EstimatorEncoder
 from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
-from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs
+from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._sklearn_compat import (
     get_feature_names,
     in_output_container,
@@ -30,15 +33,25 @@ class BaseRetriever(
 ):
     """Base of the estimators that put images and texts into one space.
 
-    A subclass stores its parameters, `n_image_features` among them, and
-    writes three things: ``_fit(X_img, X_txt, y)``, which learns;
-    ``_encode(X, modality)``, which returns codes of shape
-    (n_samples, n_components_); and the attribute `n_components_`. Input
-    forms, validation, scoring and output containers are here.
+    A subclass stores its parameters, `n_image_features` among them, and writes one
+    method: ``_fit(X_img, X_txt, y)``, which learns from validated pairs and returns
+    two encoders. Input forms, validation, scoring and output containers are here.
+
+    Attributes
+    ----------
+    image_encoder_ : Encoder
+        From image features to codes; lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
+
+    n_components_ : int
+        Number of columns of the codes.
 
     See Also
     --------
     sklearn_xmodal.ImageTextPairs : The container form of the input.
+    sklearn_xmodal.encoders : The encoders that there are.
     """
 
     __metadata_request__fit = DATA_ARGUMENTS
@@ -50,11 +63,12 @@ class BaseRetriever(
 
     @abstractmethod
     def _fit(self, X_img, X_txt, y):
-        """Learn from validated pairs."""
+        """Learn from validated pairs, and return an encoder of images and of texts."""
 
-    @abstractmethod
-    def _encode(self, X, modality):
-        """Return the codes of validated features of one modality."""
+    @property
+    def n_components_(self):
+        """Number of columns of the codes."""
+        return self._encoder("image").n_components_
 
     @validate_on_fit
     def fit(self, X_img, X_txt=None, y=None):
@@ -91,7 +105,7 @@ class BaseRetriever(
         """
         X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
         self._record_classes(y)
-        self._fit(X_img, X_txt, y)
+        self._set_encoders(*self._fit(X_img, X_txt, y))
         return self
 
     def transform(self, X_img, X_txt=None):
@@ -249,7 +263,7 @@ class BaseRetriever(
     def _check_pairs(self, method, X_img, X_txt, y):
         """Validate pairs to learn from, and record their widths and names."""
         data = resolve_input(self, method, X_img, X_txt, y, reset=True)
-        sides = {}
+        sides, names = {}, {}
         for modality in MODALITIES:
             side = getattr(data, modality)
             if side is None:
@@ -257,8 +271,9 @@ class BaseRetriever(
                     f"{method} needs both modalities. Got pairs with {modality}=None."
                 )
             sides[modality] = self._check_side(side, modality, ensure_min_samples=2)
-            names = None if data.form == "stacked" else get_feature_names(side)
-            setattr(self, f"_{modality}_feature_names", names)
+            is_stacked = data.form == "stacked"
+            names[modality] = None if is_stacked else get_feature_names(side)
+        self._feature_names = names
         self.n_image_features_ = sides["image"].shape[1]
         self.n_text_features_ = sides["text"].shape[1]
         self.n_features_in_ = self.n_image_features_ + self.n_text_features_
@@ -270,6 +285,14 @@ class BaseRetriever(
         X_img = self._check_known_side(X_img, "image")
         X_txt = self._check_known_side(X_txt, "text")
         return X_img, X_txt, _check_y(X_img, y)
+
+    def _set_encoders(self, image, text):
+        """End a fit: set what encodes, with the names of its columns."""
+        self.image_encoder_ = image._named(self._feature_names["image"])
+        self.text_encoder_ = text._named(self._feature_names["text"])
+
+    def _encoder(self, modality):
+        return self.image_encoder_ if modality == "image" else self.text_encoder_
 
     def _record_classes(self, y):
         """Set `classes_`, which tells seen classes from unseen ones later on."""
@@ -290,14 +313,7 @@ class BaseRetriever(
     def _codes(self, X, modality):
         """Validate and encode one modality."""
         X = self._check_known_side(X, modality)
-        with np.errstate(over="ignore", invalid="ignore"):
-            Z = self._encode(X, modality)
-        if not np.isfinite(Z).all():
-            raise ValueError(
-                f"The {modality} features must have codes that {Z.dtype} can hold: are "
-                "they of the same scale as in fit? Got codes with NaN or infinity."
-            )
-        return Z
+        return self._encoder(modality)._finite_codes(X, f"The {modality} features")
 
     def _check_known_side(self, X, modality):
         """Validate features of one modality, which must be those seen in fit."""
@@ -305,7 +321,7 @@ class BaseRetriever(
             raise ValueError(
                 f"Both modalities are needed. Got pairs with {modality}=None."
             )
-        fitted = getattr(self, f"_{modality}_feature_names")
+        fitted = self._feature_names[modality]
         names = None if fitted is None else get_feature_names(X)
         if names is not None and not np.array_equal(fitted, names):
             raise ValueError(
@@ -337,40 +353,49 @@ class BaseRetriever(
         return tags
 
 
-def encode_modality(estimator, X, modality):
-    """Encode one modality by a retriever, or by what ends in one.
+def encoder_of(estimator, modality, example=None):
+    """Return what encodes one modality.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted retriever, or a fitted Pipeline or search whose last step is one.
-
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
-        What it takes of that modality.
+        A fitted retriever, or a fitted Pipeline or search whose last step is one; or
+        what answers ImageTextPairs of one side with the same.
 
     modality : {"image", "text"}
-        Which one.
+        The side.
+
+    example : {array-like, sparse matrix} of shape (1, n_features), default=None
+        An item, which tells the width of codes of what is no retriever.
 
     Returns
     -------
-    Z : {ndarray, DataFrame} of shape (n_samples, n_components)
-        Codes.
-
-    Raises
-    ------
-    TypeError
-        If `transform` of what is no retriever does not answer pairs with pairs.
+    encoder : Encoder
+        One of a Pipeline takes whatever its first step takes.
     """
-    if hasattr(estimator, f"transform_{modality}"):
-        return getattr(estimator, f"transform_{modality}")(X)
-    pairs = estimator.transform(ImageTextPairs(**{modality: X}))
-    if not isinstance(pairs, ImageTextPairs):
-        raise TypeError(
-            "transform must take ImageTextPairs with one side and return the same, as "
-            "a retriever and a Pipeline of ModalityTransformer and retriever do. Got "
-            f"{type(pairs).__name__} from {type(estimator).__name__}."
-        )
-    return getattr(pairs, modality)
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, BaseRetriever):
+        check_is_fitted(estimator)
+        return estimator._encoder(modality)
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else None
+    if isinstance(last, BaseRetriever):
+        steps = [_side_of(step, modality) for _, step in estimator.steps[:-1]]
+        steps = [step for step in steps if step is not None]
+        return Chain(steps=[*steps, encoder_of(last, modality)])
+    encoder = EstimatorEncoder(estimator=estimator, side=modality)
+    if example is None:
+        return encoder
+    width = encoder.apply(example).shape[1]
+    return replace(encoder, n_components_=width)
+
+
+def _side_of(step, modality):
+    """Return one side of a fitted step of pairs, None where it does nothing."""
+    if step is None or isinstance(step, str):  # "passthrough"
+        return None
+    if isinstance(step, ModalityTransformer):
+        return EstimatorEncoder(estimator=step.transformer_of(modality))
+    return EstimatorEncoder(estimator=step, side=modality)
 
 
 class ClassLabelsMixin:

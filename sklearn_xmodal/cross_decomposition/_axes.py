@@ -11,12 +11,12 @@ from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
 from sklearn_xmodal.cross_decomposition._moments import fill, pair_moments, row_blocks
 from sklearn_xmodal.cross_decomposition._problems import MomentSide, RowSide
 from sklearn_xmodal.cross_decomposition._whitening import Root
+from sklearn_xmodal.encoders import LinearEncoder
 from sklearn_xmodal.utils._class_embeddings import (
     check_vectors_vary,
     class_memberships,
     class_vectors,
 )
-from sklearn_xmodal.utils._linalg import centred_product
 
 
 class Axes(NamedTuple):
@@ -126,34 +126,50 @@ def _class_covariances(X, mean, memberships):
 class AxesRetriever(BaseRetriever):
     """Base of retrievers that project centred features by weights.
 
-    A subclass finds coordinates along principal axes, and hands them to
-    `_set_projections`.
+    A subclass finds coordinates along principal axes, and returns what `projections`
+    or `directions` make of them.
     """
 
-    def _set_projections(self, image, text, U_img, U_txt):
-        """Set means and weights from coordinates (r, k) along the axes."""
-        self.image_mean_, self.text_mean_ = image.mean, text.mean
-        self.image_weights_ = image.weights(U_img)
-        self.text_weights_ = text.weights(U_txt)
-        self.n_components_ = U_img.shape[1]
+    @property
+    def image_weights_(self):
+        """Directions in columns, for centred image features."""
+        return self.image_encoder_.weights
 
-    def _set_directions(self, image, text, U_img, U_txt):
-        """Do the same for directions without a sign, and return what they got."""
-        self._set_projections(image, text, U_img, U_txt)
-        W = np.vstack([self.image_weights_, self.text_weights_])
-        largest = W[np.abs(W).argmax(axis=0), np.arange(W.shape[1])]
-        signs = np.where(largest < 0, -1.0, 1.0)
-        self.image_weights_ *= signs
-        self.text_weights_ *= signs
-        return signs
+    @property
+    def text_weights_(self):
+        """The same of the texts."""
+        return self.text_encoder_.weights
 
-    def _code_weights(self, modality):
-        """Return what centred features are multiplied with."""
-        return getattr(self, f"{modality}_weights_")
+    @property
+    def image_mean_(self):
+        """Mean of the image features."""
+        return self.image_encoder_.mean
 
-    def _encode(self, X, modality):
-        mean = getattr(self, f"{modality}_mean_")
-        return centred_product(X, mean, self._code_weights(modality))
+    @property
+    def text_mean_(self):
+        """Mean of the text features."""
+        return self.text_encoder_.mean
+
+
+def projections(image, text, U_img, U_txt, scales=None):
+    """Return encoders for coordinates (r, k) along the axes."""
+    return tuple(
+        LinearEncoder(mean=side.mean, weights=side.weights(U), scales=scales)
+        for side, U in ((image, U_img), (text, U_txt))
+    )
+
+
+def directions(image, text, U_img, U_txt, scales):
+    """Do the same for directions without a sign, and return what they got."""
+    W_img, W_txt = image.weights(U_img), text.weights(U_txt)
+    W = np.vstack([W_img, W_txt])
+    largest = W[np.abs(W).argmax(axis=0), np.arange(W.shape[1])]
+    signs = np.where(largest < 0, -1.0, 1.0)
+    encoders = (
+        LinearEncoder(mean=image.mean, weights=W_img * signs, scales=scales),
+        LinearEncoder(mean=text.mean, weights=W_txt * signs, scales=scales),
+    )
+    return encoders, signs
 
 
 class ClassVectorsRetriever(ClassLabelsMixin, AxesRetriever):

@@ -8,7 +8,6 @@ from sklearn.base import clone
 from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
 from sklearn_xmodal.cross_decomposition._permutation import permutation_test
 from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
-from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_tuples
 
@@ -25,10 +24,7 @@ class BaseCCA(LinearRetriever):
         U, S, Vt = self._decompose(whitened.cross, problem.n_samples)
         self.alpha_ = np.array(alphas)
         self.canonical_correlations_ = S  # singular values of the whitened covariance
-        self._set_components(problem, whitened, U, Vt)
-
-    def _spectrum(self):
-        return self.canonical_correlations_, self.correlation_power
+        return self._components(problem, whitened, U, S, Vt, self.correlation_power)
 
 
 def canonical_weights(moments, alpha, correlation_power):
@@ -48,9 +44,8 @@ def canonical_weights(moments, alpha, correlation_power):
         Variates are centred features times these.
     """
     cca = CCARetriever(alpha=alpha, correlation_power=correlation_power)
-    cca._solve(MomentProblem(moments))
-    powers = relative_powers(*cca._spectrum())
-    return cca.image_weights_ * powers, cca.text_weights_ * powers
+    encoders = cca._solve(MomentProblem(moments))
+    return tuple(encoder.weights * encoder.scales for encoder in encoders)
 
 
 def ridges(problem, alpha):
@@ -148,6 +143,12 @@ class CCARetriever(PartialFitMixin, BaseCCA):
 
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if
@@ -305,4 +306,4 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         return permutation_test(problem, whitened, X_img, X_txt, k, orders)
 
     def _solve(self, problem):
-        self._solve_with(problem, self.alpha)
+        return self._solve_with(problem, self.alpha)

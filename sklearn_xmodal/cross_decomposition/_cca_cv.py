@@ -96,6 +96,12 @@ class CCARetrieverCV(BaseCCA):
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
 
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
+
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`. Only defined if there were 1-D class labels.
 
@@ -170,14 +176,16 @@ class CCARetrieverCV(BaseCCA):
             problem = data.problem(j)
             args = pairs[test], None if y is None else y[test]
             for i, candidate in enumerate(candidates):
-                candidate._solve(problem)
+                candidate._set_encoders(*candidate._solve(problem))
                 scores[i, j] = scorer(candidate, *args)
         self._record(candidates, scores)
-        self._solve(data.whole())
+        encoders = self._solve(data.whole())
         self.alpha_ = candidates[self.best_index_].alpha
+        return encoders
 
     def _solve(self, problem):
-        self._solve_with(problem, self.cv_results_["params"][self.best_index_]["alpha"])
+        best = self.cv_results_["params"][self.best_index_]
+        return self._solve_with(problem, best["alpha"])
 
     def _candidates(self):
         """Return a retriever for every alpha, complete but for its components."""
@@ -196,7 +204,7 @@ class CCARetrieverCV(BaseCCA):
             candidate.n_image_features_ = self.n_image_features_
             candidate.n_text_features_ = self.n_text_features_
             candidate.n_features_in_ = self.n_features_in_
-            candidate._image_feature_names = candidate._text_feature_names = None
+            candidate._feature_names = {"image": None, "text": None}
             candidates.append(candidate)
         return candidates
 

@@ -91,7 +91,7 @@ def check_dask_pairs(estimator, X_img, X_txt, y):
     _check_matrices(data.image, data.text)
     y = None if data.y is None else check_labels(np.asarray(data.y))
     check_consistent_length(data.image, data.text, y)
-    estimator._image_feature_names = estimator._text_feature_names = None
+    estimator._feature_names = dict.fromkeys(MODALITIES)
     estimator.n_image_features_ = data.image.shape[1]
     estimator.n_text_features_ = data.text.shape[1]
     estimator.n_features_in_ = data.image.shape[1] + data.text.shape[1]

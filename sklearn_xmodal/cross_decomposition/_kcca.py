@@ -13,14 +13,15 @@ from sklearn_xmodal.cross_decomposition._dask import (
     take_rows,
 )
 from sklearn_xmodal.cross_decomposition._kernel_maps import (
-    FourierMap,
     approximate_pairs,
     check_shift_invariant,
     choose_landmarks,
+    random_features,
 )
 from sklearn_xmodal.cross_decomposition._kernel_solver import exact_pairs
-from sklearn_xmodal.cross_decomposition._kernels import KernelMap, check_square
+from sklearn_xmodal.cross_decomposition._kernels import check_square
 from sklearn_xmodal.cross_decomposition._spread import scale_kernel
+from sklearn_xmodal.encoders import KernelEncoder, KernelMap
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._sklearn_compat import (
@@ -136,6 +137,12 @@ class KCCARetriever(BaseRetriever):
 
     text_gamma_ : float or None
         The value used.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if
@@ -309,7 +316,7 @@ class KCCARetriever(BaseRetriever):
         self._check_takes_dask()
         X_img, X_txt, y = check_dask_pairs(self, X_img, X_txt, y)
         self._record_classes(y)
-        self._fit(X_img, X_txt, y)
+        self._set_encoders(*self._fit(X_img, X_txt, y))
         return self
 
     def _check_takes_dask(self):
@@ -341,12 +348,33 @@ class KCCARetriever(BaseRetriever):
             S, duals, offsets = approximate_pairs(sides, maps, self._alphas(), k)
         k = self._check_available(S, n, k)
         self.canonical_correlations_ = S[:k]
-        self.n_components_ = k
-        fitted = zip(MODALITIES, maps, duals, offsets, strict=True)
-        for modality, found, dual, offset in fitted:
-            setattr(self, f"{modality}_dual_coef_", dual[:, :k])
-            setattr(self, f"_{modality}_map", found)
-            setattr(self, f"_{modality}_offset", offset[:k])
+        scales = relative_powers(S[:k], self.correlation_power)
+        return [
+            KernelEncoder(
+                values=found, dual_coef=dual[:, :k], offset=offset[:k], scales=scales
+            )
+            for found, dual, offset in zip(maps, duals, offsets, strict=True)
+        ]
+
+    @property
+    def image_dual_coef_(self):
+        """Coefficients of the image kernel in columns."""
+        return self.image_encoder_.dual_coef
+
+    @property
+    def text_dual_coef_(self):
+        """Coefficients of the text kernel in columns."""
+        return self.text_encoder_.dual_coef
+
+    @property
+    def X_image_fit_(self):  # noqa: N802
+        """Training images, or landmarks; not defined for random features."""
+        return self.image_encoder_.values.basis
+
+    @property
+    def X_text_fit_(self):  # noqa: N802
+        """Training texts, or landmarks; not defined for random features."""
+        return self.text_encoder_.values.basis
 
     def _alphas(self):
         return per_modality(self.alpha, "alpha")
@@ -387,19 +415,24 @@ class KCCARetriever(BaseRetriever):
             check_square(X, modality)
         gamma, origin = scale_kernel(X, kernel, gamma, random_state, modality)
         setattr(self, f"{modality}_gamma_", gamma)
-        vars(self).pop(f"X_{modality}_fit_", None)
         if self.approximation == "rff":
             check_shift_invariant(kernel, modality)
             shape = X.shape[1], self.n_landmarks
-            return FourierMap(kernel, gamma, origin, *shape, random_state)
+            return random_features(kernel, gamma, origin, *shape, random_state)
         rows = self._basis_rows(X, kernel, modality, random_state)
         basis = X if rows is None else take_rows(X, rows, modality)
-        setattr(self, f"X_{modality}_fit_", basis)
         if callable(kernel):
             params = params or {}
         else:
             params = {"gamma": gamma, "degree": degree, "coef0": coef0}
-        return KernelMap(kernel, params, self.n_jobs, origin, basis, rows)
+        return KernelMap(
+            kernel=kernel,
+            basis=basis,
+            params=params,
+            origin=origin,
+            columns=rows,
+            n_jobs=self.n_jobs,
+        )
 
     def _basis_rows(self, X, kernel, modality, random_state):
         """Return which training items are landmarks; None without approximation."""
@@ -413,16 +446,6 @@ class KCCARetriever(BaseRetriever):
         return choose_landmarks(
             X, self.n_landmarks, self.landmarks, random_state, modality
         )
-
-    def _encode(self, X, modality):
-        powers = relative_powers(self.canonical_correlations_, self.correlation_power)
-        coef = getattr(self, f"{modality}_dual_coef_") * powers
-        offset = getattr(self, f"_{modality}_offset") * powers
-        Z = np.empty((X.shape[0], self.n_components_), dtype=X.dtype)
-        for rows, values in getattr(self, f"_{modality}_map").blocks(X):
-            # The means of rows need no subtracting: exact coefficients sum to zero.
-            Z[rows] = values @ coef - offset
-        return Z
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -14,14 +14,18 @@ from sklearn.utils.random import sample_without_replacement
 from sklearn_xmodal.cross_decomposition._dask import summed, take_rows
 from sklearn_xmodal.cross_decomposition._kernel_solver import signs_of
 from sklearn_xmodal.cross_decomposition._kernels import (
+    check_spectrum,
     check_varies,
-    row_blocks,
-    shifted,
+    mean_diagonal,
+    square,
 )
 from sklearn_xmodal.cross_decomposition._moments import PairMoments, summed_moments
 from sklearn_xmodal.cross_decomposition._problems import MomentProblem
+from sklearn_xmodal.encoders import FourierMap
+from sklearn_xmodal.encoders._base import row_blocks
+from sklearn_xmodal.encoders._kernel import value_blocks
 from sklearn_xmodal.pairs._pairs import MODALITIES
-from sklearn_xmodal.utils._linalg import leading_svd
+from sklearn_xmodal.utils._linalg import leading_svd, stable_eigh
 
 # k-means++ runs over so many rows per landmark at most; the rest adds nothing.
 _SAMPLE_PER_LANDMARK = 20
@@ -29,71 +33,37 @@ _SAMPLE_PER_LANDMARK = 20
 _SIGN_SAMPLE = 1000
 
 
-class FourierMap:
-    r"""Items to random Fourier features, for kernels of differences.
+def random_features(kernel, gamma, origin, n_features, n_outputs, random_state):
+    """Draw a FourierMap of an even number of outputs, `n_outputs` at least."""
+    gamma = 1 / n_features if gamma is None else gamma
+    shape = n_features, -(-n_outputs // 2)
+    if kernel == "rbf":
+        frequencies = np.sqrt(2 * gamma) * random_state.standard_normal(shape)
+    else:
+        frequencies = gamma * random_state.standard_cauchy(shape)
+    return FourierMap(frequencies=frequencies, origin=origin)
 
-    Pairs :math:`\cos(w_j^\top x), \sin(w_j^\top x)` with frequencies :math:`w_j` from
-    the Fourier transform of the kernel: Gaussian for ``"rbf"``, Cauchy for
-    ``"laplacian"`` (Rahimi and Recht, "Random features for large-scale kernel
-    machines", NIPS 2007).
 
-    Parameters
-    ----------
-    kernel : {"rbf", "laplacian"}
-        The kernel.
+def _whitener(found, modality):
+    r"""Return R so that values times R are Nystroem features; None: values are.
 
-    gamma : float or None
-        Its coefficient, `None` for 1 / n_features.
-
-    origin : ndarray of shape (n_features,) or None
-        Subtracted from all features.
-
-    n_features : int
-        Number of input features.
-
-    n_outputs : int
-        Number of random features, rounded up to an even number.
-
-    random_state : RandomState instance
-        Draws the frequencies.
+    With landmarks' kernel matrix :math:`V \operatorname{diag}(w) V^\top`, R is
+    :math:`V / \sqrt{w}`.
     """
+    if isinstance(found, FourierMap):
+        return None
+    w, V = stable_eigh(square(found))
+    mean = max(abs(w.mean()), np.finfo(float).tiny)
+    check_spectrum(w[-1] / mean, f"{modality} kernel of the landmarks")
+    rank = int(np.count_nonzero(w > len(w) * np.finfo(float).eps * w[0]))
+    return V[:, :rank] / np.sqrt(w[:rank])
 
-    def __init__(self, kernel, gamma, origin, n_features, n_outputs, random_state):
-        self.origin = origin
-        gamma = 1 / n_features if gamma is None else gamma
-        shape = n_features, -(-n_outputs // 2)
-        if kernel == "rbf":
-            self.frequencies = np.sqrt(2 * gamma) * random_state.standard_normal(shape)
-        else:
-            self.frequencies = gamma * random_state.standard_cauchy(shape)
 
-    def bytes_per_row(self, X):
-        """Return what `blocks` allocates for a row."""
-        return 32 * self.frequencies.shape[1] + 8 * X.shape[1]
-
-    def blocks(self, X, batches=None):
-        """Yield slices of rows, and their features of shape (n_rows, n_outputs)."""
-        for rows in batches or row_blocks(X.shape[0], self.bytes_per_row(X)):
-            phases = shifted(X[rows], self.origin) @ self.frequencies
-            features = np.hstack([np.cos(phases), np.sin(phases)])
-            features /= np.sqrt(phases.shape[1])
-            yield rows, features
-
-    def mean_diagonal(self, X):
-        """Return the mean over items of their kernel value with themselves."""
-        return 1.0
-
-    def whitener(self, modality):
-        """Return None: the values are features as they are."""
-
-    def sample(self, X):
-        """Return some training images."""
+def _sample(found, X):
+    """Return some training items."""
+    if isinstance(found, FourierMap):
         return take_rows(X, np.arange(min(_SIGN_SAMPLE, X.shape[0])), "image")
-
-    @property
-    def n_values(self):
-        """Number of random features."""
-        return 2 * self.frequencies.shape[1]
+    return found.basis
 
 
 def check_shift_invariant(kernel, modality):
@@ -193,11 +163,11 @@ def feature_moments(X_img, X_txt, *, maps, whiteners):
     """
     sides = X_img, X_txt
     widths = [
-        found.n_values if R is None else R.shape[1]
+        found.n_components_ if R is None else R.shape[1]
         for found, R in zip(maps, whiteners, strict=True)
     ]
     diagonals = [
-        found.mean_diagonal(X) * X.shape[0]
+        mean_diagonal(found, X) * X.shape[0]
         for found, X in zip(maps, sides, strict=True)
     ]
     blocks = _feature_blocks(sides, maps, whiteners, widths)
@@ -207,10 +177,10 @@ def feature_moments(X_img, X_txt, *, maps, whiteners):
 def _feature_blocks(sides, maps, whiteners, widths):
     """Yield blocks of features as `summed_moments` takes them, in one buffer."""
     # As much again for the features as for the values.
-    size = sum(2 * m.bytes_per_row(X) for m, X in zip(maps, sides, strict=True))
+    size = sum(2 * m._bytes_per_row(X) for m, X in zip(maps, sides, strict=True))
     batches = list(row_blocks(sides[0].shape[0], size))
     buffer = np.empty((batches[0].stop + 1, sum(widths)))
-    blocks = [m.blocks(X, batches) for m, X in zip(maps, sides, strict=True)]
+    blocks = [value_blocks(m, X, batches) for m, X in zip(maps, sides, strict=True)]
     for parts in zip(*blocks, strict=True):
         A = buffer[: len(parts[0][1]) + 1]
         columns = A[:-1, : widths[0]], A[:-1, widths[0] :]
@@ -259,7 +229,7 @@ def approximate_pairs(sides, maps, alphas, k):
         If a kernel is not positive semi-definite, or features do not vary.
     """
     n = sides[0].shape[0]
-    whiteners = [m.whitener(name) for m, name in zip(maps, MODALITIES, strict=True)]
+    whiteners = [_whitener(m, name) for m, name in zip(maps, MODALITIES, strict=True)]
     moments_of = partial(feature_moments, maps=maps, whiteners=whiteners)
     moments = summed(moments_of, dict(zip(MODALITIES, sides, strict=True)))
     problem = MomentProblem(moments.pairs)
@@ -274,7 +244,7 @@ def approximate_pairs(sides, maps, alphas, k):
     weights = whitened.image(U), whitened.text(Vt.T)
     offsets = [side.mean @ W for side, W in zip(problem.sides, weights, strict=True)]
     duals = [W if R is None else R @ W for R, W in zip(whiteners, weights, strict=True)]
-    sample = maps[0].blocks(maps[0].sample(sides[0]))
+    sample = value_blocks(maps[0], _sample(maps[0], sides[0]))
     variates = [values @ duals[0] - offsets[0] for _, values in sample]
     signs = signs_of(np.vstack(variates))
     return S, [D * signs for D in duals], [mean * signs for mean in offsets]

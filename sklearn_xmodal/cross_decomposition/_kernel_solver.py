@@ -22,6 +22,8 @@ from sklearn_xmodal.cross_decomposition._kernels import (
     INDEFINITE,
     check_spectrum,
     check_varies,
+    is_definite,
+    square,
 )
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import (
@@ -394,9 +396,9 @@ def exact_pairs(maps, alphas, k, random_state):
     """
     kernels, means, ridges = [], [], []
     for found, alpha, modality in zip(maps, alphas, MODALITIES, strict=True):
-        K = found.square()
+        K = square(found)
         mean, ridge = centre_and_scale(K, alpha, modality)
-        if not found.is_definite():
+        if not is_definite(found):
             check_definite(K, alpha, modality)
         kernels.append(K)
         means.append(mean)

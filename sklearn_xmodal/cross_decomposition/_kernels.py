@@ -1,181 +1,69 @@
-"""Kernels between some items and a basis of items, block by block."""
+"""Kernels of the training items: their matrix, and what it must be."""
 
 import numpy as np
 from scipy import sparse
-from sklearn import get_config
 from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import gen_batches
 
-from sklearn_xmodal.utils._linalg import stable_eigh
+from sklearn_xmodal.encoders import FourierMap
+from sklearn_xmodal.encoders._base import row_blocks
+from sklearn_xmodal.encoders._kernel import shifted
 
 # A kernel with more negative eigenvalues, relative to the mean one, is indefinite.
 INDEFINITE = 1e-3
 _DEFINITE = "rbf", "laplacian", "linear", "cosine", "chi2", "additive_chi2"
-# Larger blocks are no faster, whatever the working memory allows.
-_BLOCK_BYTES = 2**26
 # Of a symmetric matrix at a time: enough for the matrix product to run at full speed.
 _SQUARE_ROWS = 1024
 
 
-def row_blocks(n_rows, bytes_per_row):
-    """Cut rows into slices that fit scikit-learn's ``working_memory``.
-
-    Parameters
-    ----------
-    n_rows : int
-        Number of rows.
-
-    bytes_per_row : int
-        What is allocated for one of them.
-
-    Returns
-    -------
-    blocks : iterator of slice
-        In order; at least one row each.
-    """
-    limit = min(_BLOCK_BYTES, get_config()["working_memory"] * 2**20)
-    return gen_batches(n_rows, max(1, int(limit / bytes_per_row)))
+def is_definite(found):
+    """Return whether a kernel is known to be semi-definite once centred."""
+    if found.kernel in ("poly", "polynomial"):
+        whole = float(found.params["degree"]).is_integer()
+        return whole and found.params["coef0"] >= 0
+    return found.kernel in _DEFINITE
 
 
-class KernelMap:
-    """Items to their kernel values against a basis of items.
-
-    Parameters
-    ----------
-    kernel : str or callable
-        Of :func:`sklearn.metrics.pairwise.pairwise_kernels`, or ``"precomputed"``,
-        where items are rows of kernel values against all training items.
-
-    params : dict
-        Keyword arguments of the kernel.
-
-    n_jobs : int or None
-        Parallel jobs.
-
-    origin : ndarray of shape (n_features,) or None
-        Subtracted from all features.
-
-    basis : {ndarray, sparse matrix} of shape (n_basis, n_features)
-        The items.
-
-    columns : ndarray of shape (n_basis,) or None
-        Which training items they are, for a precomputed kernel; `None` for all.
-    """
-
-    def __init__(self, kernel, params, n_jobs, origin, basis, columns=None):
-        self.kernel = kernel
-        self.params = params
-        self.n_jobs = n_jobs
-        self.origin = origin
-        self.basis = basis
-        self.columns = columns
-
-    def bytes_per_row(self, X):
-        """Return what `blocks` allocates for a row."""
-        # The values, and as much again for what computing them takes.
-        return 16 * self.basis.shape[0] + 8 * X.shape[1]
-
-    def blocks(self, X, batches=None):
-        """Yield slices of rows, and their values of shape (n_rows, n_basis)."""
-        basis = None if self.kernel == "precomputed" else self._shifted(self.basis)
-        for rows in batches or row_blocks(X.shape[0], self.bytes_per_row(X)):
-            yield rows, self._values(X[rows], basis)
-
-    def is_definite(self):
-        """Return whether the kernel is known to be semi-definite once centred."""
-        if self.kernel in ("poly", "polynomial"):
-            whole = float(self.params["degree"]).is_integer()
-            return whole and self.params["coef0"] >= 0
-        return self.kernel in _DEFINITE
-
-    def square(self):
-        """Return the values of the basis itself, (n_basis, n_basis)."""
-        if self.kernel == "precomputed":
-            return self._values(self.basis, None)
-        n = self.basis.shape[0]
-        items = self._shifted(self.basis)
-        K = np.empty((n, n))
-        for rows in gen_batches(n, _SQUARE_ROWS):
-            K[rows, rows] = self._kernel(items[rows])
-            if rows.stop < n:  # every pair of items once
-                after = slice(rows.stop, n)
-                K[rows, after] = self._kernel(items[rows], items[after])
-                K[after, rows] = K[rows, after].T
-        return K
-
-    def mean_diagonal(self, X):
-        """Return the mean over items of their kernel value with themselves."""
-        if self.kernel in ("rbf", "laplacian", "chi2"):
-            return 1.0
-        if self.kernel == "precomputed":
-            return X.diagonal().mean(dtype=np.float64)
-        total = 0.0
-        step = 1 if callable(self.kernel) else 32
-        for rows in gen_batches(X.shape[0], step):
-            total += self._values(X[rows]).trace()
-        return total / X.shape[0]
-
-    def whitener(self, modality):
-        r"""Return R so that values times R are Nystroem features.
-
-        Their inner products are :math:`k(x, L) K_{LL}^{-1} k(L, y)` with the basis
-        as landmarks :math:`L` (Williams and Seeger, "Using the Nystroem method to
-        speed up kernel machines", NIPS 2000).
-        """
-        w, V = stable_eigh(self.square())
-        mean = max(abs(w.mean()), np.finfo(float).tiny)
-        check_spectrum(w[-1] / mean, f"{modality} kernel of the landmarks")
-        rank = int(np.count_nonzero(w > len(w) * np.finfo(float).eps * w[0]))
-        return V[:, :rank] / np.sqrt(w[:rank])
-
-    def sample(self, X):
-        """Return some training items."""
-        return self.basis
-
-    def _values(self, X, *basis):
-        """Kernel of some items with a shifted basis, or with themselves."""
-        if self.kernel == "precomputed":
-            X = X if self.columns is None else X[:, self.columns]
-            X = X.toarray() if sparse.issparse(X) else X
-            return np.array(X, dtype=np.float64, order="C")
-        return self._kernel(self._shifted(X), *basis)
-
-    def _kernel(self, *items):
-        """Kernel of shifted items with others, or with themselves."""
-        # In float64 throughout: rounding to float32 costs the kernel its definiteness.
-        K = pairwise_kernels(
-            *items,
-            metric=self.kernel,
-            filter_params=True,
-            n_jobs=self.n_jobs,
-            **self.params,
-        )
-        return K.toarray() if sparse.issparse(K) else np.ascontiguousarray(K)
-
-    def _shifted(self, X):
-        return shifted(X, self.origin)
+def square(found):
+    """Return the values of the basis of a KernelMap itself, (n_basis, n_basis)."""
+    if found.kernel == "precomputed":
+        return found.apply(found.basis)
+    n = found.basis.shape[0]
+    items = shifted(found.basis, found.origin)
+    K = np.empty((n, n))
+    for rows in gen_batches(n, _SQUARE_ROWS):
+        K[rows, rows] = _values(found, items[rows])
+        if rows.stop < n:  # every pair of items once
+            after = slice(rows.stop, n)
+            K[rows, after] = _values(found, items[rows], items[after])
+            K[after, rows] = K[rows, after].T
+    return K
 
 
-def shifted(X, origin):
-    """Return features in float64, dense where an origin is subtracted.
+def mean_diagonal(found, X):
+    """Return the mean over items of their kernel value with themselves."""
+    if isinstance(found, FourierMap) or found.kernel in ("rbf", "laplacian", "chi2"):
+        return 1.0
+    if found.kernel == "precomputed":
+        return X.diagonal().mean(dtype=np.float64)
+    total = 0.0
+    step = 1 if callable(found.kernel) else 32
+    for rows in gen_batches(X.shape[0], step):
+        total += _values(found, shifted(X[rows], found.origin)).trace()
+    return total / X.shape[0]
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Features of one modality.
 
-    origin : ndarray of shape (n_features,) or None
-        From `kernel_origin`.
-
-    Returns
-    -------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        The same, not copied where nothing has to be done.
-    """
-    X = X.astype(np.float64, copy=False)
-    if origin is None:
-        return X
-    return (X.toarray() if sparse.issparse(X) else X) - origin
+def _values(found, *items):
+    """Return the kernel of shifted items with others, or with themselves."""
+    # In float64 throughout: rounding to float32 costs the kernel its definiteness.
+    K = pairwise_kernels(
+        *items,
+        metric=found.kernel,
+        filter_params=True,
+        n_jobs=found.n_jobs,
+        **found.params,
+    )
+    return K.toarray() if sparse.issparse(K) else np.ascontiguousarray(K)
 
 
 def check_spectrum(smallest, what):

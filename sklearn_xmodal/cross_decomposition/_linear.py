@@ -13,13 +13,9 @@ from sklearn_xmodal.cross_decomposition._problems import (
     moment_problem,
     pair_problem,
 )
+from sklearn_xmodal.encoders import LinearEncoder
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
-from sklearn_xmodal.utils._linalg import (
-    centred_product,
-    leading_svd,
-    relative_powers,
-    stable_svd,
-)
+from sklearn_xmodal.utils._linalg import leading_svd, relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import check_numbers, count, validate_tuples
 
@@ -27,18 +23,33 @@ from sklearn_xmodal.utils._validation import check_numbers, count, validate_tupl
 class LinearRetriever(BaseRetriever):
     """Base of retrievers that project by weights found from second moments.
 
-    A subclass writes ``_solve(problem)``, which calls `_set_components`, and
-    ``_spectrum()``, a pair of singular values and the power of them that
-    multiplies the codes.
+    A subclass writes ``_solve(problem)``, which returns what `_components` makes of
+    the directions that it finds.
     """
 
     @abstractmethod
     def _solve(self, problem):
-        """Find the components of a MomentProblem or RowProblem."""
+        """Return both encoders for a MomentProblem or RowProblem."""
 
-    @abstractmethod
-    def _spectrum(self):
-        """Return the values of the components, and the power that weights codes."""
+    @property
+    def image_weights_(self):
+        """Directions in columns, for centred image features."""
+        return self.image_encoder_.weights
+
+    @property
+    def text_weights_(self):
+        """The same of the texts."""
+        return self.text_encoder_.weights
+
+    @property
+    def image_mean_(self):
+        """Mean of the image features."""
+        return self.image_encoder_.mean
+
+    @property
+    def text_mean_(self):
+        """Mean of the text features."""
+        return self.text_encoder_.mean
 
     @validate_on_fit
     def fit(self, X_img, X_txt=None, y=None, sample_weight=None):
@@ -85,7 +96,7 @@ class LinearRetriever(BaseRetriever):
         sample_weight = _check_weights(sample_weight, X_img, at_least=2)
         vars(self).pop("_moments", None)
         self._record_classes(y)
-        self._fit(X_img, X_txt, y, sample_weight)
+        self._set_encoders(*self._fit(X_img, X_txt, y, sample_weight))
         return self
 
     def _fit_dask(self, X_img, X_txt, y, sample_weight):
@@ -97,7 +108,7 @@ class LinearRetriever(BaseRetriever):
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
-        self._solve(pair_problem(X_img, X_txt, sample_weight))
+        return self._solve(pair_problem(X_img, X_txt, sample_weight))
 
     def _decompose(self, cross, n_samples):
         """Return the leading singular triplets, as many as `n_components` says."""
@@ -116,23 +127,20 @@ class LinearRetriever(BaseRetriever):
             )
         return leading_svd(cross, self.n_components)
 
-    def _set_components(self, problem, whitened, U, Vt):
-        """Set what components in whitened coordinates mean for the features."""
-        image, text = problem.sides
-        self.image_mean_, self.text_mean_ = image.mean, text.mean
+    def _components(self, problem, whitened, U, S, Vt, power):
+        """Return the encoders of components that were found in whitened coordinates."""
         # Signs from the weights, since those of U depend on the way of whitening.
         W_img, W_txt_rows = svd_flip(whitened.image(U), whitened.text(Vt.T).T)
-        self.image_weights_ = np.ascontiguousarray(W_img)
-        self.text_weights_ = np.ascontiguousarray(W_txt_rows.T)
-        self.image_loadings_ = _loadings(image, self.image_weights_)
-        self.text_loadings_ = _loadings(text, self.text_weights_)
-        self.n_components_ = U.shape[1]
-
-    def _encode(self, X, modality):
+        W_img, W_txt = np.ascontiguousarray(W_img), np.ascontiguousarray(W_txt_rows.T)
+        image, text = problem.sides
+        self.image_loadings_ = _loadings(image, W_img)
+        self.text_loadings_ = _loadings(text, W_txt)
         # Relative to the largest, which a strong ridge makes tiny.
-        powers = relative_powers(*self._spectrum())
-        weights = getattr(self, f"{modality}_weights_") * powers
-        return centred_product(X, getattr(self, f"{modality}_mean_"), weights)
+        scales = relative_powers(S, power)
+        return (
+            LinearEncoder(mean=image.mean, weights=W_img, scales=scales),
+            LinearEncoder(mean=text.mean, weights=W_txt, scales=scales),
+        )
 
 
 class PartialFitMixin:
@@ -212,7 +220,7 @@ class PartialFitMixin:
         moments = pair_moments(X_img, X_txt, sample_weight)
         self._moments = moments if before is None else before.merged(moments)
         validate_tuples(self)
-        self._solve(MomentProblem(self._moments))
+        self._set_encoders(*self._solve(MomentProblem(self._moments)))
 
     def _fit_dask(self, X_img, X_txt, y, sample_weight):
         X_img, X_txt, y = check_dask_pairs(self, X_img, X_txt, y)
@@ -220,7 +228,7 @@ class PartialFitMixin:
         validate_tuples(self)
         vars(self).pop("_moments", None)
         self._record_classes(y)
-        self._solve(moment_problem(X_img, X_txt, sample_weight))
+        self._set_encoders(*self._solve(moment_problem(X_img, X_txt, sample_weight)))
 
 
 def _check_weights(sample_weight, X, at_least):

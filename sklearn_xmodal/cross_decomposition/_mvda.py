@@ -5,7 +5,11 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.cross_decomposition._axes import AxesRetriever, modality_axes
+from sklearn_xmodal.cross_decomposition._axes import (
+    AxesRetriever,
+    directions,
+    modality_axes,
+)
 from sklearn_xmodal.utils._class_embeddings import class_memberships, class_shares
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import Interval
@@ -70,6 +74,12 @@ class MvDARetriever(ClassLabelsMixin, AxesRetriever):
 
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels.
@@ -165,7 +175,8 @@ class MvDARetriever(ClassLabelsMixin, AxesRetriever):
         self.eigenvalues_ = S[:k] ** 2 / 2
         halves = np.split(U[:, :k], [len(roots[0])])
         coordinates = [root * half for root, half in zip(roots, halves, strict=True)]
-        self._set_directions(*axes, *coordinates)
+        scales = relative_powers(self.eigenvalues_, self.eigenvalue_power)
+        return directions(*axes, *coordinates, scales)[0]
 
     def _count_components(self, S):
         """Return how many directions to keep; class means sum to zero."""
@@ -180,7 +191,3 @@ class MvDARetriever(ClassLabelsMixin, AxesRetriever):
                 f"n_components={self.n_components}."
             )
         return self.n_components
-
-    def _code_weights(self, modality):
-        powers = relative_powers(self.eigenvalues_, self.eigenvalue_power)
-        return super()._code_weights(modality) * powers

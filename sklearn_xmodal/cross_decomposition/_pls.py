@@ -65,6 +65,12 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
 
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
+
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if
         there were 1-D class labels.
@@ -141,7 +147,4 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
         scaled = problem.scaled(scales)
         U, S, Vt = self._decompose(scaled.cross, problem.n_samples)
         self.singular_values_ = S
-        self._set_components(problem, scaled, U, Vt)
-
-    def _spectrum(self):
-        return self.singular_values_, self.singular_value_power
+        return self._components(problem, scaled, U, S, Vt, self.singular_value_power)

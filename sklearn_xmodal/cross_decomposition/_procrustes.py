@@ -4,7 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._axes import AxesRetriever, pair_axes
+from sklearn_xmodal.cross_decomposition._axes import (
+    AxesRetriever,
+    directions,
+    pair_axes,
+)
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import Interval
 
@@ -56,6 +60,12 @@ class ProcrustesRetriever(AxesRetriever):
 
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if
@@ -134,8 +144,5 @@ class ProcrustesRetriever(AxesRetriever):
         self.singular_values_ = S
         U_img, U_txt = np.zeros((len(cross), k)), np.zeros((cross.shape[1], k))
         U_img[:k], U_txt[:k] = U, Vt.T
-        self._set_directions(image, text, U_img, U_txt)
-
-    def _code_weights(self, modality):
-        powers = relative_powers(self.singular_values_, self.singular_value_power)
-        return super()._code_weights(modality) * powers
+        scales = relative_powers(S, self.singular_value_power)
+        return directions(image, text, U_img, U_txt, scales)[0]

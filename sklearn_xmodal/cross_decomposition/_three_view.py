@@ -7,6 +7,7 @@ import numpy as np
 
 from sklearn_xmodal.cross_decomposition._axes import (
     ClassVectorsRetriever,
+    directions,
     pair_axes,
 )
 from sklearn_xmodal.utils._class_embeddings import class_covariance
@@ -83,6 +84,12 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
 
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.
@@ -178,9 +185,11 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
         k = self._count_components(eigenvalues)
         ends = [len(D_img), len(D_img) + len(D_txt)]
         U_img, U_txt, U_cls = np.split(U[:, :k], ends)
-        signs = self._set_directions(image, text, D_img * U_img, D_txt * U_txt)
-        self.class_weights_ = root @ U_cls * signs
         self.eigenvalues_ = eigenvalues[:k]
+        scales = relative_powers(self.eigenvalues_, self.eigenvalue_power)
+        encoders, signs = directions(image, text, D_img * U_img, D_txt * U_txt, scales)
+        self.class_weights_ = root @ U_cls * signs
+        return encoders
 
     def _count_components(self, eigenvalues):
         """Return how many directions to keep."""
@@ -195,10 +204,6 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
                 f"n_components={self.n_components}."
             )
         return self.n_components
-
-    def _code_weights(self, modality):
-        powers = relative_powers(self.eigenvalues_, self.eigenvalue_power)
-        return super()._code_weights(modality) * powers
 
 
 def _whitening(covariance, alpha):

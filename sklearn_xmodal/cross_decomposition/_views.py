@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.encoders import ViewEncoder
 from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs
 from sklearn_xmodal.utils._sklearn_compat import HasMethods, validate_on_fit_of_members
 from sklearn_xmodal.utils._validation import check_numbers
@@ -56,6 +57,12 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
 
     text_filler_ : ndarray of shape (1, n_text_features_)
         What stands for texts where images are encoded.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`. Only defined if there were 1-D class labels.
@@ -129,19 +136,29 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
         with config_context(skip_parameter_validation=False):
             model.fit(views, *labels)
         self.estimator_ = model
-        self.image_filler_, self.text_filler_ = (view[:1].copy() for view in views)
-        self.n_components_ = self._probe([view[-_N_PROBES:] for view in views])
-
-    def _probe(self, views):
-        """Compare codes of pairs with those of one item alone; return their width."""
-        together = self._codes_of_views(views)
+        fillers = [view[:1].copy() for view in views]
+        self.image_filler_, self.text_filler_ = fillers
+        probes = [view[-_N_PROBES:] for view in views]
+        together = self._codes_of_views(probes)
         if together[0].shape[1] != together[1].shape[1]:
             raise ValueError(
                 "estimator must give both views codes of the same width. Got "
                 f"{together[0].shape[1]} and {together[1].shape[1]} columns."
             )
-        for modality, view, expected in zip(MODALITIES, views, together, strict=True):
-            alone = np.vstack([self._encode(row[None], modality) for row in view])
+        width = together[0].shape[1]
+        encoders = [
+            ViewEncoder(estimator=model, place=i, fillers=fillers, n_components_=width)
+            for i in range(len(views))
+        ]
+        self._check_alone(encoders, probes, together)
+        return encoders
+
+    def _check_alone(self, encoders, views, together):
+        """Compare codes of pairs with those of one item alone."""
+        for modality, encoder, view, expected in zip(
+            MODALITIES, encoders, views, together, strict=True
+        ):
+            alone = np.vstack([encoder.apply(row[None]) for row in view])
             size = np.abs(expected).max()
             if not np.abs(alone - expected).max() <= _PROBE_TOLERANCE * size:
                 raise ValueError(
@@ -149,15 +166,6 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
                     f"{type(self.estimator_).__name__}, whose {modality} codes change "
                     "with the other view, with the other rows or from call to call."
                 )
-        return together[0].shape[1]
-
-    def _encode(self, X, modality):
-        place = MODALITIES.index(modality)
-        fillers = self.image_filler_, self.text_filler_
-        views = [np.repeat(filler, X.shape[0], axis=0) for filler in fillers]
-        views[place] = _dense(X)
-        Z = self._codes_of_views(views)[place]
-        return Z.astype(X.dtype, copy=False)
 
     def _codes_of_views(self, views):
         codes = self.estimator_.transform(views)

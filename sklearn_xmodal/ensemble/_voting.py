@@ -9,7 +9,8 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_xmodal.base import BaseRetriever, encode_modality
+from sklearn_xmodal.base import BaseRetriever, encoder_of
+from sklearn_xmodal.encoders import Concat
 from sklearn_xmodal.ensemble._weights import (
     check_scorer,
     check_weights,
@@ -17,7 +18,7 @@ from sklearn_xmodal.ensemble._weights import (
     shares,
     weight_grid,
 )
-from sklearn_xmodal.metrics._costs import check_same_width, unit_rows
+from sklearn_xmodal.metrics._costs import unit_rows
 from sklearn_xmodal.pairs import ImageTextPairs, KernelPairs
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._cv_results import cv_results
@@ -105,6 +106,15 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
 
     n_splits_ : int
         Number of splits. Only defined for ``weights="cv"``.
+
+    named_estimators_ : Bunch
+        Fitted members by name; dropped ones are "drop".
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`. Only defined if there were 1-D class labels.
@@ -242,10 +252,19 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
                 delayed(_fit_member)(member, pairs, y) for member in members
             )
         self.weights_ = weights
-        codes = [self._unit_codes(pairs[:1], modality) for modality in MODALITIES]
-        for side in zip(*codes, strict=True):
-            check_same_width(*side, ("Image codes of a member", "its text codes"))
-        self.n_components_ = sum(Z.shape[1] for Z in codes[0])
+        voters = [m for m, w in zip(self.estimators_, weights, strict=True) if w > 0]
+        encoders = [
+            [encoder_of(voter, name, getattr(pairs[:1], name)) for voter in voters]
+            for name in MODALITIES
+        ]
+        for image, text in zip(*encoders, strict=True):
+            if image.n_components_ != text.n_components_:
+                raise ValueError(
+                    "Image codes of a member and its text codes must lie in the same "
+                    f"space. Got codes of different width: {image.n_components_} and "
+                    f"{text.n_components_}."
+                )
+        return [Concat(encoders=e, weights=weights[weights > 0]) for e in encoders]
 
     def _check_estimators(self):
         """Return the members that take part."""
@@ -312,21 +331,6 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
         self.n_splits_ = len(splits)
         return candidates[self.best_index_]
 
-    def _unit_codes(self, pairs, modality):
-        """Return the codes of members with a weight."""
-        X = getattr(pairs, modality)
-        return [
-            _unit_code(member, X, modality)
-            for member, weight in zip(self.estimators_, self.weights_, strict=True)
-            if weight > 0
-        ]
-
-    def _encode(self, X, modality):
-        codes = self._unit_codes(ImageTextPairs(**{modality: X}), modality)
-        weights = self.weights_[self.weights_ > 0]
-        parts = [np.sqrt(w) * Z for w, Z in zip(weights, codes, strict=True)]
-        return np.hstack(parts).astype(X.dtype, copy=False)
-
     def _sk_visual_block_(self):
         names, estimators = zip(*self.estimators, strict=True)
         return VisualBlock("parallel", estimators, names=names)
@@ -374,4 +378,4 @@ def _held_out_codes(member, pairs, y, train, test):
 
 
 def _unit_code(member, X, modality):
-    return unit_rows(encode_modality(member, X, modality), f"{modality} codes")
+    return unit_rows(encoder_of(member, modality).apply(X), f"{modality} codes")

@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from sklearn_xmodal.cross_decomposition._axes import (
     ClassVectorsRetriever,
     modality_axes,
+    projections,
 )
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
@@ -58,6 +59,12 @@ class RidgeRetriever(ClassVectorsRetriever):
 
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.
@@ -130,4 +137,4 @@ class RidgeRetriever(ClassVectorsRetriever):
             side.with_classes @ vectors / side.ridged(alpha)[:, None]
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)
         ]
-        self._set_projections(*axes, *coordinates)
+        return projections(*axes, *coordinates)

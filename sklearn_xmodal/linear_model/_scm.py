@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
 from sklearn_xmodal.cross_decomposition import CCARetriever
+from sklearn_xmodal.encoders import Chain
 from sklearn_xmodal.linear_model._semantic_matching import SemanticMatchingRetriever
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import validate_tuples
@@ -64,6 +65,12 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
 
     matching_ : SemanticMatchingRetriever
         Of the variates.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.
@@ -161,7 +168,7 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
         self.cca_ = cca.fit(X_img, X_txt)
         self.matching_ = matching.fit(*cca.transform(X_img, X_txt), y)
         self.n_iter_ = matching.n_iter_
-        self.n_components_ = matching.n_components_
-
-    def _encode(self, X, modality):
-        return self.matching_._encode(self.cca_._encode(X, modality), modality)
+        return [
+            Chain(steps=[self.cca_.image_encoder_, self.matching_.image_encoder_]),
+            Chain(steps=[self.cca_.text_encoder_, self.matching_.text_encoder_]),
+        ]

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn_xmodal.cross_decomposition._axes import (
     ClassVectorsRetriever,
     modality_axes,
+    projections,
 )
 from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import stable_eigh
@@ -70,6 +71,12 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
 
     text_mean_ : ndarray of shape (n_text_features_,)
         Mean of the text features.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
 
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.
@@ -152,7 +159,7 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
             _encoder(side, vectors / scale, np.maximum(a, 0), U, weight)
             for side, weight in zip(axes, weights, strict=True)
         ]
-        self._set_projections(*axes, *coordinates)
+        return projections(*axes, *coordinates)
 
 
 def _encoder(axes, vectors, a, U, weight):

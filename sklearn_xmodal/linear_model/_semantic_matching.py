@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
 from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
+from sklearn_xmodal.encoders import PosteriorEncoder
+from sklearn_xmodal.encoders._posterior import scaled
 from sklearn_xmodal.utils._scaling import mean_and_scale
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
@@ -52,6 +54,12 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
 
     Attributes
     ----------
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
+
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.
 
@@ -142,47 +150,83 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
         if y.ndim == 1:  # labels may be of types that scikit-learn does not know
             y = np.searchsorted(self.classes_, y)
         strengths = per_modality(self.C, "C")
-        for modality, X, C in zip(
-            ("image", "text"), (X_img, X_txt), strengths, strict=True
-        ):
-            self._fit_modality(modality, X, y, C)
-        self.n_components_ = len(self.classes_)
-        classifiers = self.image_classifier_, self.text_classifier_
-        self.n_iter_ = max(_n_iterations(classifier) for classifier in classifiers)
+        image = self._fit_modality(X_img, y, strengths[0], "image")
+        text = self._fit_modality(X_txt, y, strengths[1], "text")
+        self.image_classifier_, self.text_classifier_ = image[0], text[0]
+        self.n_iter_ = max(_n_iterations(classifier) for classifier, _ in (image, text))
+        return image[1], text[1]
 
-    def _fit_modality(self, modality, X, y, C):
+    def _fit_modality(self, X, y, C, modality):
+        """Return a classifier, and the encoder that it makes."""
         mean, scale = mean_and_scale(X, modality)
         # The intercept makes up for the means of sparse features.
         mean = np.zeros_like(mean) if sparse.issparse(X) else mean
-        setattr(self, f"{modality}_mean_", mean)
-        setattr(self, f"{modality}_scale_", scale)
         classifier = LogisticRegression(C=C, max_iter=self.max_iter, tol=self.tol)
         if y.ndim == 2:
             classifier = OneVsRestClassifier(classifier)
-        X = self._scaled(X, modality)
+        X = scaled(X, mean, scale)
         with warnings.catch_warnings():
             # Few items per class are the rule here.
             warnings.filterwarnings("ignore", "The number of unique classes")
-            setattr(self, f"{modality}_classifier_", classifier.fit(X, y))
+            classifier.fit(X, y)
         offset = np.zeros(len(self.classes_))
         if self.centered:
             offset = classifier.predict_proba(X).mean(axis=0, dtype=np.float64)
-        setattr(self, f"{modality}_offset_", offset)
+        found = _scores_of(classifier, X.shape[1])
+        return classifier, PosteriorEncoder(
+            mean=mean, scale=scale, offset=offset, **found
+        )
 
-    def _scaled(self, X, modality):
-        mean = getattr(self, f"{modality}_mean_")
-        scale = getattr(self, f"{modality}_scale_")
-        if sparse.issparse(X):
-            if not mean.any():
-                return (X / scale).astype(X.dtype)
-            X = X.toarray()  # fitted to dense features
-        return ((X - mean) / scale).astype(X.dtype, copy=False)
+    @property
+    def image_mean_(self):
+        """What is subtracted from images."""
+        return self.image_encoder_.mean
 
-    def _encode(self, X, modality):
-        classifier = getattr(self, f"{modality}_classifier_")
-        posterior = classifier.predict_proba(self._scaled(X, modality))
-        codes = posterior - getattr(self, f"{modality}_offset_")
-        return codes.astype(X.dtype, copy=False)
+    @property
+    def text_mean_(self):
+        """What is subtracted from texts."""
+        return self.text_encoder_.mean
+
+    @property
+    def image_scale_(self):
+        """Root mean square of the training images around their means."""
+        return self.image_encoder_.scale
+
+    @property
+    def text_scale_(self):
+        """Root mean square of the training texts around their means."""
+        return self.text_encoder_.scale
+
+    @property
+    def image_offset_(self):
+        """Mean posterior of the training images, 0 where not `centered`."""
+        return self.image_encoder_.offset
+
+    @property
+    def text_offset_(self):
+        """Mean posterior of the training texts, 0 where not `centered`."""
+        return self.text_encoder_.offset
+
+
+def _scores_of(classifier, n_features):
+    """Return weights (n_features, n_scores), intercepts and link of a classifier."""
+    if not isinstance(classifier, OneVsRestClassifier):
+        link = "binary" if len(classifier.classes_) == 2 else "softmax"
+        return {
+            "weights": classifier.coef_.T,
+            "intercept": classifier.intercept_,
+            "link": link,
+        }
+    weights = np.zeros((n_features, len(classifier.estimators_)))
+    intercept = np.zeros(len(classifier.estimators_))
+    for i, of_label in enumerate(classifier.estimators_):
+        if hasattr(of_label, "coef_"):
+            weights[:, i] = of_label.coef_[0]
+            intercept[i] = of_label.intercept_[0]
+        else:  # of a label that all pairs share, or none
+            always = of_label.predict_proba(np.zeros((1, n_features)))[0, 1]
+            intercept[i] = np.inf if always else -np.inf
+    return {"weights": weights, "intercept": intercept, "link": "logistic"}
 
 
 def _n_iterations(classifier):

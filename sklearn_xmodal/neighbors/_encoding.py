@@ -5,7 +5,6 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xmodal.base import encode_modality
 from sklearn_xmodal.metrics._costs import unit_rows
 from sklearn_xmodal.neighbors._exact import run_in_batches
 from sklearn_xmodal.pairs import ImageTextPairs
@@ -127,19 +126,19 @@ def check_retriever(retriever):
     return retriever
 
 
-def encode(retriever, X, modality, *, verbose=0):
+def encode(encoder, X, modality, *, verbose=0):
     """Encode features of one modality in batches.
 
     Parameters
     ----------
-    retriever : estimator
-        As returned by `check_retriever`.
+    encoder : Encoder
+        Of that modality.
 
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
-        What the retriever takes.
+        What the encoder takes.
 
     modality : {"image", "text"}
-        Which one.
+        The side.
 
     verbose : int, default=0
         Whether to show a progress bar.
@@ -152,7 +151,7 @@ def encode(retriever, X, modality, *, verbose=0):
     pairs = _as_pairs(X, modality)
 
     def codes(batch):
-        return encode_modality(retriever, getattr(pairs[batch], modality), modality)
+        return encoder(getattr(pairs[batch], modality))
 
     return _in_batches(codes, len(pairs), f"codes of the {modality}s", verbose)
 

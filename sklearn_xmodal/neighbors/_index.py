@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_xmodal.base import encoder_of
 from sklearn_xmodal.neighbors._backends import (
     SEARCH_PARAMS,
     ExactBackend,
@@ -218,7 +219,7 @@ class RetrievalIndex(SaveMixin):
             n_jobs=n_jobs,
             verbose=verbose,
         )
-        self.retriever = None if retriever is None else check_retriever(retriever)
+        self._take_retriever(retriever)
         self.backend, self.index_type = backend, index_type
         self.index_params = check_index_params(backend, index_type, index_params)
         check_hubness_queries(hubness, hubness_queries)
@@ -566,16 +567,25 @@ class RetrievalIndex(SaveMixin):
             f"of {of}, backend={self.backend!r}{kind})"
         )
 
+    def _take_retriever(self, retriever):
+        """Hold what encodes queries: nothing for an index of ready vectors."""
+        self.retriever = self.image_encoder = self.text_encoder = None
+        if retriever is not None:
+            self.retriever = check_retriever(retriever)
+            self.image_encoder = encoder_of(self.retriever, "image")
+            self.text_encoder = encoder_of(self.retriever, "text")
+
     def _encode(self, argument, X):
         """Return unit vectors of features of a modality, or of ready vectors."""
         if argument == "vectors":
             return check_vectors(X, "vectors", verbose=self.verbose)
-        if self.retriever is None:
+        encoder = self.image_encoder if argument == "image" else self.text_encoder
+        if encoder is None:
             raise TypeError(
                 f"{argument} needs an index with a retriever, which encodes features. "
                 "Got one without; hand over codes as vectors."
             )
-        return encode(self.retriever, X, argument, verbose=self.verbose)
+        return encode(encoder, X, argument, verbose=self.verbose)
 
     def _other(self):
         """Return what hubness is measured with."""

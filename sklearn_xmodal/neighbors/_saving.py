@@ -5,7 +5,7 @@ from sklearn_xmodal.neighbors._backends import (
     load_engine,
 )
 from sklearn_xmodal.neighbors._constraints import check_params
-from sklearn_xmodal.neighbors._encoding import check_retriever, check_same_width
+from sklearn_xmodal.neighbors._encoding import check_same_width
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection
 from sklearn_xmodal.neighbors._lock import SharedLock
 from sklearn_xmodal.neighbors._storage import (
@@ -128,7 +128,7 @@ class SaveMixin:
         self = cls.__new__(cls)
         if retriever is None and saved is not None:
             retriever = load(saved)
-        self.retriever = None if retriever is None else check_retriever(retriever)
+        self._take_retriever(retriever)
         self.n_jobs, self.verbose = n_jobs, verbose
         self._lock = SharedLock()
         try:

@@ -194,7 +194,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             names["text"] = input_features[self.n_image_features :]
         columns = []
         for modality in MODALITIES:
-            transformer = getattr(self, f"{modality}_transformer_")
+            transformer = self.transformer_of(modality)
             out = transformer.get_feature_names_out(names[modality])
             columns += [f"{modality}__{name}" for name in out]
         return np.asarray(columns, dtype=object)
@@ -218,6 +218,24 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
                 self._set_side_output(getattr(self, f"{modality}_transformer_", None))
         return self
 
+    def transformer_of(self, modality):
+        """Return the fitted transformer of one side.
+
+        Parameters
+        ----------
+        modality : {"image", "text"}
+            The side.
+
+        Returns
+        -------
+        transformer : estimator
+            The one that `fit` made a clone of.
+        """
+        check_is_fitted(self)
+        if modality == "image":
+            return self.image_transformer_
+        return self.text_transformer_
+
     def _set_side_output(self, transformer):
         config = getattr(self, "_sklearn_output_config", {})
         if config and hasattr(transformer, "set_output"):
@@ -226,7 +244,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def _transform_side(self, modality, X):
         if X is None:
             return None
-        return getattr(self, f"{modality}_transformer_").transform(X)
+        return self.transformer_of(modality).transform(X)
 
     def _sk_visual_block_(self):
         """Show both sides in the diagram, also one that passes through."""

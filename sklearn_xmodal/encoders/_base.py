@@ -1,0 +1,279 @@
+"""What every encoder is: a frozen map from the features of one modality to codes."""
+
+import copy
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+#: What a part is called in files -> class. Filled as classes are defined.
+PARTS: dict = {}
+
+# Blocks of what is computed per row: larger ones are no faster.
+_BLOCK_BYTES = 2**26
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Part:
+    """What never changes once it is made, and is written to files by its fields."""
+
+    #: Name in files, never to be changed.
+    kind: ClassVar[str]
+    #: Of the fields. A change of them needs a higher one, and a branch in `from_state`
+    #: that reads the older one.
+    version: ClassVar[int] = 1
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "kind" in vars(cls):
+            PARTS[cls.kind] = cls
+
+    def state(self):
+        """Return what a file holds: the fields by name.
+
+        Returns
+        -------
+        state : dict
+            Of numbers, strings, arrays, lists, dicts and other parts.
+        """
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_state(cls, state, version):
+        """Return a part from what `state` gave.
+
+        Parameters
+        ----------
+        state : dict
+            The fields.
+
+        version : int
+            The `version` of the class that wrote them.
+
+        Returns
+        -------
+        part : Part
+            Of this class.
+
+        Raises
+        ------
+        ValueError
+            If the version is unknown, or entries are missing or unknown.
+        """
+        if version != cls.version:
+            raise ValueError(
+                f"{cls.__name__} must have version {cls.version}. Got {version}."
+            )
+        names = {field.name for field in fields(cls)}
+        if set(state) != names:
+            raise ValueError(
+                f"{cls.__name__} must have the entries {sorted(names)}. Got "
+                f"{sorted(state)}."
+            )
+        return cls(**state)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Encoder(Part, ABC):
+    """Base of the encoders: what a fitted retriever does to one modality.
+
+    It needs NumPy and SciPy alone unless a model of another package is inside. Every
+    encoder has `n_features_in_` and `n_components_`, the widths of features and codes.
+
+    Attributes
+    ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,) or None
+        Column names of the features that it was fitted to, if they had some.
+    """
+
+    feature_names_in_: ClassVar[Any] = None  # of an instance, set by `_named`
+    #: That go through at a time; None where steps inside cut rows themselves.
+    _most_rows: ClassVar[int | None] = 2**16
+
+    def __call__(self, X):
+        """Encode items of the modality.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features_in_)
+            Features, any number of rows. float32 is kept, other numbers become
+            float64.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components_)
+            Codes of the type of the features; their cosine with the codes of the other
+            modality is the similarity.
+
+        Raises
+        ------
+        ValueError
+            If the columns are not those of fit, or a code is NaN or infinite.
+        """
+        return self._finite_codes(self._checked(X))
+
+    def _finite_codes(self, X, name="The features"):
+        """Encode a float matrix, dense or CSR, called `name`, and check the codes."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            Z = self.apply(X)
+        if not np.isfinite(Z).all():
+            raise ValueError(
+                f"{name} must have codes that {Z.dtype} can hold: are they of the same "
+                "scale as in fit? Got codes with NaN or infinity."
+            )
+        return Z
+
+    def apply(self, X):
+        """Encode without any check, in blocks of rows.
+
+        Parameters
+        ----------
+        X : {ndarray, sparse matrix} of shape (n_samples, n_features_in_)
+            Finite features in float32 or float64; sparse ones as CSR.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components_)
+            Codes.
+        """
+        # In a graph the number of rows is a name.
+        if self._most_rows is None or isinstance(X.shape[0], str):
+            return self._encode(X)
+        n_bytes = self._bytes_per_row(X)
+        blocks = list(row_blocks(X.shape[0], n_bytes, self._most_rows))
+        if len(blocks) == 1:
+            return self._encode(X)
+        Z = np.empty((X.shape[0], self.n_components_), dtype=X.dtype)
+        for rows in blocks:
+            Z[rows] = self._encode(X[rows])
+        return Z
+
+    @abstractmethod
+    def _encode(self, X):
+        """Encode one block of rows, (n, n_features_in_) -> (n, n_components_)."""
+
+    def _bytes_per_row(self, X):
+        """Return what `_encode` allocates for a row."""
+        return 8 * self.n_components_
+
+    def state(self):
+        """Return what a file holds: the fields by name, and those of the columns.
+
+        Returns
+        -------
+        state : dict
+            Of numbers, strings, arrays, lists, dicts and other parts.
+        """
+        return {**super().state(), "feature_names_in_": self.feature_names_in_}
+
+    @classmethod
+    def from_state(cls, state, version):
+        """Return an encoder from what `state` gave.
+
+        Parameters
+        ----------
+        state : dict
+            The fields, and the names of columns.
+
+        version : int
+            The `version` of the class that wrote them.
+
+        Returns
+        -------
+        encoder : Encoder
+            Of this class.
+
+        Raises
+        ------
+        ValueError
+            If the version is unknown, or entries are missing or unknown.
+        """
+        state = dict(state)
+        if "feature_names_in_" not in state:
+            raise ValueError(f"{cls.__name__} must have the entry feature_names_in_.")
+        names = state.pop("feature_names_in_")
+        return super().from_state(state, version)._named(names)
+
+    def to_onnx(self):
+        """Return the encoder as an ONNX model: float32 features in, float32 codes out.
+
+        Input and output are called ``features`` and ``codes``; the number of rows is
+        free. What is computed in float64 here is so there.
+
+        Returns
+        -------
+        model : onnx.ModelProto
+            Of the operators of opset 18.
+
+        Raises
+        ------
+        ImportError
+            If the package onnx is missing.
+
+        TypeError
+            If a part of the encoder has no counterpart in ONNX.
+        """
+        from sklearn_xmodal.encoders._onnx import traced
+
+        return traced(self)
+
+    def _named(self, names):
+        """Return the same encoder with other column names of the features."""
+        other = copy.copy(self)
+        object.__setattr__(other, "feature_names_in_", names)
+        return other
+
+    def _checked(self, X):
+        """Return a float matrix, dense or CSR, with the columns of fit."""
+        self._check_names(X)
+        if sparse.issparse(X):
+            X = X.tocsr()
+        elif not isinstance(X, np.ndarray):
+            X = np.asarray(X)
+        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                "X must be a matrix with the features of fit, of shape (n_samples, "
+                f"{self.n_features_in_}). Got shape {X.shape}."
+            )
+        if X.dtype not in (np.float32, np.float64):
+            X = _as_floats(X)
+        values = X.data if sparse.issparse(X) else X
+        if not np.isfinite(values).all():
+            raise ValueError(
+                "X must be finite. Got NaN or infinity: drop these items, or fill in "
+                "what is missing."
+            )
+        return X
+
+    def _check_names(self, X):
+        expected, columns = self.feature_names_in_, getattr(X, "columns", None)
+        if expected is None or columns is None or list(columns) == list(expected):
+            return
+        raise ValueError(
+            "The columns of X must be those seen in fit, in the same order. Got "
+            f"{list(columns[:5])}, expected {list(expected[:5])} (first five shown)."
+        )
+
+
+def _as_floats(X):
+    if X.dtype.kind in "fiubO":
+        try:
+            return X.astype(np.float64)
+        except (TypeError, ValueError):  # objects that are no numbers
+            pass
+    raise ValueError(f"X must hold real numbers. Got dtype {X.dtype}.")
+
+
+def row_blocks(n_rows, bytes_per_row, most_rows=2**16):
+    """Cut rows into slices of bounded memory, one at least."""
+    limit = _BLOCK_BYTES
+    if "sklearn" in sys.modules:  # whose setting it is
+        from sklearn import get_config
+
+        limit = min(limit, get_config()["working_memory"] * 2**20)
+    step = min(most_rows, max(1, int(limit / bytes_per_row)))
+    starts = range(0, max(n_rows, 1), step)
+    return (slice(start, min(start + step, n_rows)) for start in starts)

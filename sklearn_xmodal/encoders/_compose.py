@@ -1,0 +1,194 @@
+"""Encoders made of encoders, and of the estimators of other packages."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_xmodal.encoders._base import Encoder
+
+_FLOATS = (np.float32, np.float64)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Chain(Encoder):
+    """Encoders one after the other, each of what the one before has made.
+
+    Parameters
+    ----------
+    steps : list of Encoder
+        At least one.
+    """
+
+    kind: ClassVar[str] = "chain"
+    _most_rows: ClassVar[None] = None
+
+    steps: list
+
+    @property
+    def n_features_in_(self):
+        """Number of features of the modality."""
+        return self.steps[0].n_features_in_
+
+    @property
+    def n_components_(self):
+        """Number of columns of the codes."""
+        return self.steps[-1].n_components_
+
+    def _checked(self, X):
+        return self.steps[0]._checked(X)
+
+    def _encode(self, X):
+        for step in self.steps:
+            X = step.apply(X)
+        return X
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Concat(Encoder):
+    r"""Unit codes of several encoders side by side, :math:`\sqrt{w_m} z_m / |z_m|`.
+
+    The inner product of two such codes is the weighted mean of the members' cosines.
+
+    Parameters
+    ----------
+    encoders : list of Encoder
+        Members, of the same modality.
+
+    weights : ndarray of shape (n_encoders,)
+        Positive numbers w.
+    """
+
+    kind: ClassVar[str] = "concat"
+    _most_rows: ClassVar[None] = None
+
+    encoders: list
+    weights: np.ndarray
+
+    @property
+    def n_features_in_(self):
+        """Number of features of the modality."""
+        return self.encoders[0].n_features_in_
+
+    @property
+    def n_components_(self):
+        """Number of columns of the codes of all members."""
+        return sum(encoder.n_components_ for encoder in self.encoders)
+
+    def _encode(self, X):
+        codes = [encoder.apply(X) for encoder in self.encoders]
+        # Numbers of NumPy keep the products in float64.
+        weighted = zip(np.sqrt(self.weights), codes, strict=True)
+        parts = [length * unit_rows(Z) for length, Z in weighted]
+        return np.concatenate(parts, axis=1).astype(X.dtype, copy=False)
+
+
+def unit_rows(Z):
+    """Scale rows to unit length, (n, d) -> (n, d); rows of zeros stay."""
+    # First by the largest entry: squares cannot overflow or vanish, and codes of a
+    # single component become exactly 1 or -1.
+    largest = np.max(np.abs(Z), axis=1, keepdims=True)
+    Z = Z / np.where(largest > 0, largest, 1)
+    length = np.sqrt(np.einsum("ij,ij->i", Z, Z))[:, None]
+    return Z / np.where(length > 0, length, 1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class EstimatorEncoder(Encoder):
+    """A fitted estimator of another package as an encoder.
+
+    It takes what the estimator takes, also what is no matrix of numbers.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With a method that maps every row of one modality by itself.
+
+    method : str, default="transform"
+        Name of that method, such as ``"predict_proba"``.
+
+    side : {"image", "text"}, default=None
+        Where the method takes and returns ImageTextPairs, the side of this modality.
+
+    n_features_in_ : int, default=None
+        Number of columns that it takes, if it is known.
+
+    n_components_ : int, default=None
+        Number of columns that it returns, if it is known.
+    """
+
+    kind: ClassVar[str] = "estimator"
+    _most_rows: ClassVar[None] = None
+
+    estimator: Any
+    method: str = "transform"
+    side: str | None = None
+    n_features_in_: int | None = None
+    n_components_: int | None = None
+
+    def _checked(self, X):
+        return X
+
+    def _encode(self, X):
+        encode = getattr(self.estimator, self.method)
+        Z = encode(X) if self.side is None else self._encoded_side(encode, X)
+        if sparse.issparse(Z):
+            return Z.tocsr()
+        Z = np.asarray(Z)
+        dtype = getattr(X, "dtype", None)
+        if dtype in _FLOATS:
+            return Z.astype(dtype, copy=False)
+        return Z if Z.dtype in _FLOATS else Z.astype(np.float64)
+
+    def _encoded_side(self, encode, X):
+        from sklearn_xmodal.pairs import ImageTextPairs
+
+        pairs = encode(ImageTextPairs(**{self.side: X}))
+        if not isinstance(pairs, ImageTextPairs):
+            raise TypeError(
+                "transform must take ImageTextPairs with one side and return the same, "
+                "as a retriever and a Pipeline of ModalityTransformer and retriever "
+                f"do. Got {type(pairs).__name__} from "
+                f"{type(self.estimator).__name__}."
+            )
+        return getattr(pairs, self.side)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ViewEncoder(Encoder):
+    """One view of a model of lists of views, such as those of cca-zoo.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose `transform` takes a list of matrices and encodes every one by itself.
+
+    place : int
+        Of this modality in the list.
+
+    fillers : list of ndarray of shape (1, n_features)
+        An item of every view, which stands in for those that are not there.
+
+    n_components_ : int
+        Number of columns that it returns.
+    """
+
+    kind: ClassVar[str] = "view"
+    _most_rows: ClassVar[None] = None
+
+    estimator: Any
+    place: int
+    fillers: list
+    n_components_: int
+
+    @property
+    def n_features_in_(self):
+        """Number of features of the modality."""
+        return self.fillers[self.place].shape[1]
+
+    def _encode(self, X):
+        views = [np.repeat(filler, X.shape[0], axis=0) for filler in self.fillers]
+        views[self.place] = X.toarray() if sparse.issparse(X) else X
+        Z = self.estimator.transform(views)[self.place]
+        return np.asarray(Z).astype(X.dtype, copy=False)

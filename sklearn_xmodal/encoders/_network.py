@@ -1,0 +1,315 @@
+"""Network encoders: trained networks without the framework that trained them.
+
+Shapes: b items, s members of the ensemble, d columns of a code.
+"""
+
+import copy
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_xmodal.encoders import _arrays
+from sklearn_xmodal.encoders._base import Encoder, Part
+from sklearn_xmodal.encoders._linear import LinearEncoder
+
+# Matrix products of fewer rows take other ways, whose last digits differ.
+_LEAST_ROWS = 8
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class InputMap(Part):
+    """From features to what networks see: centred, in main directions, scaled."""
+
+    kind: ClassVar[str] = "input_map"
+
+    mean: np.ndarray  # (n_features,)
+    # (n_directions, n_features), of unit length or less; None: all features
+    components: np.ndarray | None
+    scale: float
+
+    @property
+    def width(self):
+        """Number of values that the networks see."""
+        return len(self.mean if self.components is None else self.components)
+
+    def apply(self, X):
+        """Map rows to float32, (n, p) -> (n, width); sparse become dense."""
+        X = X.toarray() if sparse.issparse(X) else X
+        X = X - self.mean
+        if self.components is not None:
+            X = X @ self.components.T
+        return (X / self.scale).astype(np.float32, order="C")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Perceptron(Part):
+    """Linear layers of all members, an activation between them."""
+
+    kind: ClassVar[str] = "perceptron"
+
+    weights: list  # (s, i, o) per layer
+    biases: list  # (s, 1, o) per layer
+    activation: str = "identity"
+
+    def apply(self, x, on):
+        """Map (b, i) or (s, b, i) to (s, b, o)."""
+        for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if i:
+                x = on.activation(self.activation, x)
+            x = on.linear(x, on.array(weight), on.array(bias))
+        return x
+
+    @property
+    def n_members(self):
+        """Number of members."""
+        return len(self.weights[0])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Branch(Part):
+    """The encoder of one modality in a network: features to code and contrastive code.
+
+    The first `n_components` outputs are the code, the others the contrastive code.
+    """
+
+    kind: ClassVar[str] = "branch"
+
+    perceptron: Perceptron
+    n_components: int
+    code_activation: str = "identity"
+    n_inputs: tuple | None = None  # of every member, the first ones; None: all
+
+    def apply(self, x, on):
+        """Return both codes, (b, w) -> (s, b, d) and (s, b, g)."""
+        if self.n_inputs is not None and min(self.n_inputs) < x.shape[1]:
+            seen = np.arange(x.shape[1]) < np.array(self.n_inputs)[:, None, None]
+            x = x * on.array(seen.astype(np.float32))  # (s, b, w)
+        z = on.activation(self.code_activation, self.perceptron.apply(x, on))
+        return z[..., : self.n_components], z[..., self.n_components :]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Classifier(Part):
+    """The probability of every class, given codes."""
+
+    kind: ClassVar[str] = "classifier"
+
+    layer: Perceptron
+    multi_label: bool
+
+    def posterior(self, z, temperature, on):
+        """Return probabilities, (s, b, d) -> (s, b, c)."""
+        logits = self.layer.apply(z, on) / temperature
+        return on.sigmoid(logits) if self.multi_label else on.softmax(logits)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CodeBlock(Part):
+    """Unit codes of all members side by side, around the mean of the training items."""
+
+    kind: ClassVar[str] = "code_block"
+
+    centre: np.ndarray | None  # (s, 1, d)
+    contrastive: bool = False
+
+    def apply(self, x, z, g, on):
+        """Return the block, (b, s * d)."""
+        found = g if self.contrastive else z
+        if self.centre is not None:
+            found = found - on.array(self.centre)
+        n_members = found.shape[0]
+        return on.members_joined(on.unit(found), n_members) / sqrt(n_members)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PosteriorBlock(Part):
+    """Unit vectors of the members' mean posterior, less that of the training items."""
+
+    kind: ClassVar[str] = "posterior_block"
+
+    classifier: Classifier
+    temperature: float
+    centre: np.ndarray  # (c,)
+
+    def apply(self, x, z, g, on):
+        """Return the block, (b, c)."""
+        posterior = self.classifier.posterior(z, self.temperature, on)
+        return on.unit(on.mean(posterior, 0) - on.array(self.centre))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ReconstructionBlock(Part):
+    """An item beside what its codes predict of the other modality."""
+
+    kind: ClassVar[str] = "reconstruction_block"
+
+    classifier: Classifier
+    class_embeddings: np.ndarray  # (c, e)
+    decoder: Perceptron  # of the other modality
+    is_first: bool  # whether the item's own modality comes first: images do
+
+    def apply(self, x, z, g, on):
+        """Return the block, (b, p + q)."""
+        posterior = self.classifier.posterior(z, 1.0, on)  # (s, b, c)
+        n_classes = on.at_least(on.total(posterior, -1, keepdims=True), 1.0)
+        e = posterior @ on.array(self.class_embeddings) / n_classes  # (s, b, e)
+        predicted = self.decoder.apply(on.joined([z, g, e], 2), on)
+        sides = [on.unit(x), on.unit(on.mean(predicted, 0))]
+        return on.joined(sides if self.is_first else sides[::-1], 1) / sqrt(2)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class VariatesBlock(Part):
+    """Unit canonical variates of several ridges side by side.
+
+    Of the features themselves, or of their Gaussian kernel values against landmarks
+    where there are some.
+    """
+
+    kind: ClassVar[str] = "variates_block"
+
+    mean: np.ndarray  # (r,)
+    weights: list  # (r, k) per ridge
+    landmarks: np.ndarray | None = None  # (m, w)
+    gamma: float | None = None
+    root: np.ndarray | None = None  # (m, r)
+
+    def apply(self, x, z, g, on):
+        """Return the block, (b, k of all ridges)."""
+        centred = self.features(on.cast(x, "float64"), on) - on.array(self.mean)
+        parts = [
+            on.cast(on.unit(centred @ on.array(W)), "float32") for W in self.weights
+        ]
+        return on.joined(parts, 1) / sqrt(len(parts))
+
+    def features(self, x, on):
+        """Return what is correlated, (b, w) -> (b, r) in float64."""
+        if self.landmarks is None:
+            return x
+        return gaussian_kernel(x, self.landmarks, self.gamma, on) @ on.array(self.root)
+
+
+def gaussian_kernel(x, landmarks, gamma, on):
+    """Return kernel values, (b, w) -> (b, m) in float64."""
+    landmarks = on.array(landmarks)
+    squares = [on.total(a * a, 1) for a in (x, landmarks)]
+    distances = squares[0][:, None] + squares[1] - 2 * x @ landmarks.T
+    return on.exp(-gamma * on.at_least(distances, 0.0))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Familiarity(Part):
+    """Nearness to the training items' codes, as a number between 0 and 1."""
+
+    kind: ClassVar[str] = "familiarity"
+
+    landmarks: np.ndarray  # (m, s * d), unit codes
+    n_neighbors: int
+    mean: float
+    spread: float
+    tolerance: float
+
+    def of(self, code, on):
+        """Return the familiarity of unit codes, (b, s * d) -> (b, 1)."""
+        cosines = code @ on.array(self.landmarks).T
+        nearness = on.mean_of_largest(cosines, self.n_neighbors)
+        return on.sigmoid((nearness - self.mean) / self.spread / self.tolerance + 1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NetworkEncoder(Encoder):
+    """Trained networks of one modality, and the blocks that make up a code.
+
+    Parameters
+    ----------
+    input_map : InputMap
+        From features to what the networks see.
+
+    branch : Branch
+        From there to the networks' own codes.
+
+    blocks : list
+        Parts of the code; at least one.
+
+    block_weights : list
+        One number per block, or a pair: for items that are wholly unfamiliar, and for
+        familiar ones.
+
+    n_components_ : int
+        Number of columns of the codes.
+
+    familiarity : Familiarity, default=None
+        Needed where a weight is a pair.
+
+    familiar_code : CodeBlock, default=None
+        What the familiarity looks at.
+
+    projection : LinearEncoder, default=None
+        Of what the blocks make, in float64.
+    """
+
+    kind: ClassVar[str] = "network"
+
+    input_map: InputMap
+    branch: Branch
+    blocks: list
+    block_weights: list
+    n_components_: int
+    familiarity: Familiarity | None = None
+    familiar_code: CodeBlock | None = None
+    projection: LinearEncoder | None = None
+
+    _most_rows: ClassVar[int] = 4096
+    #: The operations on arrays, no field: a file holds none of them.
+    on: ClassVar[Any] = _arrays
+
+    def _with_arrays(self, on):
+        """Return the same encoder with other operations, such as those of torch."""
+        other = copy.copy(self)
+        object.__setattr__(other, "on", on)
+        return other
+
+    @property
+    def n_features_in_(self):
+        """Number of features of the modality."""
+        return len(self.input_map.mean)
+
+    def _bytes_per_row(self, X):
+        """Return what `_encode` allocates for a row, centred features included."""
+        return 16 * X.shape[1] + 8 * self.n_components_
+
+    def _encode(self, X):
+        x = self.on.array(self.input_map.apply(X))
+        Z = self.on.to_numpy(self._codes(x))
+        if self.projection is not None:
+            Z = self.projection._encode(Z.astype(np.float64)).astype(np.float32)
+        return Z.astype(X.dtype, copy=False)
+
+    def _codes(self, x):
+        """Return the blocks side by side, (b, w) -> (b, d)."""
+        n_rows = x.shape[0]
+        if n_rows in range(_LEAST_ROWS):  # a graph has a name for it
+            return self._joined(self.on.with_rows(x, _LEAST_ROWS))[:n_rows]
+        return self._joined(x)
+
+    def _joined(self, x):
+        z, g = self.branch.apply(x, self.on)
+        familiarity = None
+        if self.familiarity is not None:
+            code = self.familiar_code.apply(x, z, g, self.on)
+            familiarity = self.familiarity.of(code, self.on)
+        parts = [
+            self._length(weight, familiarity) * block.apply(x, z, g, self.on)
+            for weight, block in zip(self.block_weights, self.blocks, strict=True)
+        ]
+        return self.on.joined(parts, 1)
+
+    def _length(self, weight, familiarity):
+        """Return the length of a block, the square root of its weight."""
+        if not isinstance(weight, tuple):
+            return sqrt(weight)
+        least, most = weight
+        return self.on.sqrt(least + (most - least) * familiarity)
