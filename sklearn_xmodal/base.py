@@ -313,7 +313,7 @@ class BaseRetriever(
     def _codes(self, X, modality):
         """Validate and encode one modality."""
         X = self._check_known_side(X, modality)
-        return self._encoder(modality)._finite_codes(X, f"The {modality} features")
+        return self._encoder(modality)._finite_codes(X, f"the {modality} features")
 
     def _check_known_side(self, X, modality):
         """Validate features of one modality, which must be those seen in fit."""

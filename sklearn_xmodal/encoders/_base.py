@@ -113,16 +113,21 @@ class Encoder(Part, ABC):
         ValueError
             If the columns are not those of fit, or a code is NaN or infinite.
         """
-        return self._finite_codes(self._checked(X))
+        return self._checked_codes(X, "X")
 
-    def _finite_codes(self, X, name="The features"):
-        """Encode a float matrix, dense or CSR, called `name`, and check the codes."""
+    def _checked_codes(self, X, name):
+        """Encode what is called `name` in errors, any form of it."""
+        return self._finite_codes(self._checked(X, name), name)
+
+    def _finite_codes(self, X, name):
+        """Encode a float matrix, dense or CSR, and check the codes."""
         with np.errstate(over="ignore", invalid="ignore"):
             Z = self.apply(X)
-        if not np.isfinite(Z).all():
+        values = Z.data if sparse.issparse(Z) else Z
+        if not np.isfinite(values).all():
             raise ValueError(
-                f"{name} must have codes that {Z.dtype} can hold: are they of the same "
-                "scale as in fit? Got codes with NaN or infinity."
+                f"{_capital(name)} must have codes that {Z.dtype} can hold: are they "
+                "of the same scale as in fit? Got codes with NaN or infinity."
             )
         return Z
 
@@ -226,45 +231,51 @@ class Encoder(Part, ABC):
         object.__setattr__(other, "feature_names_in_", names)
         return other
 
-    def _checked(self, X):
+    def _checked(self, X, name):
         """Return a float matrix, dense or CSR, with the columns of fit."""
-        self._check_names(X)
-        if sparse.issparse(X):
-            X = X.tocsr()
-        elif not isinstance(X, np.ndarray):
-            X = np.asarray(X)
-        if X.ndim != 2 or X.shape[1] != self.n_features_in_:
+        self._check_columns(X, name)
+        X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+        if X.ndim != 2:
             raise ValueError(
-                "X must be a matrix with the features of fit, of shape (n_samples, "
-                f"{self.n_features_in_}). Got shape {X.shape}."
+                f"{_capital(name)} must be a matrix, one row per item. Got a "
+                f"{X.ndim}D array of shape {X.shape}; a single item is X.reshape(1, "
+                "-1)."
+            )
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"{_capital(name)} must have the {self.n_features_in_} features of "
+                f"fit. Got {X.shape[1]} features."
             )
         if X.dtype not in (np.float32, np.float64):
-            X = _as_floats(X)
-        values = X.data if sparse.issparse(X) else X
-        if not np.isfinite(values).all():
+            X = _as_floats(X, name)
+        if not np.isfinite(X.data if sparse.issparse(X) else X).all():
             raise ValueError(
-                "X must be finite. Got NaN or infinity: drop these items, or fill in "
-                "what is missing."
+                f"{_capital(name)} must be finite. Got NaN or infinity: drop these "
+                "items, or fill in what is missing."
             )
         return X
 
-    def _check_names(self, X):
+    def _check_columns(self, X, name):
         expected, columns = self.feature_names_in_, getattr(X, "columns", None)
         if expected is None or columns is None or list(columns) == list(expected):
             return
         raise ValueError(
-            "The columns of X must be those seen in fit, in the same order. Got "
+            f"The columns of {name} must be those seen in fit, in the same order. Got "
             f"{list(columns[:5])}, expected {list(expected[:5])} (first five shown)."
         )
 
 
-def _as_floats(X):
+def _capital(name):
+    return name[:1].upper() + name[1:]
+
+
+def _as_floats(X, name):
     if X.dtype.kind in "fiubO":
         try:
             return X.astype(np.float64)
         except (TypeError, ValueError):  # objects that are no numbers
             pass
-    raise ValueError(f"X must hold real numbers. Got dtype {X.dtype}.")
+    raise ValueError(f"{_capital(name)} must be real numbers. Got dtype {X.dtype}.")
 
 
 def row_blocks(n_rows, bytes_per_row, most_rows=2**16):

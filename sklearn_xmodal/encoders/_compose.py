@@ -36,8 +36,8 @@ class Chain(Encoder):
         """Number of columns of the codes."""
         return self.steps[-1].n_components_
 
-    def _checked(self, X):
-        return self.steps[0]._checked(X)
+    def _checked(self, X, name):
+        return self.steps[0]._checked(X, name)
 
     def _encode(self, X):
         for step in self.steps:
@@ -127,15 +127,13 @@ class EstimatorEncoder(Encoder):
     n_features_in_: int | None = None
     n_components_: int | None = None
 
-    def _checked(self, X):
+    def _checked(self, X, name):
         return X
 
     def _encode(self, X):
         encode = getattr(self.estimator, self.method)
         Z = encode(X) if self.side is None else self._encoded_side(encode, X)
-        if sparse.issparse(Z):
-            return Z.tocsr()
-        Z = np.asarray(Z)
+        Z = Z.tocsr() if sparse.issparse(Z) else np.asarray(Z)
         dtype = getattr(X, "dtype", None)
         if dtype in _FLOATS:
             return Z.astype(dtype, copy=False)

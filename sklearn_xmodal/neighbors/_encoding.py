@@ -151,7 +151,8 @@ def encode(encoder, X, modality, *, verbose=0):
     pairs = _as_pairs(X, modality)
 
     def codes(batch):
-        return encoder(getattr(pairs[batch], modality))
+        X = getattr(pairs[batch], modality)
+        return encoder._checked_codes(X, f"the {modality} features")
 
     return _in_batches(codes, len(pairs), f"codes of the {modality}s", verbose)
 

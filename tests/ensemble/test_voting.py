@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import estimator_html_repr, get_tags
 
 from sklearn_xmodal import (
@@ -26,6 +26,7 @@ from sklearn_xmodal import (
     SemanticMatchingRetriever,
     VotingRetriever,
 )
+from sklearn_xmodal.encoders import EstimatorEncoder
 from sklearn_xmodal.ensemble._weights import weight_grid
 from sklearn_xmodal.metrics import (
     cross_modal_score,
@@ -58,10 +59,11 @@ class Silent(BaseRetriever):
         self.n_image_features = n_image_features
 
     def _fit(self, X_img, X_txt, y):
-        self.n_components_ = X_img.shape[1]
-
-    def _encode(self, X, modality):
-        return np.where(X[:, :1] > 0, 0.0, X)
+        silent = FunctionTransformer(lambda X: np.where(X[:, :1] > 0, 0.0, X))
+        return [
+            EstimatorEncoder(estimator=silent.fit(X), n_components_=X.shape[1])
+            for X in (X_img, X_txt)
+        ]
 
 
 # The similarity

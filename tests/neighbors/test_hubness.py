@@ -111,7 +111,7 @@ def test_references_are_of_the_other_modality(pair):
     got = index.search(image=X_img)
     expected = other.search(vectors=retriever.transform_image(X_img))
     assert_array_equal(got.ids, expected.ids)
-    with pytest.raises(ValueError, match="7 features as input for the image modality"):
+    with pytest.raises(ValueError, match="image features must have the 7 features"):
         RetrievalIndex(retriever, text=X_txt, hubness="csls", hubness_queries=X_txt)
 
 
