@@ -3,38 +3,44 @@
 import numpy as np
 import torch
 
-from sklearn_xmodal.deep._base import NetworkRetriever
-from sklearn_xmodal.deep._checkpoint import checkpointing
-from sklearn_xmodal.deep._inputs import (
+from sklearn_xmodal.deep._base import TwoEncoderRetriever
+from sklearn_xmodal.deep._labels import (
     check_continues,
     encoded_labels,
-    inputs_of_members,
     known_targets,
     split_off_validation,
 )
-from sklearn_xmodal.deep._net import build_net, build_partial_net
+from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
+from sklearn_xmodal.deep._msln_training import (
+    build_net,
+    build_partial_net,
+    inputs_of_members,
+    validation_score,
+)
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     check_callbacks,
     check_layer_sizes,
-    resolve_contrastive_weight,
-    resolve_device,
 )
-from sklearn_xmodal.deep._representation import (
-    VARIATES,
+from sklearn_xmodal.deep.blocks import (
     Representation,
     block_weights,
-    depend_on_familiarity,
+    contrastive_weight,
+    start_variates,
+    update_variates,
 )
-from sklearn_xmodal.deep._variates import landmark_rows
-from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.deep.training import (
+    ReversalSchedule,
+    checkpointing,
+    resolve_device,
+)
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import as_labels, check_class_targets
 
 
-class MSLNRetriever(NetworkRetriever):
+class MSLNRetriever(TwoEncoderRetriever):
     r"""Modal-adversarial Semantic Learning Network for cross-modal retrieval.
 
     Two encoders :math:`f_v, f_t` map image features v and text features t of a
@@ -393,6 +399,9 @@ class MSLNRetriever(NetworkRetriever):
 
     _parameter_constraints: dict = PARAMETER_CONSTRAINTS
 
+    _module = MSLNModule
+    _loss = MSLNLoss
+
     def __init__(
         self,
         n_components=64,
@@ -534,7 +543,7 @@ class MSLNRetriever(NetworkRetriever):
         if first:
             self._start_variates(data, self._seeds()[0])
         is_interrupted = self._train_a_little(data)
-        self._update_variates(data)
+        update_variates(self._variates, data, self._encode_rows)
         self._set_representation(data)
         if is_interrupted:
             raise KeyboardInterrupt
@@ -546,7 +555,9 @@ class MSLNRetriever(NetworkRetriever):
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
         self.device_ = resolve_device(self.device)
-        self.contrastive_weight_ = resolve_contrastive_weight(self)
+        self.contrastive_weight_ = contrastive_weight(
+            self.target_classes, self.contrastive_weight
+        )
         self.block_weights_ = block_weights(
             self.target_classes, self.block_weights, self.contrastive_weight_ > 0
         )
@@ -564,10 +575,14 @@ class MSLNRetriever(NetworkRetriever):
             self._learn_inputs(sides, seeds[0])
         data = self._dataset(sides["image"], sides["text"], target)
         self._start_variates(data, seeds[0])
-        self._update_variates(data)
+        update_variates(self._variates, data, self._encode_rows)
         score = None
         if valid is not None:
-            score = self._validation_score(data, X_img[valid], X_txt[valid], y[valid])
+            held_out = {
+                name: self._side(X[valid], name).rows(slice(None))
+                for name, X in (("image", X_img), ("text", X_txt))
+            }
+            score = validation_score(self, data, held_out, y[valid])
         checkpoint = checkpointing(self, data)
         net = build_net(self, data, seeds[1:], score, checkpoint).start_from(start)
         self._train_anew(net, data, checkpoint)
@@ -604,32 +619,14 @@ class MSLNRetriever(NetworkRetriever):
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)
-        used = [name for name in VARIATES if self.block_weights_.get(name)]
-        self._variates = {name: VARIATES[name]() for name in used}
-        for variates in self._variates.values():
-            variates.prepare(data, rng)
-
-    def _update_variates(self, data):
-        for variates in self._variates.values():
-            variates.update(data.blocks(self._encode_rows))
-            variates.solve()
+        self._variates = start_variates(self.block_weights_, data, rng)
 
     def _set_representation(self, data):
-        self.representation_ = self._represent(self.net_.module_, data)
+        self.representation_ = Representation(self._variates).fit(
+            self.net_.module_, data, self.block_weights_, self._encode_rows
+        )
         nothing = torch.zeros((1, data.image.width), device=self.device_)
         self.n_components_ = self._vectors(nothing, "image").shape[1]
-
-    def _represent(self, module, data):
-        """Learn from a trained module's outputs what transform needs beside it."""
-        found = Representation(self._variates)
-        with torch.inference_mode():
-            for name, side in (("image", data.image), ("text", data.text)):
-                found.fit_centres(module, side.blocks(self._encode_rows), name)
-                if depend_on_familiarity(self.block_weights_):
-                    # The same ones at every epoch of early stopping.
-                    rows = landmark_rows(len(data), np.random.RandomState(0))
-                    found.fit_familiarity(module, side.rows(rows), name)
-        return found
 
     def _vectors(self, x, modality):
         with torch.inference_mode():
@@ -637,24 +634,32 @@ class MSLNRetriever(NetworkRetriever):
                 self.net_.module_, x, modality, self.block_weights_
             ).cpu()
 
-    def _validation_score(self, data, X_img, X_txt, y):
-        """Return a function from module to mAP on held-out pairs."""
-        held_out = {
-            name: self._side(X, name).rows(slice(None))
-            for name, X in (("image", X_img), ("text", X_txt))
+    def _module_options(self, data):
+        has_contrastive = self.contrastive_weight_ > 0
+        return {
+            "class_embeddings": self.class_embeddings_,
+            "multi_label": data.target.ndim == 2,
+            "n_inputs": inputs_of_members(self),
+            "n_contrastive_components": (
+                self.n_contrastive_components if has_contrastive else 0
+            ),
+            "discriminator_layer_sizes": self.discriminator_layer_sizes,
+            "code_activation": self.code_activation,
+            "precision": self.precision,
         }
 
-        def score(module):
-            found = self._represent(module, data)
-            with torch.inference_mode():
-                codes = [
-                    found.blocks(module, x, name, self.block_weights_).cpu().numpy()
-                    for name, x in held_out.items()
-                ]
-            # Pairs without a class, which multi-label y may have, do not count.
-            return cross_modal_score(*codes, y, zero_division=np.nan)
+    def _loss_options(self):
+        return {
+            "correlation_weight": self.correlation_weight,
+            "reconstruction_weight": self.reconstruction_weight,
+            "adversarial_weight": self.adversarial_weight,
+            "classification_weight": self.classification_weight,
+            "contrastive_weight": self.contrastive_weight_,
+            "temperature": self.temperature,
+        }
 
-        return score
+    def _schedules(self, n_steps):
+        return [ReversalSchedule(n_steps), *super()._schedules(n_steps)]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,0 +1,22 @@
+"""What MSLN has beyond the paper: blocks, their weights, familiarity. Internal.
+
+An item is represented by several vectors, not by its code alone. Names and files may
+change without notice.
+"""
+
+from sklearn_xmodal.deep.blocks._representation import Representation
+from sklearn_xmodal.deep.blocks._variates import start_variates, update_variates
+from sklearn_xmodal.deep.blocks._weights import (
+    TARGET_CLASSES,
+    block_weights,
+    contrastive_weight,
+)
+
+__all__ = [
+    "TARGET_CLASSES",
+    "Representation",
+    "block_weights",
+    "contrastive_weight",
+    "start_variates",
+    "update_variates",
+]
