@@ -98,14 +98,13 @@ class MSLNRetriever(TwoEncoderRetriever):
     :class:`~sklearn.preprocessing.StandardScaler`, in front with
     :class:`~sklearn_xmodal.ModalityTransformer`.
 
-    Pairs of numbers below, such as +.003, -.007, say what a change of the default adds
-    to mAP on seen and on unseen classes, in mean over seven data sets
-    (``benchmarks.attribution``, one split each). Less than .003 means little.
+    What a change of each default adds to mAP, ``benchmarks.attribution`` has measured;
+    the user guide has the table.
 
     Parameters
     ----------
     n_components : int, default=64
-        Size of the code. 128: +.003, -.001.
+        Size of the code.
 
     target_classes : {"seen", "unseen", "both"}, default="both"
         Which classes will be searched for: those of the training pairs, others,
@@ -113,7 +112,7 @@ class MSLNRetriever(TwoEncoderRetriever):
         `None`, and the weight of the contrastive code. For ``"seen"`` code 1,
         posterior 2; for ``"unseen"`` contrastive 1, canonical 1, kernel 1,
         reconstruction 0.5, code 0.25; for ``"both"`` either, by familiarity, each
-        divided by its sum: -.012, -.006.
+        divided by its sum.
 
     block_weights : mapping from str to float, default=None
         Weights of the blocks, instead of those of `target_classes`.
@@ -122,19 +121,16 @@ class MSLNRetriever(TwoEncoderRetriever):
     n_estimators : int, default=3
         Networks that are trained side by side, as one program with stacked
         weights, and whose blocks are joined. Three take about twice the time of one.
-        One: -.009, -.005. Five: +.003, +.001.
 
     n_input_components : int or None, default=128
         Principal components of either modality that the networks see, at most.
         `None` keeps all features. The parameter most worth tuning, with
         ``min_input_share=1``, where classes are seen: 64 suits noisy features, 128
-        and more suit fine distinctions between many classes. 64: -.011 (from -.04 to
-        .00 by data set), +.003.
+        and more suit fine distinctions between many classes.
 
     min_input_share : float, default=0.5
         Share of these components that the first network sees; the last one sees
-        all, those between evenly more. A guard against one number for all data. 1:
-        -.002, -.003.
+        all, those between evenly more. A guard against one number for all data.
 
     denoise_inputs : bool or "auto", default="auto"
         Whether to shrink the component of variance v to :math:`1 - 0.9 v_0 / v` of its
@@ -142,63 +138,56 @@ class MSLNRetriever(TwoEncoderRetriever):
         filter that takes most of the last one for noise, of which all have as much.
         Only modalities with at least `n_input_components` features; matters where
         variances are alike, as those of scaled word counts are. ``"auto"`` does so for
-        ``target_classes="unseen"``. True on seen classes, False on unseen ones: -.001
-        (from -.012 on emoji to +.006 on pascal), -.003.
+        ``target_classes="unseen"``.
 
     n_contrastive_components : int, default=64
-        Size of the contrastive code. On unseen classes: 16 -.001, 128 .000.
+        Size of the contrastive code.
 
     hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders. The decoders mirror them. ``(512,)``:
-        +.003 (.013 to .016 on glyphs and digits), -.001, for more time.
+        Hidden layers of both encoders. The decoders mirror them.
 
     discriminator_layer_sizes : tuple of int, default=(64,)
-        Hidden layers of the discriminator. ``(256, 256)``: +.001, .000.
+        Hidden layers of the discriminator.
 
     activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        Of the hidden layers. "tanh": -.038, -.003. "identity": -.046, -.003.
+        Of the hidden layers.
 
     code_activation : {"identity", "logistic", "relu", "tanh"}, default="identity"
-        Of the codes. "tanh": -.002, -.001.
+        Of the codes.
 
     dropout : float, default=0.5
         Probability of dropping a hidden unit of encoders and decoders. Strong by
-        default, since labelled pairs are mostly few. Neither dropout: -.002 (+.02 on
-        glyphs and digits, -.01 to -.02 on wiki, wikitf, pascal, emoji), -.004.
+        default, since labelled pairs are mostly few.
 
     input_dropout : float, default=0.2
-        Probability of dropping an input of the encoders. 0: +.005, -.005.
+        Probability of dropping an input of the encoders.
 
     correlation_weight : float, default=0.1
-        :math:`\lambda_{cor}`, for the code and for the contrastive code. 0: -.002,
-        -.002. 1, which pulls all codes together: -.037, +.001.
+        :math:`\lambda_{cor}`, for the code and for the contrastive code. Much more
+        pulls all codes together.
 
     reconstruction_weight : float, default=0.1
         :math:`\lambda_{rec}`. Trains the decoders that the block "reconstruction"
-        needs. 0: .000, -.002. 1: -.001, .000.
+        needs.
 
     adversarial_weight : float, default=0.1
-        :math:`\lambda_{adv}`. Does nothing that could be measured. 0: .000, .000. 1:
-        -.001, .000.
+        :math:`\lambda_{adv}`. Does nothing that could be measured.
 
     classification_weight : float, default=1.0
-        :math:`\lambda_{cls}`. 0: -.40, -.005.
+        :math:`\lambda_{cls}`.
 
     contrastive_weight : float or "auto", default="auto"
         :math:`\lambda_{con}`; 0 leaves the contrastive code out. ``"auto"`` is 0 for
-        ``target_classes="seen"``, 1 for ``"unseen"``, and 0.3 for ``"both"``. 1 on seen
-        classes, 0 on unseen ones: -.005, -.001.
+        ``target_classes="seen"``, 1 for ``"unseen"``, and 0.3 for ``"both"``.
 
     temperature : float, default=0.1
-        :math:`\tau` of the contrastive term, which divides its cosines. 0.2 changes
-        nothing.
+        :math:`\tau` of the contrastive term, which divides its cosines.
 
     class_embeddings : mapping, DataFrame or None, default=None
         Vector :math:`e_y` per label: a mapping from label to vector, or a
         DataFrame with one row per label. Only labels seen in `fit` are needed.
         `None` is one-hot. For multi-label `y` labels are column numbers, and
-        an item takes the mean over its classes. Word vectors, random ones and none
-        at all are within .001 of one-hot.
+        an item takes the mean over its classes.
 
     max_epochs : int, default=None
         Passes over the training pairs. `None` takes as many as `max_steps`
@@ -207,24 +196,22 @@ class MSLNRetriever(TwoEncoderRetriever):
     max_steps : int or "auto", default="auto"
         Optimiser steps, rounded up to whole epochs, where `max_epochs` is not
         given. Counting steps gives small data the same training as large.
-        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps. 1,200: +.003
-        (+.02 to +.03 on glyphs and digits, -.01 on wiki, wikitf, pascal), .000.
+        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
 
     batch_size : int, default=128
-        Pairs per step. 64: +.001, -.001. 256: +.001, .000.
+        Pairs per step.
 
     optimizer : str or class, default="AdamW"
-        `torch.optim` class or name. "Adam": .000, .000. "RMSprop": +.003, +.002.
+        `torch.optim` class or name.
 
     lr : float, default=0.003
-        Learning rate at the start. 0.001: -.027, -.002.
+        Learning rate at the start.
 
     lr_scheduler : {"cosine"} or None, default="cosine"
-        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it: -.004,
-        -.002.
+        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
 
     weight_decay : float, default=0.001
-        Handed to the optimiser. 0 changes nothing.
+        Handed to the optimiser.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last one, which must have
@@ -234,7 +221,7 @@ class MSLNRetriever(TwoEncoderRetriever):
         Whether to hold out a part of the training pairs, score them after
         every epoch (mAP, as in `score`), stop when that no longer improves and
         return to the best epoch. It costs training pairs, or classes with
-        ``validation="class_disjoint"``: -.007, -.047.
+        ``validation="class_disjoint"``.
 
     validation_fraction : float, default=0.1
         Share of pairs that is held out; share of classes, at least two of them,

@@ -9,7 +9,7 @@ from string import Template
 from skorch.callbacks import Callback
 
 from sklearn_xmodal.deep._layers import ACTIVATIONS
-from sklearn_xmodal.deep.blocks import TARGET_CLASSES
+from sklearn_xmodal.deep.blocks._weights import TARGET_CLASSES
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
 _weight = Interval(Real, 0, None, closed="left")

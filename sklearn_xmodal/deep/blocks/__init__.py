@@ -6,14 +6,9 @@ change without notice.
 
 from sklearn_xmodal.deep.blocks._representation import Representation
 from sklearn_xmodal.deep.blocks._variates import start_variates, update_variates
-from sklearn_xmodal.deep.blocks._weights import (
-    TARGET_CLASSES,
-    block_weights,
-    contrastive_weight,
-)
+from sklearn_xmodal.deep.blocks._weights import block_weights, contrastive_weight
 
 __all__ = [
-    "TARGET_CLASSES",
     "Representation",
     "block_weights",
     "contrastive_weight",
