@@ -21,7 +21,7 @@ from benchmarks._markdown import NUMBERS, WORDS, table
 from benchmarks._timing import PeakMemory, cpu_seconds
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep._training import reversal_strength
+from sklearn_xmodal.deep._msln_network import reversal_strength
 
 OURS, BARE = "sklearn_xmodal", "bare torch loop (yardstick)"
 _N_CLASSES, _CODE, _HIDDEN, _BATCH = 10, 64, 256, 128

@@ -50,6 +50,13 @@ ALLOWED = {
     | {"base", "cross_decomposition", "deep", "linear_model", "__init__"},
     "__main__": {"cli"},
 }
+# What of deep the parts of deep may import that serve all its retrievers.
+BELOW_RETRIEVERS = {
+    "_layers": set(),
+    "_msln_network": {"_layers"},
+    "blocks": {"_layers"},
+    "training": {"_layers", "_msln_network"},
+}
 LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
          ".encoders", ".ensemble", ".feature_extraction", ".linear_model",
          ".neighbors", ".pairs", ".base", ".persistence", ".utils", ".cli"]  # fmt: skip
@@ -163,6 +170,20 @@ def test_only_deep_imports_torch():
     assert _offenders(torch) == {}
 
 
+def test_layers_blocks_and_training_know_no_retriever():
+    def upwards(path):
+        part = (*path.relative_to(PACKAGE).with_suffix("").parts, "")[1]
+        return _part_of(path) == "deep" and [
+            module
+            for module, _ in _imported(path)
+            if part in BELOW_RETRIEVERS
+            and module.startswith("sklearn_xmodal.deep")
+            and (*module.split("."), "")[2] not in {part} | BELOW_RETRIEVERS[part]
+        ]
+
+    assert _offenders(upwards) == {}
+
+
 def test_private_names_of_other_packages_stay_in_one_file():
     def private(path):
         return path != COMPAT and [
@@ -175,9 +196,15 @@ def test_private_names_of_other_packages_stay_in_one_file():
     assert _offenders(private) == {}
 
 
-@pytest.mark.parametrize("name", SUBPACKAGES)
+def _below(root):
+    """Path from a folder to each package in it, such as ``deep`` or ``deep/blocks``."""
+    homes = [p.parent.relative_to(root) for p in root.rglob("__init__.py")]
+    return sorted(home.as_posix() for home in homes if home.parts)
+
+
+@pytest.mark.parametrize("name", _below(PACKAGE))
 def test_subpackages_say_what_they_hold(name):
-    module = importlib.import_module(f"sklearn_xmodal.{name}")
+    module = importlib.import_module(f"sklearn_xmodal.{name.replace('/', '.')}")
     assert module.__doc__.strip().endswith(".")
     tree = ast.parse((PACKAGE / name / "__init__.py").read_text(encoding="utf-8"))
     kinds = {type(node) for node in tree.body}

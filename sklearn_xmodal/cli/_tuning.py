@@ -226,7 +226,7 @@ def _workers(method):
 
 
 def _report_epochs(retriever, progress, n_fits):
-    from sklearn_xmodal.deep._training import EpochReport
+    from sklearn_xmodal.deep.training import EpochReport
 
     begin_fit = partial(progress.begin_fit, n_fits)
     retriever.set_params(callbacks=[EpochReport(begin_fit)])

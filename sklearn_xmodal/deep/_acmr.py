@@ -1,12 +1,115 @@
 """Adversarial cross-modal retrieval."""
 
+from typing import NamedTuple
+
+import torch
+
 from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.deep._inputs import encoded_labels
-from sklearn_xmodal.deep._neighbour import SHARED_CONSTRAINTS, NeighbourRetriever
-from sklearn_xmodal.deep._parameters import PARAMETER_CONSTRAINTS, check_layer_sizes
+from sklearn_xmodal.deep._base import TwoEncoderRetriever
+from sklearn_xmodal.deep._labels import encoded_labels
+from sklearn_xmodal.deep._layers import GradientReversal, StackedLinear, perceptron
+from sklearn_xmodal.deep._msln_network import adversarial_loss, classification_loss
+from sklearn_xmodal.deep._parameters import (
+    PARAMETER_CONSTRAINTS,
+    SHARED_CONSTRAINTS,
+    check_layer_sizes,
+    documented,
+)
+from sklearn_xmodal.deep._two_encoders import TwoEncoders, WeightedLoss, same_class
+from sklearn_xmodal.deep.training import ReversalSchedule
 
 
-class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
+class ACMROutputs(NamedTuple):
+    """What one batch gives to the loss."""
+
+    codes: tuple  # image (s, b, d), text (s, b, d)
+    class_logits: tuple  # image (s, b, c), text (s, b, c)
+    modality_logits: tuple  # image (s, b), text (s, b)
+    encoder_weights: tuple  # (s, i, o) of every layer
+
+
+class ACMRModule(TwoEncoders):
+    """Two encoders, a linear label classifier, and an adversary on the codes."""
+
+    def _add_heads(self, init, chance, *, n_classes, discriminator_layer_sizes):
+        s, d = self.n_members, self.n_components
+        self.classifier = StackedLinear(s, d, n_classes, init)
+        self.reversal = GradientReversal()
+        sizes = (d, *discriminator_layer_sizes, 1)
+        self.discriminator = perceptron(s, sizes, self.activation, 0.0, init, chance)
+
+    def forward(self, image, text, target):
+        """Return `ACMROutputs`."""
+        codes = super().forward(image, text, target)
+        layers = [*self.bodies.modules(), *self.last_layers.values()]
+        return ACMROutputs(
+            codes,
+            tuple(self.classifier(z) for z in codes),
+            tuple(self.discriminator(self.reversal(z)).squeeze(2) for z in codes),
+            tuple(x.weight for x in layers if isinstance(x, StackedLinear)),
+        )
+
+
+def triplet_loss(z_img, z_txt, same, margin, negative_weight):
+    r"""Distances of what belongs together, and margins to what does not.
+
+    .. math:: \frac{1}{b} \sum_i \frac{1}{|P_i|} \sum_{j \in P_i} d(v_i, t_j)
+        + \lambda \frac{1}{|N_i|} \sum_{k \in N_i} \max(0, \mu - d(v_i, t_k))
+
+    and the same from texts to images, with d the Euclidean distance, :math:`P_i`
+    the items of the other modality that share a class with i, and :math:`N_i` all
+    others. Wang et al. (ACM MM 2017), with all triplets of the batch, as means.
+
+    (..., b, d), (..., b, d), (b, b) -> (...), summed over both directions.
+    """
+    # The plain way: that by products has no gradient for near items.
+    distance = torch.cdist(z_img, z_txt, compute_mode="donot_use_mm_for_euclid_dist")
+    positive = same.to(distance.dtype)
+    negative = 1 - positive
+    # Symmetric, therefore the same counts in both directions.
+    positive = positive / positive.sum(dim=-1, keepdim=True)
+    negative = negative / negative.sum(dim=-1, keepdim=True).clamp(min=1)
+    too_near = (margin - distance).clamp(min=0)
+    loss = 0.0
+    for near, far in ((distance, too_near), (distance.mT, too_near.mT)):
+        of_items = (positive * near + negative_weight * negative * far).sum(dim=-1)
+        loss = loss + of_items.mean(dim=-1)
+    return loss
+
+
+def weight_norm_loss(weights):
+    """Sum the squares of all weights of a network, (..., i, o) per layer -> (...)."""
+    return sum(w.square().sum(dim=(-2, -1)) for w in weights)
+
+
+class ACMRLoss(WeightedLoss):
+    """Label prediction, triplets, adversary and regularisation."""
+
+    TERMS = (
+        "classification_loss",
+        "triplet_loss",
+        "adversarial_loss",
+        "regularization_loss",
+    )
+
+    def __init__(self, *, margin, negative_weight, **weights):
+        super().__init__(**weights)
+        self.margin = margin
+        self.negative_weight = negative_weight
+
+    def terms(self, outputs, target):
+        """Return the terms."""
+        same = same_class(target)
+        return [
+            classification_loss(*outputs.class_logits, target),
+            triplet_loss(*outputs.codes, same, self.margin, self.negative_weight),
+            adversarial_loss(*outputs.modality_logits),
+            weight_norm_loss(outputs.encoder_weights),
+        ]
+
+
+@documented
+class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     r"""Adversarial cross-modal retrieval.
 
     Two encoders are trained with a weighted sum of terms [1]_:
@@ -32,21 +135,7 @@ class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
         Networks that are trained side by side, as one program with stacked weights;
         their codes, of unit length, are put side by side.
 
-    n_input_components : int or None, default=128
-        Principal components of either modality that the networks see, at most. `None`
-        keeps all features.
-
-    hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders.
-
-    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        Of the hidden layers.
-
-    dropout : float, default=0.5
-        Probability of dropping a hidden unit of the encoders.
-
-    input_dropout : float, default=0.2
-        Probability of dropping an input of the encoders.
+    $encoder_parameters
 
     discriminator_layer_sizes : tuple of int, default=(64,)
         Hidden layers of the modality classifier.
@@ -69,46 +158,7 @@ class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
     negative_weight : float, default=1.0
         :math:`\lambda` of the triplets.
 
-    max_epochs : int, default=None
-        Passes over the training pairs. `None` takes as many as `max_steps` needs.
-
-    max_steps : int or "auto", default="auto"
-        Optimiser steps, rounded up to whole epochs, where `max_epochs` is not given.
-        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
-
-    batch_size : int, default=128
-        Pairs per step, at most: batches are of even size.
-
-    optimizer : str or class, default="AdamW"
-        Name of a class of `torch.optim`, or such a class.
-
-    lr : float, default=0.003
-        Learning rate at the start.
-
-    lr_scheduler : {"cosine"} or None, default="cosine"
-        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
-
-    weight_decay : float, default=0.0
-        Handed to the optimiser.
-
-    callbacks : list of skorch callbacks, default=None
-        Added to the training loop.
-
-    device : str, default="auto"
-        Where to train: a torch device, or ``"auto"`` for CUDA where it exists and the
-        CPU otherwise.
-
-    n_image_features : int, default=None
-        If set, inputs are single matrices whose first `n_image_features` columns are
-        the image features.
-
-    random_state : int, RandomState instance or None, default=None
-        Initial weights, batches and dropout. An int gives the same network at every
-        fit. The global generators of numpy and torch are not used, except numpy's to
-        draw a seed where this is `None`.
-
-    verbose : int, default=0
-        1 shows a progress bar over epochs, 2 and more the table of skorch.
+    $loop_parameters
 
     Attributes
     ----------
@@ -126,41 +176,7 @@ class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.
 
-    image_mean_ : ndarray of shape (n_image_features_,)
-        Mean of the training images.
-
-    text_mean_ : ndarray of shape (n_text_features_,)
-        Mean of the training texts.
-
-    image_components_ : ndarray or None
-        Principal directions of the images in rows, `None` where all features are kept.
-
-    text_components_ : ndarray or None
-        Principal directions of the texts.
-
-    image_scale_ : float
-        Root mean square of the centred and reduced image features.
-
-    text_scale_ : float
-        Root mean square of the centred and reduced text features.
-
-    device_ : str
-        The device used.
-
-    n_components_ : int
-        Length of the vectors that `transform` returns.
-
-    n_image_features_ : int
-        Number of image features.
-
-    n_text_features_ : int
-        Number of text features.
-
-    n_features_in_ : int
-        Number of features of both modalities.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of a stacked input. Only defined if it had names.
+    $input_attributes
 
     See Also
     --------
@@ -169,11 +185,7 @@ class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
 
     Notes
     -----
-    Features are centred, reduced to their principal components and divided by one
-    global scale per modality inside; put anything else, such as
-    :class:`~sklearn.preprocessing.StandardScaler`, in front with
-    :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
-    Memory-mapped and sparse features are read batch by batch.
+    $input_notes
 
     In [1]_ triplets are sampled; here all of a batch count, as means, and the adversary
     has one output where [1]_ has two with a softmax, which is the same.
@@ -206,7 +218,8 @@ class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
         "negative_weight": PARAMETER_CONSTRAINTS["classification_weight"],
     }
 
-    _loss = "ACMRLoss"
+    _module = ACMRModule
+    _loss = ACMRLoss
 
     def __init__(
         self,
@@ -269,11 +282,14 @@ class ACMRRetriever(ClassLabelsMixin, NeighbourRetriever):
         check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
         return encoded_labels(self._check_classes(y))[1]
 
-    def _module_options(self):
+    def _module_options(self, data):
         return {
             "n_classes": len(self.classes_),
             "discriminator_layer_sizes": self.discriminator_layer_sizes,
         }
+
+    def _schedules(self, n_steps):
+        return [ReversalSchedule(n_steps), *super()._schedules(n_steps)]
 
     def _loss_options(self):
         return {

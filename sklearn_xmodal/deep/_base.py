@@ -1,37 +1,83 @@
 """What all retrievers around two trained encoders share."""
 
-from abc import abstractmethod
-
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.deep._net import NonFiniteLossError
+from sklearn_xmodal.deep._layers import enough_rows, of_members
+from sklearn_xmodal.deep._parameters import check_callbacks, check_layer_sizes
 from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
-from sklearn_xmodal.deep._training import PairDataset, Side
+from sklearn_xmodal.deep._two_encoders import NeighbourNet, TwoEncoders
+from sklearn_xmodal.deep.training import (
+    NonFiniteLossError,
+    PairDataset,
+    Side,
+    net_options,
+    recorded,
+    resolve_device,
+    schedule_of_rate,
+    training_length,
+)
 
 
-class NetworkRetriever(BaseRetriever):
-    """Base of the retrievers that train a net of skorch on pairs.
+class TwoEncoderRetriever(BaseRetriever):
+    """Base of the retrievers that train two encoders on pairs, with a net of skorch.
 
-    A subclass builds the net in ``_fit`` and hands it to ``_train_anew``; it learns
-    what its codes need beside the net in ``_set_representation(data)``, and turns
-    prepared features into codes in ``_vectors(x, modality)``.
+    A subclass names its module and its loss, and says in the methods behind them what
+    differs from encoders whose outputs are the codes.
     """
+
+    _module: type = TwoEncoders
+    _loss: type
 
     _dtypes = (np.float64, np.float32)
 
     # At a time.
     _encode_rows = 4096
 
-    @abstractmethod
+    def _targets(self, y, n_pairs):
+        """Return what the loss is told of every pair: its number, where no labels."""
+        return np.arange(n_pairs)
+
+    def _module_options(self, data):
+        """Return the arguments of the module that are the method's own."""
+        return {}
+
+    def _loss_options(self):
+        """Return the arguments of the loss."""
+        return {}
+
+    def _schedules(self, n_steps):
+        """Return callbacks that steer a training of so many steps."""
+        return schedule_of_rate(self, n_steps)
+
     def _set_representation(self, data):
         """Learn from the outputs of the trained module; set `n_components_`."""
+        self.n_components_ = self.n_estimators * self.n_components
 
-    @abstractmethod
     def _vectors(self, x, modality):
         """Return the codes of prepared features, a Tensor on the CPU."""
+        return of_members(self._outputs(x, modality)).cpu()
+
+    def _outputs(self, x, modality):
+        """Return what the encoders say, (b, p or q) -> (s, b, d)."""
+        with torch.inference_mode():
+            return self.net_.module_.encode(enough_rows(x), modality)[:, : len(x)]
+
+    def _fit(self, X_img, X_txt, y):
+        target = self._targets(y, X_img.shape[0])
+        check_callbacks(self.callbacks)
+        check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
+        self.device_ = resolve_device(self.device)
+        seeds = self._seeds()
+        sides = {"image": X_img, "text": X_txt}
+        self._fit_input_maps(sides, seeds[0], self.n_input_components)
+        data = self._dataset(X_img, X_txt, target)
+        n_epochs, n_steps = training_length(self, len(data))
+        callbacks = [*recorded(self._loss.TERMS), *self._schedules(n_steps)]
+        options = net_options(self, data, seeds[1:], n_epochs, callbacks)
+        self._train_anew(NeighbourNet(**options).initialize(), data)
 
     def _seeds(self, call=0):
         """Draw the seeds of inputs, weights, dropout and batches."""

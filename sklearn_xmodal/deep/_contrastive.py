@@ -1,13 +1,89 @@
 """Contrastive learning of two encoders."""
 
+import math
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
 from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.deep._inputs import encoded_labels
-from sklearn_xmodal.deep._neighbour import SHARED_CONSTRAINTS, NeighbourRetriever
-from sklearn_xmodal.deep._parameters import PARAMETER_CONSTRAINTS
+from sklearn_xmodal.deep._base import TwoEncoderRetriever
+from sklearn_xmodal.deep._labels import encoded_labels
+from sklearn_xmodal.deep._layers import unit
+from sklearn_xmodal.deep._parameters import (
+    PARAMETER_CONSTRAINTS,
+    SHARED_CONSTRAINTS,
+    documented,
+)
+from sklearn_xmodal.deep._two_encoders import TwoEncoders, WeightedLoss, same_class
 from sklearn_xmodal.utils._sklearn_compat import StrOptions
 
+# A learnt temperature stays above it, as in Radford et al. (ICML 2021).
+_LEAST_TEMPERATURE = 0.01
 
-class ContrastiveRetriever(ClassLabelsMixin, NeighbourRetriever):
+
+class ContrastiveOutputs(NamedTuple):
+    """What one batch gives to the loss."""
+
+    codes: tuple  # image (s, b, d), text (s, b, d)
+    temperature: torch.Tensor  # (s, 1, 1)
+
+
+class ContrastiveModule(TwoEncoders):
+    """Two encoders, and a temperature that training may change."""
+
+    def _add_heads(self, init, chance, *, temperature, learns_temperature):
+        start = torch.full((self.n_members, 1, 1), math.log(temperature))
+        self.log_temperature = nn.Parameter(start, requires_grad=learns_temperature)
+
+    def temperature(self):
+        """Return the temperatures, (s, 1, 1)."""
+        if not self.log_temperature.requires_grad:
+            return self.log_temperature.exp()
+        return self.log_temperature.clamp(min=math.log(_LEAST_TEMPERATURE)).exp()
+
+    def forward(self, image, text, target):
+        """Return `ContrastiveOutputs`."""
+        codes = super().forward(image, text, target)
+        return ContrastiveOutputs(codes, self.temperature())
+
+
+def supervised_contrastive_loss(z_img, z_txt, same, temperature):
+    r"""Find those that belong to an item among the batch of the other modality.
+
+    .. math:: -\frac{1}{2b} \sum_i \frac{1}{|P_i|} \sum_{p \in P_i} \log
+        \frac{e^{s_{ip} / \tau}}{\sum_j e^{s_{ij} / \tau}}
+        + \log \frac{e^{s_{pi} / \tau}}{\sum_j e^{s_{ji} / \tau}},
+        \quad s_{ij} = \cos(z_{v,i}, z_{t,j})
+
+    The outer form of Khosla et al. (NeurIPS 2020) across two modalities; where
+    nothing but the other half of a pair belongs to an item, it is symmetric InfoNCE.
+
+    (..., b, d), (..., b, d), (b, b) -> (...), with one temperature or one per member
+    (..., 1, 1).
+    """
+    image, text = unit(z_img), unit(z_txt)
+    similarity = image @ text.mT / temperature  # (..., b, b)
+    share = same.to(similarity.dtype)
+    share = share / share.sum(dim=-1, keepdim=True)
+    to_text = similarity.log_softmax(dim=-1)
+    to_image = similarity.mT.log_softmax(dim=-1)
+    return -(share * (to_text + to_image)).sum(dim=-1).mean(dim=-1) / 2
+
+
+class ContrastiveLoss(WeightedLoss):
+    """Finding what belongs to an item among the batch."""
+
+    TERMS = ("contrastive_loss",)
+
+    def terms(self, outputs, target):
+        """Return the term; pairs without labels have numbers for targets."""
+        same = same_class(target)
+        return [supervised_contrastive_loss(*outputs.codes, same, outputs.temperature)]
+
+
+@documented
+class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     r"""Two encoders that find the other half of a pair among a batch.
 
     Encoders :math:`f_v, f_t` map image features and text features to codes
@@ -32,21 +108,7 @@ class ContrastiveRetriever(ClassLabelsMixin, NeighbourRetriever):
         Networks that are trained side by side, as one program with stacked weights;
         their codes, of unit length, are put side by side.
 
-    n_input_components : int or None, default=128
-        Principal components of either modality that the networks see, at most. `None`
-        keeps all features.
-
-    hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders.
-
-    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        Of the hidden layers.
-
-    dropout : float, default=0.5
-        Probability of dropping a hidden unit of the encoders.
-
-    input_dropout : float, default=0.2
-        Probability of dropping an input of the encoders.
+    $encoder_parameters
 
     positives : {"pairs", "classes"}, default="pairs"
         What belongs to an item: the other half of its pair, or everything of the other
@@ -60,46 +122,7 @@ class ContrastiveRetriever(ClassLabelsMixin, NeighbourRetriever):
     learn_temperature : bool, default=False
         Whether training goes on from `temperature` to a better one, of at least 0.01.
 
-    max_epochs : int, default=None
-        Passes over the training pairs. `None` takes as many as `max_steps` needs.
-
-    max_steps : int or "auto", default="auto"
-        Optimiser steps, rounded up to whole epochs, where `max_epochs` is not given.
-        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
-
-    batch_size : int, default=128
-        Pairs per step, at most: batches are of even size.
-
-    optimizer : str or class, default="AdamW"
-        Name of a class of `torch.optim`, or such a class.
-
-    lr : float, default=0.003
-        Learning rate at the start.
-
-    lr_scheduler : {"cosine"} or None, default="cosine"
-        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
-
-    weight_decay : float, default=0.001
-        Handed to the optimiser.
-
-    callbacks : list of skorch callbacks, default=None
-        Added to the training loop.
-
-    device : str, default="auto"
-        Where to train: a torch device, or ``"auto"`` for CUDA where it exists and the
-        CPU otherwise.
-
-    n_image_features : int, default=None
-        If set, inputs are single matrices whose first `n_image_features` columns are
-        the image features.
-
-    random_state : int, RandomState instance or None, default=None
-        Initial weights, batches and dropout. An int gives the same network at every
-        fit. The global generators of numpy and torch are not used, except numpy's to
-        draw a seed where this is `None`.
-
-    verbose : int, default=0
-        1 shows a progress bar over epochs, 2 and more the table of skorch.
+    $loop_parameters
 
     Attributes
     ----------
@@ -118,41 +141,7 @@ class ContrastiveRetriever(ClassLabelsMixin, NeighbourRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels, if `y` was given; column numbers for multi-label `y`.
 
-    image_mean_ : ndarray of shape (n_image_features_,)
-        Mean of the training images.
-
-    text_mean_ : ndarray of shape (n_text_features_,)
-        Mean of the training texts.
-
-    image_components_ : ndarray or None
-        Principal directions of the images in rows, `None` where all features are kept.
-
-    text_components_ : ndarray or None
-        Principal directions of the texts.
-
-    image_scale_ : float
-        Root mean square of the centred and reduced image features.
-
-    text_scale_ : float
-        Root mean square of the centred and reduced text features.
-
-    device_ : str
-        The device used.
-
-    n_components_ : int
-        Length of the vectors that `transform` returns.
-
-    n_image_features_ : int
-        Number of image features.
-
-    n_text_features_ : int
-        Number of text features.
-
-    n_features_in_ : int
-        Number of features of both modalities.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of a stacked input. Only defined if it had names.
+    $input_attributes
 
     See Also
     --------
@@ -161,13 +150,7 @@ class ContrastiveRetriever(ClassLabelsMixin, NeighbourRetriever):
 
     Notes
     -----
-    Features are centred, reduced to their principal components and divided by one
-    global scale per modality inside; put anything else, such as
-    :class:`~sklearn.preprocessing.StandardScaler`, in front with
-    :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
-    Memory-mapped and sparse features are read batch by batch.
-
-    N.
+    $input_notes
 
     References
     ----------
@@ -194,7 +177,8 @@ class ContrastiveRetriever(ClassLabelsMixin, NeighbourRetriever):
         "learn_temperature": ["boolean"],
     }
 
-    _loss = "ContrastiveLoss"
+    _module = ContrastiveModule
+    _loss = ContrastiveLoss
 
     def __init__(
         self,
@@ -250,7 +234,7 @@ class ContrastiveRetriever(ClassLabelsMixin, NeighbourRetriever):
             return super()._targets(y, n_pairs)
         return encoded_labels(self._check_classes(y))[1]
 
-    def _module_options(self):
+    def _module_options(self, data):
         return {
             "temperature": self.temperature,
             "learns_temperature": self.learn_temperature,

@@ -6,13 +6,71 @@ import numpy as np
 import torch
 
 from sklearn_xmodal.cross_decomposition import CCARetriever
-from sklearn_xmodal.deep._neighbour import SHARED_CONSTRAINTS, NeighbourRetriever
-from sklearn_xmodal.deep._net import NonFiniteLossError
+from sklearn_xmodal.deep._base import TwoEncoderRetriever
+from sklearn_xmodal.deep._parameters import SHARED_CONSTRAINTS, documented
+from sklearn_xmodal.deep._two_encoders import WeightedLoss
+from sklearn_xmodal.deep.training import NonFiniteLossError
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
+# Keeps the covariance of codes that are all equal invertible.
+_TINY = 1e-12
 
-class DCCARetriever(NeighbourRetriever):
+
+def total_correlation_loss(z_img, z_txt, alpha):
+    r"""Minus the sum of the canonical correlations of a batch.
+
+    .. math:: - \lVert (C_{vv} + r_v I)^{-1/2} C_{vt} (C_{tt} + r_t I)^{-1/2}
+        \rVert_*, \quad r = \alpha \operatorname{tr}(C) / d
+
+    with the nuclear norm, the sum of all singular values. Andrew, Arora, Bilmes,
+    Livescu (ICML 2013), where the ridges are absolute numbers.
+
+    (..., b, d), (..., b, d) -> (...), between -d and 0; NaN where codes are not finite.
+    """
+    if not all(bool(torch.isfinite(z).all()) for z in (z_img, z_txt)):
+        return torch.full_like(z_img[..., 0, 0], torch.nan)  # LAPACK would raise
+    image, text = (
+        _whitened(z, ridge) for z, ridge in zip((z_img, z_txt), alpha, strict=True)
+    )  # (..., d, b)
+    correlation = image @ text.mT / z_img.shape[-2]
+    return -torch.linalg.svdvals(correlation).sum(dim=-1).to(z_img.dtype)
+
+
+def _whitened(z, ridge):
+    """Return centred codes of unit ridged covariance in columns, in float64."""
+    z = z.double()
+    z = z - z.mean(dim=-2, keepdim=True)
+    covariance = z.mT @ z / z.shape[-2]  # (..., d, d)
+    scale = covariance.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None, None]
+    identity = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+    try:
+        root = torch.linalg.cholesky(covariance + (ridge * scale + _TINY) * identity)
+    except torch.linalg.LinAlgError:
+        raise ValueError(
+            "alpha must be large enough for the covariance of the codes of a batch to "
+            f"be inverted. Got {ridge} for batches of {z.shape[-2]} pairs and "
+            f"{z.shape[-1]} components. Raise alpha or batch_size."
+        ) from None
+    return torch.linalg.solve_triangular(root, z.mT, upper=False)
+
+
+class DCCALoss(WeightedLoss):
+    """Minus the total correlation, with ridges of both modalities."""
+
+    TERMS = ("correlation_loss",)
+
+    def __init__(self, *, alpha):
+        super().__init__()
+        self.alpha = alpha
+
+    def terms(self, outputs, target):
+        """Return the term of codes, which does not look at the targets."""
+        return [total_correlation_loss(*outputs, self.alpha)]
+
+
+@documented
+class DCCARetriever(TwoEncoderRetriever):
     r"""Deep canonical correlation analysis.
 
     Two encoders are trained so that their outputs :math:`H_v, H_t` are as correlated as
@@ -34,21 +92,7 @@ class DCCARetriever(NeighbourRetriever):
         Networks that are trained side by side, as one program with stacked weights;
         the linear CCA sees all their outputs.
 
-    n_input_components : int or None, default=128
-        Principal components of either modality that the networks see, at most. `None`
-        keeps all features.
-
-    hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders.
-
-    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        Of the hidden layers.
-
-    dropout : float, default=0.5
-        Probability of dropping a hidden unit of the encoders.
-
-    input_dropout : float, default=0.2
-        Probability of dropping an input of the encoders.
+    $encoder_parameters
 
     alpha : float or tuple of float, default=1.0
         Ridge on the covariances of the outputs, relative to their mean variance, above
@@ -59,46 +103,7 @@ class DCCARetriever(NeighbourRetriever):
         Every variate of the linear CCA is multiplied by its correlation to this power.
         0 gives variates of unit variance, the textbook form.
 
-    max_epochs : int, default=None
-        Passes over the training pairs. `None` takes as many as `max_steps` needs.
-
-    max_steps : int or "auto", default="auto"
-        Optimiser steps, rounded up to whole epochs, where `max_epochs` is not given.
-        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
-
-    batch_size : int, default=1024
-        Pairs per step, at most: batches are of even size.
-
-    optimizer : str or class, default="AdamW"
-        Name of a class of `torch.optim`, or such a class.
-
-    lr : float, default=0.001
-        Learning rate at the start.
-
-    lr_scheduler : {"cosine"} or None, default="cosine"
-        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
-
-    weight_decay : float, default=0.001
-        Handed to the optimiser.
-
-    callbacks : list of skorch callbacks, default=None
-        Added to the training loop.
-
-    device : str, default="auto"
-        Where to train: a torch device, or ``"auto"`` for CUDA where it exists and the
-        CPU otherwise.
-
-    n_image_features : int, default=None
-        If set, inputs are single matrices whose first `n_image_features` columns are
-        the image features.
-
-    random_state : int, RandomState instance or None, default=None
-        Initial weights, batches and dropout. An int gives the same network at every
-        fit. The global generators of numpy and torch are not used, except numpy's to
-        draw a seed where this is `None`.
-
-    verbose : int, default=0
-        1 shows a progress bar over epochs, 2 and more the table of skorch.
+    $loop_parameters
 
     Attributes
     ----------
@@ -118,41 +123,7 @@ class DCCARetriever(NeighbourRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels, if `y` was given, of which training makes no use.
 
-    image_mean_ : ndarray of shape (n_image_features_,)
-        Mean of the training images.
-
-    text_mean_ : ndarray of shape (n_text_features_,)
-        Mean of the training texts.
-
-    image_components_ : ndarray or None
-        Principal directions of the images in rows, `None` where all features are kept.
-
-    text_components_ : ndarray or None
-        Principal directions of the texts.
-
-    image_scale_ : float
-        Root mean square of the centred and reduced image features.
-
-    text_scale_ : float
-        Root mean square of the centred and reduced text features.
-
-    device_ : str
-        The device used.
-
-    n_components_ : int
-        Length of the vectors that `transform` returns.
-
-    n_image_features_ : int
-        Number of image features.
-
-    n_text_features_ : int
-        Number of text features.
-
-    n_features_in_ : int
-        Number of features of both modalities.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of a stacked input. Only defined if it had names.
+    $input_attributes
 
     See Also
     --------
@@ -161,11 +132,7 @@ class DCCARetriever(NeighbourRetriever):
 
     Notes
     -----
-    Features are centred, reduced to their principal components and divided by one
-    global scale per modality inside; put anything else, such as
-    :class:`~sklearn.preprocessing.StandardScaler`, in front with
-    :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
-    Memory-mapped and sparse features are read batch by batch.
+    $input_notes
 
     Covariances of a batch are computed in float64. A batch should hold many times as
     many pairs as there are components, or its correlations are those of chance. In [1]_
@@ -193,7 +160,7 @@ class DCCARetriever(NeighbourRetriever):
         "correlation_power": [Interval(Real, 0, None, closed="left")],
     }
 
-    _loss = "DCCALoss"
+    _loss = DCCALoss
 
     def __init__(
         self,

@@ -1,12 +1,110 @@
 """Deep supervised cross-modal retrieval."""
 
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional as F
+
 from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.deep._inputs import encoded_labels
-from sklearn_xmodal.deep._neighbour import SHARED_CONSTRAINTS, NeighbourRetriever
-from sklearn_xmodal.deep._parameters import PARAMETER_CONSTRAINTS
+from sklearn_xmodal.deep._base import TwoEncoderRetriever
+from sklearn_xmodal.deep._labels import encoded_labels
+from sklearn_xmodal.deep._layers import StackedLinear, unit
+from sklearn_xmodal.deep._parameters import (
+    PARAMETER_CONSTRAINTS,
+    SHARED_CONSTRAINTS,
+    documented,
+)
+from sklearn_xmodal.deep._two_encoders import TwoEncoders, WeightedLoss, same_class
 
 
-class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
+class DSCMROutputs(NamedTuple):
+    """What one batch gives to the loss."""
+
+    codes: tuple  # image (s, b, d), text (s, b, d)
+    class_logits: tuple  # image (s, b, c), text (s, b, c)
+
+
+class DSCMRModule(TwoEncoders):
+    """Two encoders, and a linear label space P on the codes."""
+
+    def _add_heads(self, init, chance, *, n_classes):
+        s, d = self.n_members, self.n_components
+        self.classifier = StackedLinear(s, d, n_classes, init)
+
+    def forward(self, image, text, target):
+        """Return `DSCMROutputs`."""
+        codes = super().forward(image, text, target)
+        return DSCMROutputs(codes, tuple(self.classifier(z) for z in codes))
+
+
+def label_loss(logits_img, logits_txt, target):
+    r"""Distance of linear predictions from the class indicator.
+
+    .. math:: \frac{1}{b} \sum_i \lVert P^\top z_{v,i} - y_i \rVert_2
+        + \lVert P^\top z_{t,i} - y_i \rVert_2
+
+    The paper writes the norm of the whole batch over b; its authors compute this.
+
+    Targets are class indices (b,) or a binary indicator (b, c);
+    (..., b, c), (..., b, c) -> (...).
+    """
+    if target.ndim == 1:
+        target = F.one_hot(target, logits_img.shape[-1])
+    target = target.to(logits_img.dtype)
+    errors = (
+        torch.linalg.vector_norm(logits - target, dim=-1)
+        for logits in (logits_img, logits_txt)
+    )
+    return sum(errors).mean(dim=-1)
+
+
+def similarity_loss(z_img, z_txt, same):
+    r"""Negative log likelihood of who shares a class with whom.
+
+    .. math:: \frac{1}{b^2} \sum_{ij} \log(1 + e^{\Gamma_{ij}}) - S_{ij} \Gamma_{ij},
+        \quad \Gamma_{ij} = \tfrac12 \cos(a_i, b_j)
+
+    summed over image and text, image and image, text and text. S is 1 for a shared
+    class, else 0.
+
+    (..., b, d), (..., b, d), (b, b) -> (...).
+    """
+    image, text = unit(z_img), unit(z_txt)
+    same = same.to(image.dtype)
+    loss = 0.0
+    for a, b in ((image, text), (image, image), (text, text)):
+        half_cosine = a @ b.mT / 2
+        of_pairs = F.softplus(half_cosine) - same * half_cosine
+        loss = loss + of_pairs.mean(dim=(-2, -1))
+    return loss
+
+
+def invariance_loss(z_img, z_txt):
+    r"""Distance between the two codes of a pair.
+
+    .. math:: \frac{1}{b} \sum_i \lVert z_{v,i} - z_{t,i} \rVert_2
+
+    About the norm see :func:`label_loss`. (..., b, d), (..., b, d) -> (...).
+    """
+    return torch.linalg.vector_norm(z_img - z_txt, dim=-1).mean(dim=-1)
+
+
+class DSCMRLoss(WeightedLoss):
+    """Label space, common space and modality invariance."""
+
+    TERMS = ("label_loss", "similarity_loss", "invariance_loss")
+
+    def terms(self, outputs, target):
+        """Return the terms."""
+        return [
+            label_loss(*outputs.class_logits, target),
+            similarity_loss(*outputs.codes, same_class(target)),
+            invariance_loss(*outputs.codes),
+        ]
+
+
+@documented
+class DSCMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     r"""Deep supervised cross-modal retrieval.
 
     Two encoders, which end in one and the same linear layer, are trained with three
@@ -31,21 +129,7 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
         Networks that are trained side by side, as one program with stacked weights;
         their codes, of unit length, are put side by side.
 
-    n_input_components : int or None, default=128
-        Principal components of either modality that the networks see, at most. `None`
-        keeps all features.
-
-    hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders.
-
-    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        Of the hidden layers.
-
-    dropout : float, default=0.5
-        Probability of dropping a hidden unit of the encoders.
-
-    input_dropout : float, default=0.2
-        Probability of dropping an input of the encoders.
+    $encoder_parameters
 
     label_weight : float, default=1.0
         :math:`\lambda_1`, which is 1 in [1]_.
@@ -56,46 +140,7 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
     invariance_weight : float, default=0.1
         :math:`\lambda_3`, :math:`\eta` in [1]_.
 
-    max_epochs : int, default=None
-        Passes over the training pairs. `None` takes as many as `max_steps` needs.
-
-    max_steps : int or "auto", default="auto"
-        Optimiser steps, rounded up to whole epochs, where `max_epochs` is not given.
-        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
-
-    batch_size : int, default=128
-        Pairs per step, at most: batches are of even size.
-
-    optimizer : str or class, default="AdamW"
-        Name of a class of `torch.optim`, or such a class.
-
-    lr : float, default=0.003
-        Learning rate at the start.
-
-    lr_scheduler : {"cosine"} or None, default="cosine"
-        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
-
-    weight_decay : float, default=0.001
-        Handed to the optimiser.
-
-    callbacks : list of skorch callbacks, default=None
-        Added to the training loop.
-
-    device : str, default="auto"
-        Where to train: a torch device, or ``"auto"`` for CUDA where it exists and the
-        CPU otherwise.
-
-    n_image_features : int, default=None
-        If set, inputs are single matrices whose first `n_image_features` columns are
-        the image features.
-
-    random_state : int, RandomState instance or None, default=None
-        Initial weights, batches and dropout. An int gives the same network at every
-        fit. The global generators of numpy and torch are not used, except numpy's to
-        draw a seed where this is `None`.
-
-    verbose : int, default=0
-        1 shows a progress bar over epochs, 2 and more the table of skorch.
+    $loop_parameters
 
     Attributes
     ----------
@@ -112,41 +157,7 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.
 
-    image_mean_ : ndarray of shape (n_image_features_,)
-        Mean of the training images.
-
-    text_mean_ : ndarray of shape (n_text_features_,)
-        Mean of the training texts.
-
-    image_components_ : ndarray or None
-        Principal directions of the images in rows, `None` where all features are kept.
-
-    text_components_ : ndarray or None
-        Principal directions of the texts.
-
-    image_scale_ : float
-        Root mean square of the centred and reduced image features.
-
-    text_scale_ : float
-        Root mean square of the centred and reduced text features.
-
-    device_ : str
-        The device used.
-
-    n_components_ : int
-        Length of the vectors that `transform` returns.
-
-    n_image_features_ : int
-        Number of image features.
-
-    n_text_features_ : int
-        Number of text features.
-
-    n_features_in_ : int
-        Number of features of both modalities.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of a stacked input. Only defined if it had names.
+    $input_attributes
 
     See Also
     --------
@@ -155,11 +166,7 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
 
     Notes
     -----
-    Features are centred, reduced to their principal components and divided by one
-    global scale per modality inside; put anything else, such as
-    :class:`~sklearn.preprocessing.StandardScaler`, in front with
-    :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
-    Memory-mapped and sparse features are read batch by batch.
+    $input_notes
 
     Norms are means over pairs, as the authors compute them; the paper writes the norm
     of the whole batch, divided by n.
@@ -186,7 +193,8 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
         "invariance_weight": PARAMETER_CONSTRAINTS["classification_weight"],
     }
 
-    _loss = "DSCMRLoss"
+    _module = DSCMRModule
+    _loss = DSCMRLoss
 
     def __init__(
         self,
@@ -246,7 +254,7 @@ class DSCMRRetriever(ClassLabelsMixin, NeighbourRetriever):
             )
         return encoded_labels(self._check_classes(y))[1]
 
-    def _module_options(self):
+    def _module_options(self, data):
         return {"n_classes": len(self.classes_), "shares_last_layer": True}
 
     def _loss_options(self):

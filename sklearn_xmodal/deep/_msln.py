@@ -3,38 +3,44 @@
 import numpy as np
 import torch
 
-from sklearn_xmodal.deep._base import NetworkRetriever
-from sklearn_xmodal.deep._checkpoint import checkpointing
-from sklearn_xmodal.deep._inputs import (
+from sklearn_xmodal.deep._base import TwoEncoderRetriever
+from sklearn_xmodal.deep._labels import (
     check_continues,
     encoded_labels,
-    inputs_of_members,
     known_targets,
     split_off_validation,
 )
-from sklearn_xmodal.deep._net import build_net, build_partial_net
+from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
+from sklearn_xmodal.deep._msln_training import (
+    build_net,
+    build_partial_net,
+    inputs_of_members,
+    validation_score,
+)
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     check_callbacks,
     check_layer_sizes,
-    resolve_contrastive_weight,
-    resolve_device,
 )
-from sklearn_xmodal.deep._representation import (
-    VARIATES,
+from sklearn_xmodal.deep.blocks import (
     Representation,
     block_weights,
-    depend_on_familiarity,
+    contrastive_weight,
+    start_variates,
+    update_variates,
 )
-from sklearn_xmodal.deep._variates import landmark_rows
-from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.deep.training import (
+    ReversalSchedule,
+    checkpointing,
+    resolve_device,
+)
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import as_labels, check_class_targets
 
 
-class MSLNRetriever(NetworkRetriever):
+class MSLNRetriever(TwoEncoderRetriever):
     r"""Modal-adversarial Semantic Learning Network for cross-modal retrieval.
 
     Two encoders :math:`f_v, f_t` map image features v and text features t of a
@@ -92,14 +98,13 @@ class MSLNRetriever(NetworkRetriever):
     :class:`~sklearn.preprocessing.StandardScaler`, in front with
     :class:`~sklearn_xmodal.ModalityTransformer`.
 
-    Pairs of numbers below, such as +.003, -.007, say what a change of the default adds
-    to mAP on seen and on unseen classes, in mean over seven data sets
-    (``benchmarks.attribution``, one split each). Less than .003 means little.
+    What a change of each default adds to mAP, ``benchmarks.attribution`` has measured;
+    the user guide has the table.
 
     Parameters
     ----------
     n_components : int, default=64
-        Size of the code. 128: +.003, -.001.
+        Size of the code.
 
     target_classes : {"seen", "unseen", "both"}, default="both"
         Which classes will be searched for: those of the training pairs, others,
@@ -107,7 +112,7 @@ class MSLNRetriever(NetworkRetriever):
         `None`, and the weight of the contrastive code. For ``"seen"`` code 1,
         posterior 2; for ``"unseen"`` contrastive 1, canonical 1, kernel 1,
         reconstruction 0.5, code 0.25; for ``"both"`` either, by familiarity, each
-        divided by its sum: -.012, -.006.
+        divided by its sum.
 
     block_weights : mapping from str to float, default=None
         Weights of the blocks, instead of those of `target_classes`.
@@ -116,19 +121,16 @@ class MSLNRetriever(NetworkRetriever):
     n_estimators : int, default=3
         Networks that are trained side by side, as one program with stacked
         weights, and whose blocks are joined. Three take about twice the time of one.
-        One: -.009, -.005. Five: +.003, +.001.
 
     n_input_components : int or None, default=128
         Principal components of either modality that the networks see, at most.
         `None` keeps all features. The parameter most worth tuning, with
         ``min_input_share=1``, where classes are seen: 64 suits noisy features, 128
-        and more suit fine distinctions between many classes. 64: -.011 (from -.04 to
-        .00 by data set), +.003.
+        and more suit fine distinctions between many classes.
 
     min_input_share : float, default=0.5
         Share of these components that the first network sees; the last one sees
-        all, those between evenly more. A guard against one number for all data. 1:
-        -.002, -.003.
+        all, those between evenly more. A guard against one number for all data.
 
     denoise_inputs : bool or "auto", default="auto"
         Whether to shrink the component of variance v to :math:`1 - 0.9 v_0 / v` of its
@@ -136,63 +138,56 @@ class MSLNRetriever(NetworkRetriever):
         filter that takes most of the last one for noise, of which all have as much.
         Only modalities with at least `n_input_components` features; matters where
         variances are alike, as those of scaled word counts are. ``"auto"`` does so for
-        ``target_classes="unseen"``. True on seen classes, False on unseen ones: -.001
-        (from -.012 on emoji to +.006 on pascal), -.003.
+        ``target_classes="unseen"``.
 
     n_contrastive_components : int, default=64
-        Size of the contrastive code. On unseen classes: 16 -.001, 128 .000.
+        Size of the contrastive code.
 
     hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders. The decoders mirror them. ``(512,)``:
-        +.003 (.013 to .016 on glyphs and digits), -.001, for more time.
+        Hidden layers of both encoders. The decoders mirror them.
 
     discriminator_layer_sizes : tuple of int, default=(64,)
-        Hidden layers of the discriminator. ``(256, 256)``: +.001, .000.
+        Hidden layers of the discriminator.
 
     activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        Of the hidden layers. "tanh": -.038, -.003. "identity": -.046, -.003.
+        Of the hidden layers.
 
     code_activation : {"identity", "logistic", "relu", "tanh"}, default="identity"
-        Of the codes. "tanh": -.002, -.001.
+        Of the codes.
 
     dropout : float, default=0.5
         Probability of dropping a hidden unit of encoders and decoders. Strong by
-        default, since labelled pairs are mostly few. Neither dropout: -.002 (+.02 on
-        glyphs and digits, -.01 to -.02 on wiki, wikitf, pascal, emoji), -.004.
+        default, since labelled pairs are mostly few.
 
     input_dropout : float, default=0.2
-        Probability of dropping an input of the encoders. 0: +.005, -.005.
+        Probability of dropping an input of the encoders.
 
     correlation_weight : float, default=0.1
-        :math:`\lambda_{cor}`, for the code and for the contrastive code. 0: -.002,
-        -.002. 1, which pulls all codes together: -.037, +.001.
+        :math:`\lambda_{cor}`, for the code and for the contrastive code. Much more
+        pulls all codes together.
 
     reconstruction_weight : float, default=0.1
         :math:`\lambda_{rec}`. Trains the decoders that the block "reconstruction"
-        needs. 0: .000, -.002. 1: -.001, .000.
+        needs.
 
     adversarial_weight : float, default=0.1
-        :math:`\lambda_{adv}`. Does nothing that could be measured. 0: .000, .000. 1:
-        -.001, .000.
+        :math:`\lambda_{adv}`. Does nothing that could be measured.
 
     classification_weight : float, default=1.0
-        :math:`\lambda_{cls}`. 0: -.40, -.005.
+        :math:`\lambda_{cls}`.
 
     contrastive_weight : float or "auto", default="auto"
         :math:`\lambda_{con}`; 0 leaves the contrastive code out. ``"auto"`` is 0 for
-        ``target_classes="seen"``, 1 for ``"unseen"``, and 0.3 for ``"both"``. 1 on seen
-        classes, 0 on unseen ones: -.005, -.001.
+        ``target_classes="seen"``, 1 for ``"unseen"``, and 0.3 for ``"both"``.
 
     temperature : float, default=0.1
-        :math:`\tau` of the contrastive term, which divides its cosines. 0.2 changes
-        nothing.
+        :math:`\tau` of the contrastive term, which divides its cosines.
 
     class_embeddings : mapping, DataFrame or None, default=None
         Vector :math:`e_y` per label: a mapping from label to vector, or a
         DataFrame with one row per label. Only labels seen in `fit` are needed.
         `None` is one-hot. For multi-label `y` labels are column numbers, and
-        an item takes the mean over its classes. Word vectors, random ones and none
-        at all are within .001 of one-hot.
+        an item takes the mean over its classes.
 
     max_epochs : int, default=None
         Passes over the training pairs. `None` takes as many as `max_steps`
@@ -201,24 +196,22 @@ class MSLNRetriever(NetworkRetriever):
     max_steps : int or "auto", default="auto"
         Optimiser steps, rounded up to whole epochs, where `max_epochs` is not
         given. Counting steps gives small data the same training as large.
-        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps. 1,200: +.003
-        (+.02 to +.03 on glyphs and digits, -.01 on wiki, wikitf, pascal), .000.
+        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
 
     batch_size : int, default=128
-        Pairs per step. 64: +.001, -.001. 256: +.001, .000.
+        Pairs per step.
 
     optimizer : str or class, default="AdamW"
-        `torch.optim` class or name. "Adam": .000, .000. "RMSprop": +.003, +.002.
+        `torch.optim` class or name.
 
     lr : float, default=0.003
-        Learning rate at the start. 0.001: -.027, -.002.
+        Learning rate at the start.
 
     lr_scheduler : {"cosine"} or None, default="cosine"
-        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it: -.004,
-        -.002.
+        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
 
     weight_decay : float, default=0.001
-        Handed to the optimiser. 0 changes nothing.
+        Handed to the optimiser.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last one, which must have
@@ -228,7 +221,7 @@ class MSLNRetriever(NetworkRetriever):
         Whether to hold out a part of the training pairs, score them after
         every epoch (mAP, as in `score`), stop when that no longer improves and
         return to the best epoch. It costs training pairs, or classes with
-        ``validation="class_disjoint"``: -.007, -.047.
+        ``validation="class_disjoint"``.
 
     validation_fraction : float, default=0.1
         Share of pairs that is held out; share of classes, at least two of them,
@@ -393,6 +386,9 @@ class MSLNRetriever(NetworkRetriever):
 
     _parameter_constraints: dict = PARAMETER_CONSTRAINTS
 
+    _module = MSLNModule
+    _loss = MSLNLoss
+
     def __init__(
         self,
         n_components=64,
@@ -534,7 +530,7 @@ class MSLNRetriever(NetworkRetriever):
         if first:
             self._start_variates(data, self._seeds()[0])
         is_interrupted = self._train_a_little(data)
-        self._update_variates(data)
+        update_variates(self._variates, data, self._encode_rows)
         self._set_representation(data)
         if is_interrupted:
             raise KeyboardInterrupt
@@ -546,7 +542,9 @@ class MSLNRetriever(NetworkRetriever):
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
         self.device_ = resolve_device(self.device)
-        self.contrastive_weight_ = resolve_contrastive_weight(self)
+        self.contrastive_weight_ = contrastive_weight(
+            self.target_classes, self.contrastive_weight
+        )
         self.block_weights_ = block_weights(
             self.target_classes, self.block_weights, self.contrastive_weight_ > 0
         )
@@ -564,10 +562,14 @@ class MSLNRetriever(NetworkRetriever):
             self._learn_inputs(sides, seeds[0])
         data = self._dataset(sides["image"], sides["text"], target)
         self._start_variates(data, seeds[0])
-        self._update_variates(data)
+        update_variates(self._variates, data, self._encode_rows)
         score = None
         if valid is not None:
-            score = self._validation_score(data, X_img[valid], X_txt[valid], y[valid])
+            held_out = {
+                name: self._side(X[valid], name).rows(slice(None))
+                for name, X in (("image", X_img), ("text", X_txt))
+            }
+            score = validation_score(self, data, held_out, y[valid])
         checkpoint = checkpointing(self, data)
         net = build_net(self, data, seeds[1:], score, checkpoint).start_from(start)
         self._train_anew(net, data, checkpoint)
@@ -604,32 +606,14 @@ class MSLNRetriever(NetworkRetriever):
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)
-        used = [name for name in VARIATES if self.block_weights_.get(name)]
-        self._variates = {name: VARIATES[name]() for name in used}
-        for variates in self._variates.values():
-            variates.prepare(data, rng)
-
-    def _update_variates(self, data):
-        for variates in self._variates.values():
-            variates.update(data.blocks(self._encode_rows))
-            variates.solve()
+        self._variates = start_variates(self.block_weights_, data, rng)
 
     def _set_representation(self, data):
-        self.representation_ = self._represent(self.net_.module_, data)
+        self.representation_ = Representation(self._variates).fit(
+            self.net_.module_, data, self.block_weights_, self._encode_rows
+        )
         nothing = torch.zeros((1, data.image.width), device=self.device_)
         self.n_components_ = self._vectors(nothing, "image").shape[1]
-
-    def _represent(self, module, data):
-        """Learn from a trained module's outputs what transform needs beside it."""
-        found = Representation(self._variates)
-        with torch.inference_mode():
-            for name, side in (("image", data.image), ("text", data.text)):
-                found.fit_centres(module, side.blocks(self._encode_rows), name)
-                if depend_on_familiarity(self.block_weights_):
-                    # The same ones at every epoch of early stopping.
-                    rows = landmark_rows(len(data), np.random.RandomState(0))
-                    found.fit_familiarity(module, side.rows(rows), name)
-        return found
 
     def _vectors(self, x, modality):
         with torch.inference_mode():
@@ -637,24 +621,32 @@ class MSLNRetriever(NetworkRetriever):
                 self.net_.module_, x, modality, self.block_weights_
             ).cpu()
 
-    def _validation_score(self, data, X_img, X_txt, y):
-        """Return a function from module to mAP on held-out pairs."""
-        held_out = {
-            name: self._side(X, name).rows(slice(None))
-            for name, X in (("image", X_img), ("text", X_txt))
+    def _module_options(self, data):
+        has_contrastive = self.contrastive_weight_ > 0
+        return {
+            "class_embeddings": self.class_embeddings_,
+            "multi_label": data.target.ndim == 2,
+            "n_inputs": inputs_of_members(self),
+            "n_contrastive_components": (
+                self.n_contrastive_components if has_contrastive else 0
+            ),
+            "discriminator_layer_sizes": self.discriminator_layer_sizes,
+            "code_activation": self.code_activation,
+            "precision": self.precision,
         }
 
-        def score(module):
-            found = self._represent(module, data)
-            with torch.inference_mode():
-                codes = [
-                    found.blocks(module, x, name, self.block_weights_).cpu().numpy()
-                    for name, x in held_out.items()
-                ]
-            # Pairs without a class, which multi-label y may have, do not count.
-            return cross_modal_score(*codes, y, zero_division=np.nan)
+    def _loss_options(self):
+        return {
+            "correlation_weight": self.correlation_weight,
+            "reconstruction_weight": self.reconstruction_weight,
+            "adversarial_weight": self.adversarial_weight,
+            "classification_weight": self.classification_weight,
+            "contrastive_weight": self.contrastive_weight_,
+            "temperature": self.temperature,
+        }
 
-        return score
+    def _schedules(self, n_steps):
+        return [ReversalSchedule(n_steps), *super()._schedules(n_steps)]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,15 +1,15 @@
-"""The parameters of MSLN: what they may be, and what their names stand for."""
+"""The parameters of all networks: what they may be, and how docstrings tell of them."""
 
 from collections.abc import Mapping
-from inspect import signature
+from inspect import cleandoc, signature
 from numbers import Integral, Real
 from os import PathLike
+from string import Template
 
-import torch
 from skorch.callbacks import Callback
 
-from sklearn_xmodal.deep._modules import ACTIVATIONS
-from sklearn_xmodal.deep._representation import TARGET_CLASSES
+from sklearn_xmodal.deep._layers import ACTIVATIONS
+from sklearn_xmodal.deep.blocks._weights import TARGET_CLASSES
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
 _weight = Interval(Real, 0, None, closed="left")
@@ -63,8 +63,154 @@ PARAMETER_CONSTRAINTS = {
     "verbose": ["verbose"],
 }
 
+_SHARED = (
+    "n_components",
+    "n_estimators",
+    "n_input_components",
+    "hidden_layer_sizes",
+    "activation",
+    "dropout",
+    "input_dropout",
+    "max_epochs",
+    "max_steps",
+    "batch_size",
+    "optimizer",
+    "lr",
+    "lr_scheduler",
+    "weight_decay",
+    "callbacks",
+    "device",
+    "n_image_features",
+    "random_state",
+    "verbose",
+)
+#: Those of the parameters that all networks have.
+SHARED_CONSTRAINTS = {name: PARAMETER_CONSTRAINTS[name] for name in _SHARED}
+
+#: What all of them say of these parameters, in place of ``$name`` in a docstring.
+SHARED_DOCS = {
+    "encoder_parameters": """
+n_input_components : int or None, default=128
+    Principal components of either modality that the networks see, at most. `None`
+    keeps all features.
+
+hidden_layer_sizes : tuple of int, default=(256,)
+    Hidden layers of both encoders.
+
+activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
+    Of the hidden layers.
+
+dropout : float, default=0.5
+    Probability of dropping a hidden unit of the encoders.
+
+input_dropout : float, default=0.2
+    Probability of dropping an input of the encoders.
+""",
+    "loop_parameters": """
+max_epochs : int, default=None
+    Passes over the training pairs. `None` takes as many as `max_steps` needs.
+
+max_steps : int or "auto", default="auto"
+    Optimiser steps, rounded up to whole epochs, where `max_epochs` is not given.
+    ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
+
+batch_size : int, default=$batch_size
+    Pairs per step, at most: batches are of even size.
+
+optimizer : str or class, default="AdamW"
+    Name of a class of `torch.optim`, or such a class.
+
+lr : float, default=$lr
+    Learning rate at the start.
+
+lr_scheduler : {"cosine"} or None, default="cosine"
+    ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
+
+weight_decay : float, default=$weight_decay
+    Handed to the optimiser.
+
+callbacks : list of skorch callbacks, default=None
+    Added to the training loop.
+
+device : str, default="auto"
+    Where to train: a torch device, or ``"auto"`` for CUDA where it exists and the
+    CPU otherwise.
+
+n_image_features : int, default=None
+    If set, inputs are single matrices whose first `n_image_features` columns are
+    the image features.
+
+random_state : int, RandomState instance or None, default=None
+    Initial weights, batches and dropout. An int gives the same network at every
+    fit. The global generators of numpy and torch are not used, except numpy's to
+    draw a seed where this is `None`.
+
+verbose : int, default=0
+    1 shows a progress bar over epochs, 2 and more the table of skorch.
+""",
+    "input_attributes": """
+image_mean_ : ndarray of shape (n_image_features_,)
+    Mean of the training images.
+
+text_mean_ : ndarray of shape (n_text_features_,)
+    Mean of the training texts.
+
+image_components_ : ndarray or None
+    Principal directions of the images in rows, `None` where all features are kept.
+
+text_components_ : ndarray or None
+    Principal directions of the texts.
+
+image_scale_ : float
+    Root mean square of the centred and reduced image features.
+
+text_scale_ : float
+    Root mean square of the centred and reduced text features.
+
+device_ : str
+    The device used.
+
+n_components_ : int
+    Length of the vectors that `transform` returns.
+
+n_image_features_ : int
+    Number of image features.
+
+n_text_features_ : int
+    Number of text features.
+
+n_features_in_ : int
+    Number of features of both modalities.
+
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
+    Column names of a stacked input. Only defined if it had names.
+""",
+    "input_notes": """
+Features are centred, reduced to their principal components and divided by one
+global scale per modality inside; put anything else, such as
+:class:`~sklearn.preprocessing.StandardScaler`, in front with
+:class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
+Memory-mapped and sparse features are read batch by batch.
+""",
+}
+
+
+def documented(cls):
+    """Fill in what networks share, and defaults, where a docstring says ``$name``."""
+    if cls.__doc__:  # python -OO leaves none
+        parameters = signature(cls).parameters.values()
+        defaults = {p.name: repr(p.default) for p in parameters}
+        shared = {
+            name: Template(text.strip()).substitute(defaults)
+            for name, text in SHARED_DOCS.items()
+        }
+        # Without indentation, which only some versions of Python take off.
+        cls.__doc__ = Template(cleandoc(cls.__doc__)).substitute(shared) + "\n"
+    return cls
+
 
 def check_layer_sizes(sizes, name):
+    """Raise a ValueError unless sizes are whole numbers of at least 1."""
     if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
         raise ValueError(
             f"{name} must hold whole numbers of at least 1, one per hidden layer. "
@@ -73,6 +219,7 @@ def check_layer_sizes(sizes, name):
 
 
 def check_callbacks(callbacks):
+    """Raise a TypeError unless callbacks are those of skorch."""
     for callback in callbacks or []:
         found = (
             callback[1] if isinstance(callback, tuple) and callback[1:] else callback
@@ -82,36 +229,3 @@ def check_callbacks(callbacks):
                 "callbacks must hold skorch callbacks, or (name, callback) tuples. Got "
                 f"{callback!r}."
             )
-
-
-def resolve_device(device):
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(
-            "device must be 'auto' or a torch device that is there, such as 'cpu' or "
-            f"'cuda:0'. Got {device!r}: {str(error).splitlines()[0]}"
-        ) from None
-    return device
-
-
-def resolve_optimizer(optimizer):
-    found = optimizer
-    if isinstance(optimizer, str):
-        found = getattr(torch.optim, optimizer, None)
-    is_optimizer = isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
-    if not is_optimizer or "weight_decay" not in signature(found).parameters:
-        raise ValueError(
-            "optimizer must be a class of torch.optim or the name of one, such as "
-            f"'AdamW' or 'SGD', with a parameter weight_decay. Got {optimizer!r}."
-        )
-    return found
-
-
-def resolve_contrastive_weight(retriever):
-    """Return the weight of the contrastive term: the less, the more seen classes."""
-    if retriever.contrastive_weight != "auto":
-        return retriever.contrastive_weight
-    return {"seen": 0.0, "both": 0.3, "unseen": 1.0}[retriever.target_classes]

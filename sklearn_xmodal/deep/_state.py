@@ -8,12 +8,19 @@ import torch
 from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
-from sklearn_xmodal.deep._modules import MSLNModule
-from sklearn_xmodal.deep._neighbour_losses import LOSSES
-from sklearn_xmodal.deep._neighbour_net import NeighbourModule, restored_neighbour_net
-from sklearn_xmodal.deep._net import restored_net
-from sklearn_xmodal.deep._parameters import resolve_device
+from sklearn_xmodal.deep import _msln_training, _two_encoders
+from sklearn_xmodal.deep._acmr import ACMRRetriever
+from sklearn_xmodal.deep._contrastive import ContrastiveRetriever
+from sklearn_xmodal.deep._dcca import DCCARetriever
+from sklearn_xmodal.deep._dscmr import DSCMRRetriever
+from sklearn_xmodal.deep._msln_network import MSLNModule
+from sklearn_xmodal.deep.training import resolve_device
 
+#: Name of a loss in files -> whose it is.
+_METHODS = {
+    method._loss.__name__: method
+    for method in (ACMRRetriever, ContrastiveRetriever, DCCARetriever, DSCMRRetriever)
+}
 _PREFIXES = ("module__", "criterion__", "optimizer__", "callbacks__")
 _OPTIONS = ("lr", "max_epochs", "batch_size", "verbose", "device")
 _BATCHES = "batches"
@@ -87,7 +94,7 @@ def _msln_to_state(net):
 
 
 def _msln_from_state(state):
-    net = _net_from_state(state, MSLNModule, restored_net)
+    net = _net_from_state(state, MSLNModule, _msln_training.restored_net)
     if "optimizer_state" in state:
         net.continues = True
         net.optimizer_.load_state_dict(_to_tensors(state["optimizer_state"]))
@@ -102,10 +109,11 @@ def _neighbour_to_state(net):
 
 
 def _neighbour_from_state(state):
-    if state["loss"] not in LOSSES:
+    if state["loss"] not in _METHODS:
         raise ValueError(f"no loss {state['loss']!r}")
-    restored = partial(restored_neighbour_net, state["loss"])
-    net = _net_from_state(state, NeighbourModule, restored)
+    method = _METHODS[state["loss"]]
+    restored = partial(_two_encoders.restored_net, method)
+    net = _net_from_state(state, method._module, restored)
     net.pause()
     return net
 

@@ -17,8 +17,8 @@ from benchmarks import (
     speed,
 )
 from benchmarks._timing import limited
-from sklearn_xmodal.deep._losses import MSLNLoss
-from sklearn_xmodal.deep._modules import MSLNModule, StackedLinear
+from sklearn_xmodal.deep._layers import StackedLinear
+from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep import _checkpoint
+from sklearn_xmodal.deep.training import _checkpoint
 from tests.conftest import SEEDS, thorough_but
 
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)

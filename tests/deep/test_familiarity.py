@@ -7,8 +7,8 @@ from sklearn.metrics import roc_auc_score
 
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep._familiarity import Familiarity
-from sklearn_xmodal.deep._variates import landmark_rows
+from sklearn_xmodal.deep.blocks._familiarity import Familiarity
+from sklearn_xmodal.deep.blocks._variates import landmark_rows
 from tests.conftest import SEEDS
 from tests.deep.oracles import familiarity, unit
 

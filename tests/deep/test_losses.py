@@ -5,15 +5,15 @@ import math
 import pytest
 import torch
 
-from sklearn_xmodal.deep._losses import (
+from sklearn_xmodal.deep._msln_network import (
     MSLNLoss,
+    Outputs,
     adversarial_loss,
     classification_loss,
     contrastive_loss,
     correlation_loss,
     reconstruction_loss,
 )
-from sklearn_xmodal.deep._modules import Outputs
 from tests.conftest import SEEDS
 
 S, N, D, G, P, Q, C = 3, 6, 4, 5, 5, 3, 4

@@ -22,19 +22,23 @@ from skorch.callbacks import Callback
 
 from sklearn_xmodal import CCARetriever, MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep import _net, _preprocessing, _variates
-from sklearn_xmodal.deep._inputs import split_off_validation
-from sklearn_xmodal.deep._losses import MSLNLoss
-from sklearn_xmodal.deep._modules import MSLNModule
+from sklearn_xmodal.deep import _preprocessing
+from sklearn_xmodal.deep._labels import split_off_validation
+from sklearn_xmodal.deep._msln_network import (
+    MSLNLoss,
+    MSLNModule,
+    reversal_strength,
+)
 from sklearn_xmodal.deep._preprocessing import InputMap
-from sklearn_xmodal.deep._representation import (
+from sklearn_xmodal.deep.blocks import _variates
+from sklearn_xmodal.deep.blocks._variates import KernelVariates, LinearVariates
+from sklearn_xmodal.deep.blocks._weights import (
     BLOCKS,
     DEFAULT_WEIGHTS,
     TARGET_CLASSES,
     block_weights,
 )
-from sklearn_xmodal.deep._training import reversal_strength
-from sklearn_xmodal.deep._variates import KernelVariates, LinearVariates
+from sklearn_xmodal.deep.training import _loop
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.utils import _scaling
 from tests.conftest import SEEDS
@@ -233,7 +237,8 @@ class TestLearning:
     ):
         X, T, y = draw(seed)
         monkeypatch.setattr(
-            "sklearn_xmodal.deep._training.reversal_strength", lambda progress: 0.0
+            "sklearn_xmodal.deep.training._callbacks.reversal_strength",
+            lambda progress: 0.0,
         )
         est = make(
             max_epochs=100,
@@ -613,9 +618,9 @@ class TestSteps:
 
     @pytest.mark.parametrize(("n", "epochs"), [(96, 4), (256, 2), (640, 1)])
     def test_automatic_steps_are_epochs_within_limits(self, n, epochs, monkeypatch):
-        assert (_net._AUTO_EPOCHS, _net._AUTO_STEPS) == (20, (400, 800))
-        monkeypatch.setattr(_net, "_AUTO_EPOCHS", 2)
-        monkeypatch.setattr(_net, "_AUTO_STEPS", (10, 18))
+        assert (_loop.AUTO_EPOCHS, _loop.AUTO_STEPS) == (20, (400, 800))
+        monkeypatch.setattr(_loop, "AUTO_EPOCHS", 2)
+        monkeypatch.setattr(_loop, "AUTO_STEPS", (10, 18))
         est = make(max_epochs=None, max_steps="auto").fit(*draw(0, n))
         assert est.n_iter_ == epochs
 

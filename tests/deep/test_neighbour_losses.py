@@ -9,21 +9,23 @@ from numpy.testing import assert_allclose
 from scipy import linalg
 
 from sklearn_xmodal import CCARetriever
-from sklearn_xmodal.deep._losses import contrastive_loss
-from sklearn_xmodal.deep._neighbour_losses import (
-    LOSSES,
+from sklearn_xmodal.deep._acmr import (
     ACMRLoss,
-    DSCMRLoss,
-    invariance_loss,
-    label_loss,
-    same_class,
-    similarity_loss,
-    supervised_contrastive_loss,
-    total_correlation_loss,
+    ACMROutputs,
     triplet_loss,
     weight_norm_loss,
 )
-from sklearn_xmodal.deep._neighbour_net import NeighbourOutputs
+from sklearn_xmodal.deep._contrastive import supervised_contrastive_loss
+from sklearn_xmodal.deep._dcca import total_correlation_loss
+from sklearn_xmodal.deep._dscmr import (
+    DSCMRLoss,
+    DSCMROutputs,
+    invariance_loss,
+    label_loss,
+    similarity_loss,
+)
+from sklearn_xmodal.deep._msln_network import contrastive_loss
+from sklearn_xmodal.deep._two_encoders import same_class
 from tests.conftest import SEEDS
 
 N, D, C = 7, 4, 3
@@ -279,18 +281,9 @@ def test_members_have_losses_of_their_own(codes, target):
         assert_allclose(loss(*stacked), alone, err_msg=name)
 
 
-def _outputs(codes, logits):
-    return NeighbourOutputs(
-        codes=codes,
-        class_logits=logits,
-        modality_logits=(codes[0][:, 0], codes[1][:, 0]),
-        encoder_weights=(codes[0], logits[0]),
-    )
-
-
 def test_total_of_dscmr_is_the_weighted_sum_of_its_terms(codes, logits, target):
     weights = {"label_loss": 2.0, "similarity_loss": 0.5, "invariance_loss": 0.1}
-    total, terms = DSCMRLoss(**weights)(_outputs(codes, logits), target)
+    total, terms = DSCMRLoss(**weights)(DSCMROutputs(codes, logits), target)
     same = same_class(target)
     expected = (
         2.0 * label_loss(*logits, target)
@@ -304,12 +297,14 @@ def test_total_of_dscmr_is_the_weighted_sum_of_its_terms(codes, logits, target):
 def test_total_of_acmr_is_the_weighted_sum_of_its_terms(codes, logits, target):
     weights = dict(zip(ACMRLoss.TERMS, (0.5, 2.0, 0.3, 0.01), strict=True))
     loss = ACMRLoss(margin=2.0, negative_weight=0.4, **weights)
-    total, terms = loss(_outputs(codes, logits), target)
+    outputs = ACMROutputs(
+        codes=codes,
+        class_logits=logits,
+        modality_logits=(codes[0][:, 0], codes[1][:, 0]),
+        encoder_weights=(codes[0], logits[0]),
+    )
+    total, terms = loss(outputs, target)
     triplets = triplet_loss(*codes, same_class(target), 2.0, 0.4)
     assert terms["triplet_loss"].item() == pytest.approx(triplets.item())
     expected = sum(weights[name] * value for name, value in terms.items())
     assert total.item() == pytest.approx(expected.item())
-
-
-def test_every_loss_has_its_name_in_files():
-    assert all(cls.__name__ == name for name, cls in LOSSES.items())

@@ -16,7 +16,7 @@ from sklearn_xmodal import (
     save,
 )
 from sklearn_xmodal.datasets import make_paired_modalities, make_paired_multilabel
-from sklearn_xmodal.deep._net import NonFiniteLossError
+from sklearn_xmodal.deep.training import NonFiniteLossError
 from sklearn_xmodal.metrics import chance_level
 from tests.conftest import SEEDS
 
@@ -244,7 +244,7 @@ class TestACMR:
         for strength in (0.0, 1.0):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(
-                    "sklearn_xmodal.deep._training.reversal_strength",
+                    "sklearn_xmodal.deep.training._callbacks.reversal_strength",
                     lambda progress, s=strength: s,
                 )
                 fitted = make("acmr", **alone, adversarial_weight=1.0).fit(*train)

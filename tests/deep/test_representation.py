@@ -4,19 +4,24 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_xmodal.deep._modules import MSLNModule
+from sklearn_xmodal.deep._msln_network import MSLNModule
 from sklearn_xmodal.deep._preprocessing import InputMap
-from sklearn_xmodal.deep._representation import (
+from sklearn_xmodal.deep.blocks._representation import (
+    POSTERIOR_TEMPERATURE,
+    Representation,
+)
+from sklearn_xmodal.deep.blocks._variates import (
+    VARIATES,
+    KernelVariates,
+    LinearVariates,
+)
+from sklearn_xmodal.deep.blocks._weights import (
     BLOCKS,
     DEFAULT_WEIGHTS,
-    POSTERIOR_TEMPERATURE,
     TARGET_CLASSES,
-    VARIATES,
-    Representation,
     block_weights,
 )
-from sklearn_xmodal.deep._training import PairDataset, Side
-from sklearn_xmodal.deep._variates import KernelVariates, LinearVariates
+from sklearn_xmodal.deep.training import PairDataset, Side
 from tests.conftest import SEEDS
 from tests.deep.oracles import (
     cosines,

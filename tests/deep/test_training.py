@@ -7,16 +7,16 @@ import pytest
 import torch
 from scipy import sparse
 
+from sklearn_xmodal.deep._msln_network import reversal_strength
 from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
-from sklearn_xmodal.deep._training import (
+from sklearn_xmodal.deep.training import (
     EvenBatches,
     PairDataset,
     ReversalSchedule,
     ShuffledBatches,
     Side,
-    is_memory_mapped,
-    reversal_strength,
 )
+from sklearn_xmodal.deep.training._data import is_memory_mapped
 from tests.conftest import SEEDS
 
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)

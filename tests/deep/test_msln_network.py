@@ -7,20 +7,20 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_xmodal.deep._losses import (
+from sklearn_xmodal.deep._layers import (
+    ACTIVATIONS,
+    GradientReversal,
+    SeededDropout,
+    StackedLinear,
+)
+from sklearn_xmodal.deep._msln_network import (
     MSLNLoss,
+    MSLNModule,
     adversarial_loss,
     classification_loss,
     contrastive_loss,
     correlation_loss,
     reconstruction_loss,
-)
-from sklearn_xmodal.deep._modules import (
-    ACTIVATIONS,
-    GradientReversal,
-    MSLNModule,
-    SeededDropout,
-    StackedLinear,
 )
 from tests.conftest import SEEDS
 

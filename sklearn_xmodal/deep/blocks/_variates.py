@@ -23,15 +23,8 @@ class LinearVariates:
     """Canonical variates of features, for several ridges side by side.
 
     Canonical analysis sees means and second moments only, so pairs may come batch
-    by batch, and more of them later.
-
-    Attributes
-    ----------
-    weights : dict
-        Modality -> one matrix (width, r) per ridge, after `solve`.
-
-    means : dict
-        Modality -> what is subtracted before, (width,).
+    by batch, and more of them later. After `solve`, `weights` has one matrix (width, r)
+    per ridge for every modality, and `means` what is subtracted before, (width,).
     """
 
     #: (alpha, correlation_power): no single ridge suits all data.
@@ -50,13 +43,7 @@ class LinearVariates:
         return x.double()
 
     def update(self, batches):
-        """Take pairs into account.
-
-        Parameters
-        ----------
-        batches : iterable of tuple of Tensor
-            Prepared features, image (b, p) and text (b, q).
-        """
+        """Take batches of pairs into account, each image (b, p) and text (b, q)."""
         for batch in batches:
             sides = [
                 self.features(x, name).cpu().numpy()
@@ -102,17 +89,6 @@ class KernelVariates(LinearVariates):
 
     Items are described by their kernel values with some of the training items, the
     landmarks; the kernel's width is the median distance between landmarks.
-
-    Attributes
-    ----------
-    landmarks : dict
-        Modality -> prepared features, (r, p).
-
-    roots : dict
-        Modality -> inverse square root of the landmarks' kernel matrix.
-
-    gammas : dict
-        Modality -> coefficient of the squared distance.
     """
 
     SETTINGS = ((0.3, 2.0), (3.0, 1.0), (30.0, 1.0))
@@ -121,7 +97,9 @@ class KernelVariates(LinearVariates):
     def prepare(self, data, rng):
         """Draw the landmarks, and learn the kernels' widths."""
         index = landmark_rows(len(data), rng)
-        self.landmarks, self.gammas, self.roots = {}, {}, {}
+        self.landmarks = {}  # modality -> prepared features (r, p)
+        self.gammas = {}  # modality -> coefficient of the squared distance
+        self.roots = {}  # modality -> inverse root of the landmarks' kernel (r, r)
         for name in MODALITIES:
             x = getattr(data, name).rows(index).double()
             self.landmarks[name] = x.cpu().numpy()
@@ -143,3 +121,22 @@ class KernelVariates(LinearVariates):
         squares = [a.square().sum(dim=1) for a in (x, landmarks)]
         distances = squares[0][:, None] + squares[1] - 2 * x @ landmarks.T
         return torch.exp(-self.gammas[modality] * distances.clamp(min=0))
+
+
+#: Blocks that do not need the network.
+VARIATES = {"canonical": LinearVariates, "kernel": KernelVariates}
+
+
+def start_variates(weights, data, rng):
+    """Return the variates of the blocks that have a weight, prepared for the pairs."""
+    variates = {name: cls() for name, cls in VARIATES.items() if weights.get(name)}
+    for of_block in variates.values():
+        of_block.prepare(data, rng)
+    return variates
+
+
+def update_variates(variates, data, n_rows):
+    """Take more pairs into account, so many at a time."""
+    for of_block in variates.values():
+        of_block.update(data.blocks(n_rows))
+        of_block.solve()

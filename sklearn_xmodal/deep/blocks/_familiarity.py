@@ -24,13 +24,8 @@ class Familiarity:
 
     with mean and standard deviation of the landmarks' own c, each among the others.
 
-    Parameters
-    ----------
-    landmarks : Tensor of shape (n, d)
-        Codes of unit length of some training items of one modality.
+    Landmarks are codes of unit length (n, d) of one modality.
 
-    References
-    ----------
     .. [1] Y. Sun, Y. Ming, X. Zhu, Y. Li, "Out-of-distribution detection with deep
        nearest neighbors", ICML 2022.
     """

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
-from sklearn_xmodal.deep._training import ReversalSchedule
+from sklearn_xmodal.deep.training._callbacks import ReversalSchedule
 from sklearn_xmodal.utils._atomic import sync
 
 _PREFIX, _UNFINISHED = "epoch-", "unfinished-"
@@ -45,18 +45,8 @@ _FREE = {"checkpoint_dir", "resume_from", "callbacks", "device", "verbose"}
 class TrainingCheckpoint(Callback):
     """Write a checkpoint after every epoch; start from one if there is one.
 
-    Must be the last of the callbacks.
-
-    Parameters
-    ----------
-    directory : path-like or None
-        Where to write; holds one checkpoint, the last. `None` writes nothing.
-
-    start : Checkpoint or None
-        Where the training goes on.
-
-    fingerprint : str
-        Of the training.
+    Must be the last of the callbacks. The directory holds one checkpoint, the last;
+    `None` writes nothing.
     """
 
     def __init__(self, directory, start, fingerprint):
@@ -93,16 +83,7 @@ class TrainingCheckpoint(Callback):
 
 
 class Checkpoint:
-    """A checkpoint that was read.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder.
-
-    state : dict
-        What is not in skorch's files.
-    """
+    """A checkpoint that was read: its folder, and what is not in skorch's files."""
 
     def __init__(self, path, state):
         self.path = path
@@ -166,21 +147,7 @@ def _plain(value):
 
 
 def fingerprint_of(retriever, data):
-    """Return what two trainings share when one can go on where the other stopped.
-
-    Parameters
-    ----------
-    retriever : MSLNRetriever
-        Its parameters, classes and class embeddings.
-
-    data : PairDataset
-        Training pairs.
-
-    Returns
-    -------
-    fingerprint : str
-        Hexadecimal.
-    """
+    """Return what two trainings share when one can go on where the other stopped."""
     parameters = {
         name: repr(value)
         for name, value in sorted(retriever.get_params(deep=False).items())
@@ -197,29 +164,7 @@ def fingerprint_of(retriever, data):
 
 
 def read_checkpoint(directory, fingerprint):
-    """Return the checkpoint of a folder.
-
-    Parameters
-    ----------
-    directory : path-like
-        Where an earlier training wrote.
-
-    fingerprint : str
-        Of the training that goes on.
-
-    Returns
-    -------
-    checkpoint : Checkpoint
-        The last one.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-
-    ValueError
-        If it cannot be read, or is of another training.
-    """
+    """Return the last checkpoint of a folder, which must be of the same training."""
     found = checkpoints_in(directory)
     if not found:
         raise FileNotFoundError(
@@ -254,40 +199,13 @@ def _whole(path):
 def checkpoints_in(directory):
     """Return the folders of finished checkpoints, the last one last.
 
-    Parameters
-    ----------
-    directory : path-like
-        Where they are; need not exist.
-
-    Returns
-    -------
-    paths : list of Path
-        More than one only where a training was killed between two of them.
+    More than one only where a training was killed between two of them.
     """
     return sorted(Path(directory).glob(f"{_PREFIX}*"))
 
 
 def checkpointing(retriever, data):
-    """Return the callback for a training, with where it goes on.
-
-    Parameters
-    ----------
-    retriever : MSLNRetriever
-        Its parameters.
-
-    data : PairDataset
-        Training pairs.
-
-    Returns
-    -------
-    callback : TrainingCheckpoint or None
-        `None` where there is nothing to write and nothing to go on from.
-
-    Raises
-    ------
-    ValueError
-        If chance is not fixed, or the folder to write to holds another training.
-    """
+    """Return the callback for a training, or None where there is nothing to do."""
     home, source = retriever.checkpoint_dir, retriever.resume_from
     if home is None and source is None:
         return None

@@ -1,4 +1,4 @@
-"""What the user hands to a network, checked and in the form that it needs."""
+"""Labels as targets of a network, and which of their pairs it is trained on."""
 
 import math
 
@@ -7,20 +7,6 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
 from sklearn_xmodal.utils._validation import sorted_labels
-
-
-def inputs_of_members(retriever):
-    """Return how many principal components every network sees, the last one all.
-
-    Networks that see different things err differently, and no single number suits
-    all data. `None` for all features.
-    """
-    n_most, n_members = retriever.n_input_components, retriever.n_estimators
-    if n_most is None:
-        return None
-    # From the last one down, so that a single network sees all.
-    shares = np.linspace(1.0, retriever.min_input_share, n_members)
-    return tuple(math.ceil(share * n_most) for share in shares[::-1])
 
 
 def encoded_labels(y):

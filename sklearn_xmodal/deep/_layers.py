@@ -1,0 +1,129 @@
+"""Layers of all networks of the package.
+
+Several networks of one shape, the members of an ensemble, run as one with stacked
+weights: tensors have a leading dimension s of members. Every layer draws its chances
+from a generator of its own, so that a fit neither reads nor moves the global random
+state of torch.
+"""
+
+import itertools
+from math import sqrt
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "logistic": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+}
+_LEAST_ROWS = 8
+
+
+class _ReverseGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, strength):
+        ctx.strength = strength
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -ctx.strength * gradient, None
+
+
+class GradientReversal(nn.Module):
+    """The identity, whose gradient is multiplied by minus `strength`.
+
+    Lets one optimiser minimise the discriminator's loss in the discriminator
+    and maximise it in the encoders (Ganin and Lempitsky, ICML 2015).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.strength = 0.0
+
+    def forward(self, x):
+        """Return x."""
+        return _ReverseGradient.apply(x, self.strength)
+
+
+class SeededDropout(nn.Module):
+    """Zeros with probability p, a multiple of 2**-16, drawn from a generator."""
+
+    def __init__(self, p, generator):
+        super().__init__()
+        self.p = p
+        self.generator = generator  # on the device of the inputs
+
+    def forward(self, x):
+        """Return x in evaluation, a randomly thinned and rescaled x in training."""
+        if not self.training or self.p == 0:
+            return x
+        # Four 16-bit draws per 64 random bits: many times faster than one
+        # Bernoulli draw per entry.
+        n_words = -(-x.numel() // 4)
+        words = torch.empty(n_words, dtype=torch.int64, device=x.device)
+        words.random_(-(2**63), None, generator=self.generator)
+        draws = words.view(torch.int16)[: x.numel()].view(x.shape)
+        n_dropped = min(round(self.p * 2**16), 2**16 - 1)
+        mask = (draws >= n_dropped - 2**15).to(x.dtype)
+        return x * mask.mul_(2**16 / (2**16 - n_dropped))
+
+
+class StackedLinear(nn.Module):
+    """One linear layer per member, (s, b, i) -> (s, b, o).
+
+    It starts from torch's usual distribution, drawn on the CPU in any case, so that
+    all devices start alike.
+    """
+
+    def __init__(self, n_members, n_in, n_out, generator):
+        super().__init__()
+        bound = 1 / sqrt(n_in)
+        weight = torch.empty(n_members, n_in, n_out)
+        bias = torch.empty(n_members, 1, n_out)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
+        self.bias = nn.Parameter(bias.uniform_(-bound, bound, generator=generator))
+        self.low_precision = False
+
+    def forward(self, x):
+        """Map (s, b, i) to (s, b, o), in low precision by products in bfloat16."""
+        if self.low_precision and self.training:
+            return torch.bmm(x.bfloat16(), self.weight.bfloat16()).float() + self.bias
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+def perceptron(
+    n_members, sizes, activation, dropout, init_generator, dropout_generator
+):
+    """Return linear layers with activation and dropout between them."""
+    layers = []
+    for n_in, n_out in itertools.pairwise(sizes):
+        if layers:
+            layers += [
+                ACTIVATIONS[activation](),
+                SeededDropout(dropout, dropout_generator),
+            ]
+        layers.append(StackedLinear(n_members, n_in, n_out, init_generator))
+    return nn.Sequential(*layers)
+
+
+def unit(z):
+    """Bring vectors to length 1, (..., d) -> (..., d)."""
+    return F.normalize(z, dim=-1)
+
+
+def of_members(z):
+    """Put unit codes of all members side by side, (s, b, d) -> (b, s * d)."""
+    return unit(z).transpose(0, 1).flatten(1) / sqrt(len(z))
+
+
+def enough_rows(x):
+    """Add rows of zeros where there are few.
+
+    Few rows take other kernels, whose rounding would tell them from the same rows
+    among many.
+    """
+    return F.pad(x, (0, 0, 0, max(_LEAST_ROWS - len(x), 0)))

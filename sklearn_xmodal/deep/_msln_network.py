@@ -1,0 +1,347 @@
+"""The network of MSLN and its losses, top to bottom in the order of the paper.
+
+X. Xu, J. Song, H. Lu, Y. Yang, F. Shen, Z. Huang, "Modal-adversarial semantic learning
+network for extendable cross-modal retrieval", ICMR 2018.
+
+======================  ==============================================================
+v, t                    image (b, p) and text (b, q) features of b pairs
+y                       their classes: indices (b,), or a binary indicator (b, c)
+f_v, f_t                encoders, `encoders`
+z_v, z_t                codes (s, b, d): z_v = f_v(v), z_t = f_t(t)
+e_y                     embedding of the class (b, e), which the decoders see only
+g_v, g_t                contrastive codes (s, b, g), which are not in the paper
+======================  ==============================================================
+
+s is the number of networks side by side, the members of an ensemble. Losses are means
+over the batch, where the paper has sums, one per member: their leading dimensions are
+those of the codes. The paper's layer sizes, weights and total are not known to us.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sklearn_xmodal.deep._layers import (
+    ACTIVATIONS,
+    GradientReversal,
+    SeededDropout,
+    StackedLinear,
+    perceptron,
+)
+
+
+class Outputs(NamedTuple):
+    """What one batch gives to the losses."""
+
+    inputs: tuple  # v (b, p), t (b, q)
+    codes: tuple  # z_v (s, b, d), z_t (s, b, d)
+    contrastive_codes: tuple | None  # g_v (s, b, g), g_t (s, b, g)
+    reconstructions: dict  # (source, target) -> (s, b, p) or (s, b, q)
+    modality_logits: tuple  # image (s, b), text (s, b)
+    class_logits: tuple  # image (s, b, c), text (s, b, c)
+
+
+class MSLNModule(nn.Module):
+    """Two encoders, two decoders, a modality discriminator and a classifier.
+
+    Parameters
+    ----------
+    n_image_features, n_text_features : int
+        Widths p and q of the inputs.
+
+    class_embeddings : ndarray of shape (n_classes, e)
+        e_y for every class y.
+
+    multi_label : bool
+        Whether an item may have several classes.
+
+    n_members : int
+        Networks s in the ensemble.
+
+    n_inputs : tuple of int or None
+        How many of the first features every member sees, `None` for all.
+
+    n_components, n_contrastive_components : int
+        Sizes d and g of the two codes; g may be 0.
+
+    hidden_layer_sizes, discriminator_layer_sizes : tuple of int
+        Hidden layers of the encoders, which the decoders mirror, and of the
+        discriminator.
+
+    activation, code_activation : str
+        Of the hidden layers and of the codes, keys of `ACTIVATIONS`.
+
+    dropout, input_dropout : float
+        Probabilities of a zero in hidden layers and in the inputs.
+
+    init_seed, dropout_seed : int
+        Of the initial weights and of the dropout.
+
+    device : str
+        Where the network will live.
+
+    precision : {"float32", "bfloat16"}
+        Of the matrix products in training.
+    """
+
+    def __init__(
+        self,
+        n_image_features,
+        n_text_features,
+        class_embeddings,
+        *,
+        multi_label,
+        n_members,
+        n_inputs,
+        n_components,
+        n_contrastive_components,
+        hidden_layer_sizes,
+        discriminator_layer_sizes,
+        activation,
+        code_activation,
+        dropout,
+        input_dropout,
+        init_seed,
+        dropout_seed,
+        device,
+        precision,
+    ):
+        super().__init__()
+        self.multi_label = multi_label
+        self.n_members = n_members
+        self.n_components = n_components
+        self.n_contrastive_components = n_contrastive_components
+        init = torch.Generator().manual_seed(init_seed)
+        chance = torch.Generator(device).manual_seed(dropout_seed)
+        n_classes, n_class_features = class_embeddings.shape
+        hidden, mirrored = tuple(hidden_layer_sizes), tuple(hidden_layer_sizes[::-1])
+        n_codes = n_components + n_contrastive_components
+        widths = {"image": n_image_features, "text": n_text_features}
+
+        def network(sizes, rate=0.0):
+            return perceptron(n_members, sizes, activation, rate, init, chance)
+
+        def encoder(n_features):
+            return nn.Sequential(
+                SeededDropout(input_dropout, chance),
+                network((n_features, *hidden, n_codes), dropout),
+                ACTIVATIONS[code_activation](),
+            )
+
+        def decoder(n_features):
+            n_in = n_codes + n_class_features  # e_y beside the codes
+            return network((n_in, *mirrored, n_features), dropout)
+
+        # In the order in which their weights are drawn.
+        self.encoders = nn.ModuleDict({m: encoder(n) for m, n in widths.items()})
+        self.decoders = nn.ModuleDict({m: decoder(n) for m, n in widths.items()})
+        self.reversal = GradientReversal()
+        self.discriminator = network((n_components, *discriminator_layer_sizes, 1))
+        self.classifier = StackedLinear(n_members, n_components, n_classes, init)
+        for modality, width in widths.items():
+            mask = _input_mask(n_inputs, width)
+            self.register_buffer(f"{modality}_mask", mask, persistent=False)
+        embeddings = torch.as_tensor(class_embeddings, dtype=torch.float32)
+        self.register_buffer("class_embeddings", embeddings)
+        for layer in self.modules():
+            if isinstance(layer, StackedLinear):
+                layer.low_precision = precision == "bfloat16"
+
+    def encode(self, x, modality):
+        """Return code and contrastive code, (b, p or q) -> (s, b, d), (s, b, g)."""
+        mask = getattr(self, f"{modality}_mask")  # (s, 1, p or q), or None
+        x = x.expand(self.n_members, -1, -1) if mask is None else x * mask
+        codes = self.encoders[modality](x)  # (s, b, d + g)
+        return codes[..., : self.n_components], codes[..., self.n_components :]
+
+    def embed_classes(self, target):
+        """Return e_y, the mean over y where an item has several classes.
+
+        The target y holds indices (b,), or an indicator or probabilities
+        (..., b, c). Shape (..., b, e), zero where an item has no class.
+        """
+        if target.ndim == 1:
+            return self.class_embeddings[target]
+        target = target.to(self.class_embeddings.dtype)
+        n_labels = target.sum(dim=-1, keepdim=True).clamp(min=1)
+        return target @ self.class_embeddings / n_labels
+
+    def posterior(self, z, temperature=1.0):
+        """Return the probability of every class, (s, b, d) -> (s, b, c)."""
+        logits = self.classifier(z) / temperature
+        return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
+
+    def forward(self, image, text, target):
+        """Return `Outputs` for v (b, p), t (b, q) and y (b,) or (b, c)."""
+        z_v, g_v = self.encode(image, "image")  # (s, b, d), (s, b, g): f_v(v)
+        z_t, g_t = self.encode(text, "text")  # (s, b, d), (s, b, g): f_t(t)
+        # What follows is the same for both codes and runs once, on 2b rows.
+        z = torch.cat([z_v, z_t], dim=1)  # (s, 2b, d)
+        g = torch.cat([g_v, g_t], dim=1)  # (s, 2b, g)
+        e_y = self.embed_classes(target).repeat(2, 1)  # (2b, e)
+        e_y = e_y.expand(self.n_members, -1, -1)  # (s, 2b, e)
+        joined = torch.cat([z, g, e_y], dim=2)  # (s, 2b, d + g + e)
+        reconstructions = {}
+        for goal, decoder in self.decoders.items():
+            from_v, from_t = decoder(joined).chunk(2, dim=1)  # (s, b, p or q), twice
+            reconstructions["image", goal] = from_v
+            reconstructions["text", goal] = from_t
+        modality_logits = self.discriminator(self.reversal(z)).squeeze(2)  # (s, 2b)
+        class_logits = self.classifier(z)  # (s, 2b, c)
+        return Outputs(
+            inputs=(image, text),
+            codes=(z_v, z_t),
+            contrastive_codes=(g_v, g_t) if g_v.shape[2] else None,
+            reconstructions=reconstructions,
+            modality_logits=modality_logits.chunk(2, dim=1),
+            class_logits=class_logits.chunk(2, dim=1),
+        )
+
+
+def _input_mask(n_inputs, width):
+    """Return which of the first features every member sees, (s, 1, width), or None."""
+    if n_inputs is None or min(n_inputs) >= width:
+        return None
+    seen = torch.arange(width) < torch.tensor(n_inputs)[:, None]
+    return seen.float().unsqueeze(1)
+
+
+def reversal_strength(progress):
+    """Return the strength of gradient reversal at a share p of the training.
+
+    2 / (1 + exp(-10 p)) - 1, from 0 to almost 1 (Ganin and Lempitsky, ICML 2015).
+    `ReversalSchedule` sets it before every step.
+    """
+    return 2 / (1 + math.exp(-10 * progress)) - 1
+
+
+def correlation_loss(z_v, z_t):
+    r"""Squared distance between the two codes of a pair, L_corr.
+
+    .. math:: \frac{1}{b} \sum_i \lVert z_{v,i} - z_{t,i} \rVert_2^2
+
+    (..., b, d), (..., b, d) -> (...)
+    """
+    return (z_v - z_t).square().sum(dim=-1).mean(dim=-1)
+
+
+def reconstruction_loss(reconstructions, v, t):
+    """Squared error of both modalities rebuilt from both codes, L_rec = L_I + L_T.
+
+    Four terms, {(source of the code, target): (..., b, p or q)}, (b, p), (b, q) ->
+    (...). Each is a mean over its entries, so a wide modality does not outweigh a
+    narrow one.
+    """
+    targets = {"image": v, "text": t}
+    return sum(
+        (decoded - targets[target]).square().mean(dim=(-2, -1))
+        for (_, target), decoded in reconstructions.items()
+    )
+
+
+def adversarial_loss(logits_v, logits_t):
+    """Sigmoid cross-entropy of the modality discriminator, L_adv: image 1, text 0.
+
+    The discriminator minimises it; behind the gradient reversal the encoders maximise
+    it. Mean over the 2b codes, (..., b), (..., b) -> (...).
+    """
+    # -log sigmoid(x) = softplus(-x), -log(1 - sigmoid(x)) = softplus(x)
+    return (F.softplus(-logits_v) + F.softplus(logits_t)).mean(dim=-1) / 2
+
+
+def classification_loss(logits_v, logits_t, target):
+    """Cross-entropy of the shared classifier on both codes, L_dis.
+
+    Numbered (5), with the softmax in (6), in the account of the paper that we know.
+    Class indices (b,) take that softmax; an indicator (b, c) takes sigmoids, summed
+    over classes. Sum of the means over image and over text codes,
+    (..., b, c), (..., b, c) -> (...).
+    """
+    if target.ndim == 1:
+        picked = target.unsqueeze(-1).expand(*logits_v.shape[:-1], 1)  # (..., b, 1)
+        of_v, of_t = (
+            -F.log_softmax(logits, dim=-1).gather(-1, picked).squeeze(-1)  # (..., b)
+            for logits in (logits_v, logits_t)
+        )
+        return (of_v + of_t).mean(dim=-1)
+    target = target.to(logits_v.dtype).expand_as(logits_v)
+    of_v, of_t = (
+        F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        for logits in (logits_v, logits_t)
+    )  # (..., b, c)
+    return (of_v + of_t).sum(dim=-1).mean(dim=-1)
+
+
+def contrastive_loss(g_v, g_t, temperature):
+    r"""Find the other half of a pair among the batch. Not in the paper.
+
+    .. math:: -\frac{1}{2b} \sum_i \log
+        \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ij} / \tau}}
+        + \log \frac{e^{s_{ii} / \tau}}{\sum_j e^{s_{ji} / \tau}},
+        \quad s_{ij} = \cos(g_{v,i}, g_{t,j})
+
+    InfoNCE (van den Oord, Li, Vinyals, 2018) in the symmetric form of Radford et al.
+    (ICML 2021), (..., b, g), (..., b, g) -> (...).
+    """
+    image, text = F.normalize(g_v, dim=-1), F.normalize(g_t, dim=-1)
+    similarity = image @ text.transpose(-1, -2) / temperature  # (..., b, b)
+    own = similarity.diagonal(dim1=-2, dim2=-1)  # (..., b)
+    to_text = similarity.logsumexp(dim=-1)
+    to_image = similarity.logsumexp(dim=-2)
+    return ((to_text + to_image) / 2 - own).mean(dim=-1)
+
+
+class MSLNLoss(nn.Module):
+    """Weighted sum of the terms.
+
+    The correlation term also draws the two contrastive codes of a pair together.
+    """
+
+    TERMS = (
+        "correlation_loss",
+        "reconstruction_loss",
+        "adversarial_loss",
+        "classification_loss",
+        "contrastive_loss",  # only where there is a contrastive code
+    )
+
+    def __init__(
+        self,
+        *,
+        correlation_weight,
+        reconstruction_weight,
+        adversarial_weight,
+        classification_weight,
+        contrastive_weight,
+        temperature,
+    ):
+        super().__init__()
+        self.weights = {
+            "correlation_loss": correlation_weight,
+            "reconstruction_loss": reconstruction_weight,
+            "adversarial_loss": adversarial_weight,
+            "classification_loss": classification_weight,
+            "contrastive_loss": contrastive_weight,
+        }
+        self.temperature = temperature
+
+    def forward(self, outputs, target):
+        """Return the total (s,), and a dict of the unweighted terms (s,)."""
+        correlation = correlation_loss(*outputs.codes)
+        terms = {
+            "correlation_loss": correlation,
+            "reconstruction_loss": reconstruction_loss(
+                outputs.reconstructions, *outputs.inputs
+            ),
+            "adversarial_loss": adversarial_loss(*outputs.modality_logits),
+            "classification_loss": classification_loss(*outputs.class_logits, target),
+        }
+        if outputs.contrastive_codes is not None:
+            pair = outputs.contrastive_codes
+            terms["correlation_loss"] = correlation + correlation_loss(*pair)
+            terms["contrastive_loss"] = contrastive_loss(*pair, self.temperature)
+        total = sum(self.weights[name] * value for name, value in terms.items())
+        return total, terms

@@ -1,0 +1,141 @@
+"""How the network of MSLN is trained: nets for `fit`, for `partial_fit`, from files."""
+
+import math
+
+import numpy as np
+import torch
+
+from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
+from sklearn_xmodal.deep.blocks import Representation
+from sklearn_xmodal.deep.training import (
+    ReversalSchedule,
+    ShuffledBatches,
+    TermsNet,
+    early_stopping,
+    net_options,
+    recorded,
+    training_length,
+)
+from sklearn_xmodal.deep.training._callbacks import EpochProgress
+from sklearn_xmodal.metrics import cross_modal_score
+
+# Steps until reversal has its strength where nobody knows how many follow.
+_PARTIAL_STEPS = 400
+
+
+class MSLNNet(TermsNet):
+    """The net of MSLN, which may go on from the weights of another."""
+
+    def start_from(self, weights):
+        """Build the module, with given weights or fresh ones where that is None."""
+        self.initialize()
+        if weights is None:
+            return self
+        shapes = {name: tuple(w.shape) for name, w in weights.items()}
+        for name, weight in self.module_.state_dict().items():
+            if shapes.get(name) != tuple(weight.shape):
+                raise ValueError(
+                    "warm_start and partial_fit need a network of the same sizes. Got "
+                    f"{tuple(weight.shape)} for {name}, where it had "
+                    f"{shapes.get(name)}. Leave n_estimators, n_components and the "
+                    "like as they were, or fit a clone."
+                )
+        # These are data, and may be others than before.
+        own = {"class_embeddings": self.module_.class_embeddings}
+        self._good_weights = {**weights, **own}
+        self.module_.load_state_dict(self._good_weights)
+        return self
+
+    def resume(self, dropout_seed, batch_seed):
+        """Go on after a pause, with the steps counted from where it was."""
+        chance = torch.Generator(self.device).manual_seed(dropout_seed)
+        self._set_generators(chance, torch.Generator().manual_seed(batch_seed))
+        n_steps = sum(len(epoch["batches"]) for epoch in self.history)
+        for _, callback in self.callbacks_:
+            if isinstance(callback, ReversalSchedule):
+                callback.first_step = n_steps
+
+
+def build_net(retriever, data, seeds, score=None, checkpoint=None):
+    """Return the net that `fit` trains, not initialised.
+
+    Seeds are those of initial weights, dropout and batches. A score, module -> mAP on
+    held-out pairs, is for early stopping.
+    """
+    n_epochs, n_steps = training_length(retriever, len(data))
+    callbacks = retriever._schedules(n_steps)
+    if score is not None:
+        callbacks += early_stopping(retriever, score)
+    last = [] if checkpoint is None else [checkpoint]
+    return _build(retriever, data, seeds, n_epochs, callbacks, last)
+
+
+def build_partial_net(retriever, data, seeds):
+    """Return the net that `partial_fit` trains: constant rate, a pass at a time."""
+    callbacks = [ReversalSchedule(_PARTIAL_STEPS)]
+    net = _build(retriever, data, seeds, retriever.max_epochs or 1, callbacks)
+    net.continues = True
+    return net
+
+
+def _build(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
+    callbacks = [*recorded(_terms(retriever.contrastive_weight_ > 0)), *callbacks]
+    options = net_options(retriever, data, seeds, n_epochs, callbacks, last_callbacks)
+    return MSLNNet(iterator_train=ShuffledBatches, **options)
+
+
+def restored_net(optimizer, options):
+    """Return a net from what was stored of one, with the callbacks of `partial_fit`.
+
+    Those of `fit`, schedules among them, have done their work. Options are the other
+    arguments of the net, no classes, callbacks and generators.
+    """
+    terms = _terms(options["module__n_contrastive_components"] > 0)
+    callbacks = [*recorded(terms), ReversalSchedule(_PARTIAL_STEPS)]
+    if options["verbose"] == 1:
+        callbacks.append(EpochProgress(options["max_epochs"]))
+    return MSLNNet(
+        MSLNModule,
+        criterion=MSLNLoss,
+        optimizer=optimizer,
+        iterator_train=ShuffledBatches,
+        iterator_train__generator=None,
+        train_split=None,
+        callbacks=callbacks,
+        **options,
+    ).initialize()
+
+
+def _terms(has_contrastive):
+    return MSLNLoss.TERMS if has_contrastive else MSLNLoss.TERMS[:-1]
+
+
+def inputs_of_members(retriever):
+    """Return how many principal components every network sees, the last one all.
+
+    Networks that see different things err differently, and no single number suits
+    all data. `None` for all features.
+    """
+    n_most, n_members = retriever.n_input_components, retriever.n_estimators
+    if n_most is None:
+        return None
+    # From the last one down, so that a single network sees all.
+    shares = np.linspace(1.0, retriever.min_input_share, n_members)
+    return tuple(math.ceil(share * n_most) for share in shares[::-1])
+
+
+def validation_score(retriever, data, held_out, y):
+    """Return a function from module to mAP on held-out pairs, name -> prepared rows."""
+    weights, n_rows = retriever.block_weights_, retriever._encode_rows
+
+    def score(module):
+        found = Representation(retriever._variates).fit(module, data, weights, n_rows)
+        with torch.inference_mode():
+            codes = [
+                found.blocks(module, x, name, weights).cpu().numpy()
+                for name, x in held_out.items()
+            ]
+        # Pairs without a class, which multi-label y may have, do not count.
+        return cross_modal_score(*codes, y, zero_division=np.nan)
+
+    return score

@@ -1,0 +1,17 @@
+"""What MSLN has beyond the paper: blocks, their weights, familiarity. Internal.
+
+An item is represented by several vectors, not by its code alone. Names and files may
+change without notice.
+"""
+
+from sklearn_xmodal.deep.blocks._representation import Representation
+from sklearn_xmodal.deep.blocks._variates import start_variates, update_variates
+from sklearn_xmodal.deep.blocks._weights import block_weights, contrastive_weight
+
+__all__ = [
+    "Representation",
+    "block_weights",
+    "contrastive_weight",
+    "start_variates",
+    "update_variates",
+]

@@ -1,0 +1,41 @@
+"""How networks are trained: data, nets, callbacks, checkpoints. Internal.
+
+Nothing here knows a method, but for the strength of gradient reversal: modules, losses
+and their options come from the retrievers. Names and files may change without notice.
+"""
+
+from sklearn_xmodal.deep.training._callbacks import EpochReport, ReversalSchedule
+from sklearn_xmodal.deep.training._checkpoint import checkpointing
+from sklearn_xmodal.deep.training._data import (
+    EvenBatches,
+    PairDataset,
+    ShuffledBatches,
+    Side,
+)
+from sklearn_xmodal.deep.training._loop import (
+    early_stopping,
+    net_options,
+    recorded,
+    resolve_device,
+    schedule_of_rate,
+    training_length,
+)
+from sklearn_xmodal.deep.training._net import NonFiniteLossError, TermsNet
+
+__all__ = [
+    "EpochReport",
+    "EvenBatches",
+    "NonFiniteLossError",
+    "PairDataset",
+    "ReversalSchedule",
+    "ShuffledBatches",
+    "Side",
+    "TermsNet",
+    "checkpointing",
+    "early_stopping",
+    "net_options",
+    "recorded",
+    "resolve_device",
+    "schedule_of_rate",
+    "training_length",
+]
