@@ -34,7 +34,7 @@ _HOMES = {
     "ViewsModel": "sklearn_xmodal.cross_decomposition",
     "ViewsRetriever": "sklearn_xmodal.cross_decomposition",
     "VotingRetriever": "sklearn_xmodal.ensemble",
-    "export_onnx": "sklearn_xmodal.deep",
+    "export_onnx": "sklearn_xmodal.persistence",
     "load": "sklearn_xmodal.persistence",
     "save": "sklearn_xmodal.persistence",
 }

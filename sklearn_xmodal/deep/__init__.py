@@ -5,7 +5,6 @@ from sklearn_xmodal.deep._contrastive import ContrastiveRetriever
 from sklearn_xmodal.deep._dcca import DCCARetriever
 from sklearn_xmodal.deep._dscmr import DSCMRRetriever
 from sklearn_xmodal.deep._msln import MSLNRetriever
-from sklearn_xmodal.deep._onnx import export_onnx
 
 __all__ = [
     "ACMRRetriever",
@@ -13,5 +12,4 @@ __all__ = [
     "DCCARetriever",
     "DSCMRRetriever",
     "MSLNRetriever",
-    "export_onnx",
 ]

@@ -1,13 +1,12 @@
 """What all retrievers around two trained encoders share."""
 
 import numpy as np
-import torch
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.deep._layers import enough_rows, of_members
+from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.deep._parameters import check_callbacks, check_layer_sizes
-from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
+from sklearn_xmodal.deep._preprocessing import fit_input_map
 from sklearn_xmodal.deep._two_encoders import NeighbourNet, TwoEncoders
 from sklearn_xmodal.deep.training import (
     NonFiniteLossError,
@@ -19,6 +18,9 @@ from sklearn_xmodal.deep.training import (
     schedule_of_rate,
     training_length,
 )
+from sklearn_xmodal.encoders import NetworkEncoder
+from sklearn_xmodal.encoders._network import CodeBlock
+from sklearn_xmodal.pairs._pairs import MODALITIES
 
 
 class TwoEncoderRetriever(BaseRetriever):
@@ -32,9 +34,6 @@ class TwoEncoderRetriever(BaseRetriever):
     _loss: type
 
     _dtypes = (np.float64, np.float32)
-
-    # At a time.
-    _encode_rows = 4096
 
     def _targets(self, y, n_pairs):
         """Return what the loss is told of every pair: its number, where no labels."""
@@ -52,18 +51,27 @@ class TwoEncoderRetriever(BaseRetriever):
         """Return callbacks that steer a training of so many steps."""
         return schedule_of_rate(self, n_steps)
 
-    def _set_representation(self, data):
-        """Learn from the outputs of the trained module; set `n_components_`."""
-        self.n_components_ = self.n_estimators * self.n_components
+    def _encoders(self, data):
+        """Return the encoders of the trained module: unit codes side by side."""
+        return [
+            self._encoder_of_codes(data, modality, CodeBlock(centre=None))
+            for modality in MODALITIES
+        ]
 
-    def _vectors(self, x, modality):
-        """Return the codes of prepared features, a Tensor on the CPU."""
-        return of_members(self._outputs(x, modality)).cpu()
+    def _encoder_of_codes(self, data, modality, block, **options):
+        """Return an encoder of nothing but the module's codes."""
+        width = self.n_estimators * self.n_components
+        return NetworkEncoder(
+            input_map=getattr(data, modality).input_map,
+            branch=self.net_.module_.branch(modality),
+            blocks=[block],
+            block_weights=[1.0],
+            **{"n_components_": width, **options},
+        )._with_arrays(self._arrays())
 
-    def _outputs(self, x, modality):
-        """Return what the encoders say, (b, p or q) -> (s, b, d)."""
-        with torch.inference_mode():
-            return self.net_.module_.encode(enough_rows(x), modality)[:, : len(x)]
+    def _arrays(self):
+        # Not device_: a net from a CUDA machine may have been loaded without one.
+        return TorchArrays(next(self.net_.module_.parameters()).device.type)
 
     def _fit(self, X_img, X_txt, y):
         target = self._targets(y, X_img.shape[0])
@@ -72,12 +80,12 @@ class TwoEncoderRetriever(BaseRetriever):
         self.device_ = resolve_device(self.device)
         seeds = self._seeds()
         sides = {"image": X_img, "text": X_txt}
-        self._fit_input_maps(sides, seeds[0], self.n_input_components)
-        data = self._dataset(X_img, X_txt, target)
+        maps = self._fit_input_maps(sides, seeds[0], self.n_input_components)
+        data = self._dataset(sides, maps, target)
         n_epochs, n_steps = training_length(self, len(data))
         callbacks = [*recorded(self._loss.TERMS), *self._schedules(n_steps)]
         options = net_options(self, data, seeds[1:], n_epochs, callbacks)
-        self._train_anew(NeighbourNet(**options).initialize(), data)
+        return self._train_anew(NeighbourNet(**options).initialize(), data)
 
     def _seeds(self, call=0):
         """Draw the seeds of inputs, weights, dropout and batches."""
@@ -85,17 +93,20 @@ class TwoEncoderRetriever(BaseRetriever):
         return rng.randint(2**31 - 1, size=(call + 1, 4))[-1].tolist()
 
     def _train_anew(self, net, data, checkpoint=None):
-        """Train a new net in place of the one of the last fit."""
-        vars(self).pop("net_", None)
+        """Train a new net in place of that of the last fit; return its encoders."""
+        for name in ("net_", "image_encoder_", "text_encoder_"):
+            vars(self).pop(name, None)
         try:
             is_interrupted = self._train(net, data, checkpoint)
         except NonFiniteLossError:
             if hasattr(self, "net_"):
-                self._set_representation(data)
+                self._set_encoders(*self._encoders(data))
             raise
-        self._set_representation(data)
+        encoders = self._encoders(data)
         if is_interrupted:
+            self._set_encoders(*encoders)
             raise KeyboardInterrupt
+        return encoders
 
     def _train(self, net, data, checkpoint=None):
         """Train, take what was learnt, and tell whether the user cut that short."""
@@ -121,32 +132,45 @@ class TwoEncoderRetriever(BaseRetriever):
         self.n_iter_ = len(self.history_)
 
     def _fit_input_maps(self, sides, seed, n_least, denoise=False):
-        rng = np.random.RandomState(seed)
-        for name, X in sides.items():
-            found = fit_input_map(
-                X, name, self.n_input_components, n_least, rng, denoise
-            )
-            setattr(self, f"{name}_mean_", found.mean)
-            setattr(self, f"{name}_components_", found.components)
-            setattr(self, f"{name}_scale_", found.scale)
+        """Return what the networks see of either modality, name -> InputMap."""
+        rng, n_most = np.random.RandomState(seed), self.n_input_components
+        return {
+            name: fit_input_map(X, name, n_most, n_least, rng, denoise)
+            for name, X in sides.items()
+        }
 
-    def _side(self, X, modality, device=None):
-        values = (getattr(self, f"{modality}_{k}_") for k in InputMap._fields)
-        return Side(X, InputMap(*values), device or self.device_)
-
-    def _dataset(self, X_img, X_txt, target):
-        return PairDataset(
-            self._side(X_img, "image"), self._side(X_txt, "text"), target
+    def _dataset(self, sides, maps, target):
+        image, text = (
+            Side(sides[name], maps[name], self.device_) for name in MODALITIES
         )
+        return PairDataset(image, text, target)
 
-    def _encode(self, X, modality):
-        # Not device_: a net from a CUDA machine may have been loaded without one.
-        device = next(self.net_.module_.parameters()).device
-        side = self._side(X, modality, device)
-        blocks = [self._vectors(x, modality) for x in side.blocks(self._encode_rows)]
-        return torch.cat(blocks).numpy().astype(X.dtype, copy=False)
+    @property
+    def image_mean_(self):
+        """What is subtracted from images."""
+        return self.image_encoder_.input_map.mean
 
-    def _after_load(self):
-        """Take the device that a net from a CUDA machine has found here."""
-        if hasattr(self, "net_"):
-            self.device_ = self.net_.device
+    @property
+    def text_mean_(self):
+        """What is subtracted from texts."""
+        return self.text_encoder_.input_map.mean
+
+    @property
+    def image_components_(self):
+        """Main directions of the images in rows; None where all features are seen."""
+        return self.image_encoder_.input_map.components
+
+    @property
+    def text_components_(self):
+        """Main directions of the texts."""
+        return self.text_encoder_.input_map.components
+
+    @property
+    def image_scale_(self):
+        """What reduced images are divided by."""
+        return self.image_encoder_.input_map.scale
+
+    @property
+    def text_scale_(self):
+        """What reduced texts are divided by."""
+        return self.text_encoder_.input_map.scale

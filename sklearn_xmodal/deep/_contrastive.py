@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import encoded_labels
-from sklearn_xmodal.deep._layers import unit
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     SHARED_CONSTRAINTS,
@@ -62,7 +62,7 @@ def supervised_contrastive_loss(z_img, z_txt, same, temperature):
     (..., b, d), (..., b, d), (b, b) -> (...), with one temperature or one per member
     (..., 1, 1).
     """
-    image, text = unit(z_img), unit(z_txt)
+    image, text = F.normalize(z_img, dim=-1), F.normalize(z_txt, dim=-1)
     similarity = image @ text.mT / temperature  # (..., b, b)
     share = same.to(similarity.dtype)
     share = share / share.sum(dim=-1, keepdim=True)
@@ -240,9 +240,9 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
             "learns_temperature": self.learn_temperature,
         }
 
-    def _set_representation(self, data):
-        super()._set_representation(data)
+    def _encoders(self, data):
         self.temperature_ = self.net_.module_.temperature().mean().item()
+        return super()._encoders(data)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -10,11 +10,15 @@ from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._parameters import SHARED_CONSTRAINTS, documented
 from sklearn_xmodal.deep._two_encoders import WeightedLoss
 from sklearn_xmodal.deep.training import NonFiniteLossError
+from sklearn_xmodal.encoders._network import CodeBlock
+from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 # Keeps the covariance of codes that are all equal invertible.
 _TINY = 1e-12
+# Training pairs at a time.
+_ROWS = 4096
 
 
 def total_correlation_loss(z_img, z_txt, alpha):
@@ -211,18 +215,17 @@ class DCCARetriever(TwoEncoderRetriever):
 
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
-        super()._fit(X_img, X_txt, y)
+        return super()._fit(X_img, X_txt, y)
 
     def _loss_options(self):
         return {"alpha": per_modality(self.alpha, "alpha")}
 
-    def _set_representation(self, data):
-        outputs = [
-            np.concatenate(
-                [self._flat(x, name) for x in side.blocks(self._encode_rows)]
-            )
-            for name, side in (("image", data.image), ("text", data.text))
-        ]
+    def _encoders(self, data):
+        """Return encoders that end in a linear CCA of the outputs of all networks."""
+        raw = CodeBlock(centre=None, scaled=False)
+        found = [self._encoder_of_codes(data, name, raw) for name in MODALITIES]
+        sides = zip(found, (data.image, data.text), strict=True)
+        outputs = [_outputs(encoder, side) for encoder, side in sides]
         if not all(np.isfinite(H).all() for H in outputs):
             del self.net_  # its weights are finite, and of no use
             raise NonFiniteLossError(
@@ -235,13 +238,19 @@ class DCCARetriever(TwoEncoderRetriever):
             correlation_power=self.correlation_power,
         )
         self.cca_ = cca.fit(*outputs)
-        self.n_components_ = self.cca_.n_components_
+        return [
+            self._encoder_of_codes(
+                data,
+                name,
+                raw,
+                projection=self.cca_._encoder(name),
+                n_components_=self.cca_.n_components_,
+            )
+            for name in MODALITIES
+        ]
 
-    def _vectors(self, x, modality):
-        codes = self.cca_._encode(self._flat(x, modality), modality)
-        return torch.from_numpy(codes.astype(np.float32))
 
-    def _flat(self, x, modality):
-        """Return the outputs of all networks side by side, (b, s * d), in float64."""
-        outputs = self._outputs(x, modality).transpose(0, 1).flatten(1)
-        return outputs.double().cpu().numpy()
+def _outputs(encoder, side):
+    """Return the outputs of all networks side by side, (n, s * d), in float64."""
+    parts = [encoder._codes(x) for x in side.blocks(_ROWS)]
+    return np.concatenate([part.double().cpu().numpy() for part in parts])

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import encoded_labels
-from sklearn_xmodal.deep._layers import StackedLinear, unit
+from sklearn_xmodal.deep._layers import StackedLinear
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     SHARED_CONSTRAINTS,
@@ -69,7 +69,7 @@ def similarity_loss(z_img, z_txt, same):
 
     (..., b, d), (..., b, d), (b, b) -> (...).
     """
-    image, text = unit(z_img), unit(z_txt)
+    image, text = F.normalize(z_img, dim=-1), F.normalize(z_txt, dim=-1)
     same = same.to(image.dtype)
     loss = 0.0
     for a, b in ((image, text), (image, image), (text, text)):

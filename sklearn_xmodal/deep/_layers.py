@@ -11,7 +11,8 @@ from math import sqrt
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+
+from sklearn_xmodal.encoders._network import Perceptron
 
 ACTIVATIONS = {
     "identity": nn.Identity,
@@ -110,20 +111,11 @@ def perceptron(
     return nn.Sequential(*layers)
 
 
-def unit(z):
-    """Bring vectors to length 1, (..., d) -> (..., d)."""
-    return F.normalize(z, dim=-1)
-
-
-def of_members(z):
-    """Put unit codes of all members side by side, (s, b, d) -> (b, s * d)."""
-    return unit(z).transpose(0, 1).flatten(1) / sqrt(len(z))
-
-
-def enough_rows(x):
-    """Add rows of zeros where there are few.
-
-    Few rows take other kernels, whose rounding would tell them from the same rows
-    among many.
-    """
-    return F.pad(x, (0, 0, 0, max(_LEAST_ROWS - len(x), 0)))
+def frozen_layers(layers, activation="identity"):
+    """Return linear layers as a part of an encoder, with copies of their weights."""
+    linear = [layer for layer in layers if isinstance(layer, StackedLinear)]
+    return Perceptron(
+        weights=[layer.weight.detach().cpu().numpy().copy() for layer in linear],
+        biases=[layer.bias.detach().cpu().numpy().copy() for layer in linear],
+        activation=activation,
+    )

@@ -1,7 +1,6 @@
 """Modal-adversarial Semantic Learning Network."""
 
 import numpy as np
-import torch
 
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import (
@@ -23,9 +22,9 @@ from sklearn_xmodal.deep._parameters import (
     check_layer_sizes,
 )
 from sklearn_xmodal.deep.blocks import (
-    Representation,
     block_weights,
     contrastive_weight,
+    represent,
     start_variates,
     update_variates,
 )
@@ -317,10 +316,6 @@ class MSLNRetriever(TwoEncoderRetriever):
         Weights of the blocks in use; of two, the first is for items with a familiarity
         of 0, the second for those with 1.
 
-    representation_ : Representation
-        Means of the blocks over the training pairs, canonical weights, and the codes
-        that familiarity is measured by.
-
     device_ : str
         The device used.
 
@@ -524,14 +519,14 @@ class MSLNRetriever(TwoEncoderRetriever):
                 y if y.ndim == 2 or classes is None else as_labels(classes, "classes")
             )
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
-            sides = {"image": X_img, "text": X_txt}
-            self._learn_inputs(sides, self._seeds()[0])
-        data = self._dataset(X_img, X_txt, known_targets(y, self.classes_))
+        sides = {"image": X_img, "text": X_txt}
+        maps = self._input_maps(sides, self._seeds()[0], first)
+        data = self._dataset(sides, maps, known_targets(y, self.classes_))
         if first:
             self._start_variates(data, self._seeds()[0])
         is_interrupted = self._train_a_little(data)
-        update_variates(self._variates, data, self._encode_rows)
-        self._set_representation(data)
+        update_variates(self._variates, data)
+        self._set_encoders(*self._encoders(data))
         if is_interrupted:
             raise KeyboardInterrupt
         return self
@@ -558,21 +553,18 @@ class MSLNRetriever(TwoEncoderRetriever):
         self.classes_, target = encoded_labels(y[train])
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img[train], "text": X_txt[train]}
-        if start is None:
-            self._learn_inputs(sides, seeds[0])
-        data = self._dataset(sides["image"], sides["text"], target)
+        maps = self._input_maps(sides, seeds[0], start is None)
+        data = self._dataset(sides, maps, target)
         self._start_variates(data, seeds[0])
-        update_variates(self._variates, data, self._encode_rows)
+        update_variates(self._variates, data)
         score = None
         if valid is not None:
-            held_out = {
-                name: self._side(X[valid], name).rows(slice(None))
-                for name, X in (("image", X_img), ("text", X_txt))
-            }
+            held_out = {"image": X_img[valid], "text": X_txt[valid]}
+            held_out = self._dataset(held_out, maps, np.arange(len(y[valid])))
             score = validation_score(self, data, held_out, y[valid])
         checkpoint = checkpointing(self, data)
         net = build_net(self, data, seeds[1:], score, checkpoint).start_from(start)
-        self._train_anew(net, data, checkpoint)
+        return self._train_anew(net, data, checkpoint)
 
     def _take(self, net):
         super()._take(net)
@@ -595,31 +587,25 @@ class MSLNRetriever(TwoEncoderRetriever):
         check_continues(self, y)
         return self.net_.module_.state_dict()
 
-    def _learn_inputs(self, sides, seed):
+    def _input_maps(self, sides, seed, is_new):
+        """Return what the networks see, learnt anew or as it was."""
+        if not is_new:
+            return {name: self._encoder(name).input_map for name in sides}
         n_inputs = inputs_of_members(self)
         # Up to how many features a modality keeps all of them.
         n_least = None if n_inputs is None else min(n_inputs)
         denoise = self.denoise_inputs
         if denoise == "auto":
             denoise = self.target_classes == "unseen"
-        self._fit_input_maps(sides, seed, n_least, denoise)
+        return self._fit_input_maps(sides, seed, n_least, denoise)
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)
         self._variates = start_variates(self.block_weights_, data, rng)
 
-    def _set_representation(self, data):
-        self.representation_ = Representation(self._variates).fit(
-            self.net_.module_, data, self.block_weights_, self._encode_rows
-        )
-        nothing = torch.zeros((1, data.image.width), device=self.device_)
-        self.n_components_ = self._vectors(nothing, "image").shape[1]
-
-    def _vectors(self, x, modality):
-        with torch.inference_mode():
-            return self.representation_.blocks(
-                self.net_.module_, x, modality, self.block_weights_
-            ).cpu()
+    def _encoders(self, data):
+        network, on = self.net_.module_, self._arrays()
+        return represent(network, data, self.block_weights_, self._variates, on)
 
     def _module_options(self, data):
         has_contrastive = self.contrastive_weight_ > 0

@@ -29,8 +29,10 @@ from sklearn_xmodal.deep._layers import (
     GradientReversal,
     SeededDropout,
     StackedLinear,
+    frozen_layers,
     perceptron,
 )
+from sklearn_xmodal.encoders._network import Branch
 
 
 class Outputs(NamedTuple):
@@ -114,6 +116,8 @@ class MSLNModule(nn.Module):
         self.n_members = n_members
         self.n_components = n_components
         self.n_contrastive_components = n_contrastive_components
+        self.activation, self.code_activation = activation, code_activation
+        self.n_inputs = n_inputs
         init = torch.Generator().manual_seed(init_seed)
         chance = torch.Generator(device).manual_seed(dropout_seed)
         n_classes, n_class_features = class_embeddings.shape
@@ -156,6 +160,15 @@ class MSLNModule(nn.Module):
         x = x.expand(self.n_members, -1, -1) if mask is None else x * mask
         codes = self.encoders[modality](x)  # (s, b, d + g)
         return codes[..., : self.n_components], codes[..., self.n_components :]
+
+    def branch(self, modality):
+        """Return f_v or f_t as a part of an encoder, which never changes."""
+        return Branch(
+            perceptron=frozen_layers(self.encoders[modality][1], self.activation),
+            n_components=self.n_components,
+            code_activation=self.code_activation,
+            n_inputs=self.n_inputs,
+        )
 
     def embed_classes(self, target):
         """Return e_y, the mean over y where an item has several classes.

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import torch
 
+from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
-from sklearn_xmodal.deep.blocks import Representation
+from sklearn_xmodal.deep.blocks import represent
 from sklearn_xmodal.deep.training import (
     ReversalSchedule,
     ShuffledBatches,
@@ -125,15 +126,17 @@ def inputs_of_members(retriever):
 
 
 def validation_score(retriever, data, held_out, y):
-    """Return a function from module to mAP on held-out pairs, name -> prepared rows."""
-    weights, n_rows = retriever.block_weights_, retriever._encode_rows
+    """Return a function from module to mAP on held-out pairs, a `PairDataset`."""
+    weights, variates = retriever.block_weights_, retriever._variates
+    sides = [held_out.image.rows(slice(None)), held_out.text.rows(slice(None))]
+    on = TorchArrays(retriever.device_)
 
     def score(module):
-        found = Representation(retriever._variates).fit(module, data, weights, n_rows)
+        encoders = represent(module, data, weights, variates, on)
         with torch.inference_mode():
             codes = [
-                found.blocks(module, x, name, weights).cpu().numpy()
-                for name, x in held_out.items()
+                on.to_numpy(encoder._codes(x))
+                for encoder, x in zip(encoders, sides, strict=True)
             ]
         # Pairs without a class, which multi-label y may have, do not count.
         return cross_modal_score(*codes, y, zero_division=np.nan)

@@ -1,12 +1,12 @@
 """From features to what the network sees: centring, main directions, one scale."""
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.decomposition import PCA
 
+from sklearn_xmodal.encoders._network import InputMap
 from sklearn_xmodal.utils._linalg import stable_eigh
 from sklearn_xmodal.utils._scaling import mean_and_scale
 
@@ -17,28 +17,6 @@ _WIDEST_COVARIANCE = 1024
 # Of the last direction's variance. Less than all of it: features that were whitened
 # keep all directions.
 _NOISE_SHARE = 0.9
-
-
-class InputMap(NamedTuple):
-    """An affine map from features to what the network sees."""
-
-    mean: np.ndarray  # (n_features,)
-    # (n_directions, n_features), of unit length or less; None: all features
-    components: np.ndarray | None
-    scale: float
-
-    @property
-    def width(self):
-        """Number of values that the network sees."""
-        return len(self.mean if self.components is None else self.components)
-
-    def apply(self, X):
-        """Return centred, reduced and scaled rows in float32; sparse become dense."""
-        X = X.toarray() if sparse.issparse(X) else X
-        X = X - self.mean
-        if self.components is not None:
-            X = X @ self.components.T
-        return np.ascontiguousarray(X / self.scale, dtype=np.float32)
 
 
 def fit_input_map(X, modality, n_directions, n_least, rng, denoise=False):
@@ -78,7 +56,7 @@ def fit_input_map(X, modality, n_directions, n_least, rng, denoise=False):
     """
     mean, scale = mean_and_scale(X, modality)
     if n_directions is None or X.shape[1] <= n_least:
-        return InputMap(mean, None, scale)
+        return InputMap(mean=mean, components=None, scale=scale)
     if X.shape[0] > _PCA_ROWS:
         X = X[np.sort(rng.choice(X.shape[0], _PCA_ROWS, replace=False))]
     stands_for_others = X.shape[1] >= n_directions
@@ -89,7 +67,8 @@ def fit_input_map(X, modality, n_directions, n_least, rng, denoise=False):
     if denoise and stands_for_others:
         gains = 1 - _NOISE_SHARE * variances[-1] / variances
         components, variances = components * gains[:, None], variances * gains**2
-    return InputMap(mean, components, math.sqrt(variances.mean()))
+    scale = math.sqrt(variances.mean())
+    return InputMap(mean=mean, components=components, scale=scale)
 
 
 def _main_directions(X, mean, n_directions, rng):

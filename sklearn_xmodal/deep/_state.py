@@ -14,7 +14,7 @@ from sklearn_xmodal.deep._contrastive import ContrastiveRetriever
 from sklearn_xmodal.deep._dcca import DCCARetriever
 from sklearn_xmodal.deep._dscmr import DSCMRRetriever
 from sklearn_xmodal.deep._msln_network import MSLNModule
-from sklearn_xmodal.deep.training import resolve_device
+from sklearn_xmodal.deep.training import usable_device
 
 #: Name of a loss in files -> whose it is.
 _METHODS = {
@@ -52,14 +52,6 @@ def find_optimizer(name):
     )
 
 
-def _usable_device(device):
-    """Return a device if this machine has it, else the CPU."""
-    try:
-        return resolve_device(device)
-    except ValueError:
-        return "cpu"
-
-
 def _net_to_state(net):
     options = {
         name: value
@@ -77,7 +69,7 @@ def _net_to_state(net):
 def _net_from_state(state, module, restored):
     options = dict(state["options"])
     for name in ("device", "module__device"):
-        options[name] = _usable_device(options[name])
+        options[name] = usable_device(options[name])
     weights = {name: torch.from_numpy(w) for name, w in state["weights"].items()}
     _check_sizes(module, options, weights)
     net = restored(state["optimizer"], options)

@@ -9,8 +9,14 @@ import itertools
 import torch
 from torch import nn
 
-from sklearn_xmodal.deep._layers import ACTIVATIONS, SeededDropout, StackedLinear
+from sklearn_xmodal.deep._layers import (
+    ACTIVATIONS,
+    SeededDropout,
+    StackedLinear,
+    frozen_layers,
+)
 from sklearn_xmodal.deep.training import EvenBatches, TermsNet, recorded
+from sklearn_xmodal.encoders._network import Branch
 
 
 class TwoEncoders(nn.Module):
@@ -102,6 +108,12 @@ class TwoEncoders(nn.Module):
         hidden = self.bodies[modality](x.expand(self.n_members, -1, -1))
         is_shared = "both" in self.last_layers
         return self.last_layers["both" if is_shared else modality](hidden)
+
+    def branch(self, modality):
+        """Return the encoder of one modality as a part that never changes."""
+        last = self.last_layers["both" if "both" in self.last_layers else modality]
+        layers = frozen_layers([*self.bodies[modality], last], self.activation)
+        return Branch(perceptron=layers, n_components=self.n_components)
 
     def forward(self, image, text, target):
         """Return what the loss needs of a batch, here the codes (s, b, d), twice.

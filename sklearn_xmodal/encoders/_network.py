@@ -108,12 +108,13 @@ class Classifier(Part):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class CodeBlock(Part):
-    """Unit codes of all members side by side, around the mean of the training items."""
+    """Codes of all members side by side: of unit length, around the training mean."""
 
     kind: ClassVar[str] = "code_block"
 
     centre: np.ndarray | None  # (s, 1, d)
     contrastive: bool = False
+    scaled: bool = True  # to unit length
 
     def apply(self, x, z, g, on):
         """Return the block, (b, s * d)."""
@@ -121,6 +122,8 @@ class CodeBlock(Part):
         if self.centre is not None:
             found = found - on.array(self.centre)
         n_members = found.shape[0]
+        if not self.scaled:
+            return on.members_joined(found, n_members)
         return on.members_joined(on.unit(found), n_members) / sqrt(n_members)
 
 

@@ -4,14 +4,14 @@ An item is represented by several vectors, not by its code alone. Names and file
 change without notice.
 """
 
-from sklearn_xmodal.deep.blocks._representation import Representation
+from sklearn_xmodal.deep.blocks._representation import represent
 from sklearn_xmodal.deep.blocks._variates import start_variates, update_variates
 from sklearn_xmodal.deep.blocks._weights import block_weights, contrastive_weight
 
 __all__ = [
-    "Representation",
     "block_weights",
     "contrastive_weight",
+    "represent",
     "start_variates",
     "update_variates",
 ]

@@ -1,16 +1,21 @@
 """Canonical variates of the prepared features, from sums over batches of pairs."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from scipy.spatial.distance import pdist
-from torch.nn import functional as F
 
 from sklearn_xmodal.cross_decomposition._cca import canonical_weights
 from sklearn_xmodal.cross_decomposition._moments import pair_moments
+from sklearn_xmodal.deep._arrays import TorchArrays
+from sklearn_xmodal.encoders._network import VariatesBlock, gaussian_kernel
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import inverse_root
 
 _N_LANDMARKS = 300
+# Pairs at a time.
+_ROWS = 4096
 
 
 def landmark_rows(n_rows, rng):
@@ -73,15 +78,9 @@ class LinearVariates:
         }
         return self
 
-    def transform(self, x, modality):
-        """Return variates of unit length for each ridge, (b, p) -> list of (b, r)."""
-        mean = torch.as_tensor(self.means[modality], device=x.device)
-        centred = self.features(x, modality) - mean
-        variates = [
-            centred @ torch.as_tensor(W, device=x.device)
-            for W in self.weights[modality]
-        ]
-        return [F.normalize(z, dim=1).float() for z in variates]
+    def block(self, modality):
+        """Return the part of an encoder that has the variates of one modality."""
+        return VariatesBlock(mean=self.means[modality], weights=self.weights[modality])
 
 
 class KernelVariates(LinearVariates):
@@ -116,11 +115,18 @@ class KernelVariates(LinearVariates):
         root = torch.as_tensor(self.roots[modality], device=x.device)
         return self._kernel(x.double(), modality) @ root
 
+    def block(self, modality):
+        """Return the same, with kernel values in place of features."""
+        return replace(
+            super().block(modality),
+            landmarks=self.landmarks[modality],
+            gamma=self.gammas[modality],
+            root=self.roots[modality],
+        )
+
     def _kernel(self, x, modality):
-        landmarks = torch.as_tensor(self.landmarks[modality], device=x.device)
-        squares = [a.square().sum(dim=1) for a in (x, landmarks)]
-        distances = squares[0][:, None] + squares[1] - 2 * x @ landmarks.T
-        return torch.exp(-self.gammas[modality] * distances.clamp(min=0))
+        landmarks, gamma = self.landmarks[modality], self.gammas[modality]
+        return gaussian_kernel(x, landmarks, gamma, TorchArrays(x.device))
 
 
 #: Blocks that do not need the network.
@@ -135,8 +141,8 @@ def start_variates(weights, data, rng):
     return variates
 
 
-def update_variates(variates, data, n_rows):
-    """Take more pairs into account, so many at a time."""
+def update_variates(variates, data):
+    """Take more pairs into account."""
     for of_block in variates.values():
-        of_block.update(data.blocks(n_rows))
+        of_block.update(data.blocks(_ROWS))
         of_block.solve()

@@ -19,6 +19,7 @@ from sklearn_xmodal.deep.training._loop import (
     resolve_device,
     schedule_of_rate,
     training_length,
+    usable_device,
 )
 from sklearn_xmodal.deep.training._net import NonFiniteLossError, TermsNet
 
@@ -38,4 +39,5 @@ __all__ = [
     "resolve_device",
     "schedule_of_rate",
     "training_length",
+    "usable_device",
 ]

@@ -124,6 +124,14 @@ def resolve_device(device):
     return device
 
 
+def usable_device(device):
+    """Return a device if this machine has it, else the CPU."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        return "cpu"
+
+
 def resolve_optimizer(optimizer):
     """Return the class of an optimiser, given it or its name in `torch.optim`."""
     found = optimizer

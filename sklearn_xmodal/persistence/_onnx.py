@@ -1,0 +1,64 @@
+"""Both encoders of a model as ONNX files, for other languages."""
+
+from pathlib import Path
+
+from sklearn_xmodal.utils._atomic import replacing
+
+
+def export_onnx(retriever, folder):
+    """Write the image encoder and the text encoder as two ONNX files.
+
+    Each maps features, what `fit` was given, to what `transform_image` and
+    `transform_text` return. The graphs are recorded from the encoders themselves, see
+    :meth:`~sklearn_xmodal.encoders.Encoder.to_onnx`.
+
+    Parameters
+    ----------
+    retriever : estimator
+        A fitted retriever, or a Pipeline that ends in one.
+
+    folder : str or path-like
+        Where to write ``image.onnx`` and ``text.onnx``; created if need be. Existing
+        files are replaced, each in one step.
+
+    Returns
+    -------
+    paths : dict
+        "image" and "text" -> path.
+
+    Raises
+    ------
+    TypeError
+        If a step has no counterpart in ONNX: transformers and models of other
+        packages, callable and precomputed kernels, and those of chi-squared and
+        Manhattan distances.
+
+    ValueError
+        If an encoder takes more than 2 GB.
+
+    ImportError
+        If the package onnx is missing.
+
+    See Also
+    --------
+    sklearn_xmodal.save : Keeps the whole retriever, or one encoder, for Python.
+
+    Notes
+    -----
+    The input "features" is float32 of shape (n, number of features), n is free; the
+    output "codes" is float32. Sparse text has to be made dense before. The graph
+    computes in float64 where the encoder does. Codes differ from those of
+    `transform` of float32 features by rounding: relative to the largest, 1e-6 mostly,
+    and up to some 1e-5 for the blocks "kernel" and "posterior" of an
+    :class:`MSLNRetriever`, which magnify the rounding of the features.
+    """
+    from sklearn_xmodal.base import encoder_of
+
+    models = {m: encoder_of(retriever, m).to_onnx() for m in ("image", "text")}
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {modality: folder / f"{modality}.onnx" for modality in models}
+    for modality, model in models.items():
+        with replacing(paths[modality]) as file:
+            file.write(model.SerializeToString())
+    return paths
