@@ -3,6 +3,7 @@
 import ast
 import configparser
 import importlib
+import re
 import statistics
 import subprocess
 import sys
@@ -169,6 +170,24 @@ def test_private_names_of_other_packages_stay_in_one_file():
         ]
 
     assert _offenders(private) == {}
+
+
+def test_the_inside_of_metrics_has_one_door():
+    door = importlib.import_module("sklearn_xmodal.metrics._engine")
+    inside = re.compile(r"sklearn_xmodal\.metrics(\.\w+)*\._")
+    through = set()
+
+    def past_the_door(path):
+        if _part_of(path) == "metrics":
+            return []
+        imported = {f"{module}.{name}" for module, name in _imported(path)}
+        private = {name for name in imported if inside.match(name)}
+        listed = private & {f"{door.__name__}.{name}" for name in door.__all__}
+        through.update(name.rsplit(".", 1)[1] for name in listed)
+        return private - listed
+
+    assert _offenders(past_the_door) == {}
+    assert through == set(door.__all__), "the door lists what others use, and no more"
 
 
 @pytest.mark.parametrize("name", SUBPACKAGES)

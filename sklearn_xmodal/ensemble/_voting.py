@@ -17,7 +17,7 @@ from sklearn_xmodal.ensemble._weights import (
     shares,
     weight_grid,
 )
-from sklearn_xmodal.metrics._costs import check_same_width, unit_rows
+from sklearn_xmodal.metrics._engine import check_same_space, unit_rows
 from sklearn_xmodal.pairs import ImageTextPairs, KernelPairs
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._cv_results import cv_results
@@ -244,7 +244,7 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
         self.weights_ = weights
         codes = [self._unit_codes(pairs[:1], modality) for modality in MODALITIES]
         for side in zip(*codes, strict=True):
-            check_same_width(*side, ("Image codes of a member", "its text codes"))
+            check_same_space(*side, ("Image codes of a member", "its text codes"))
         self.n_components_ = sum(Z.shape[1] for Z in codes[0])
 
     def _check_estimators(self):

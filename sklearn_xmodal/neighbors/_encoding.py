@@ -6,7 +6,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.base import encode_modality
-from sklearn_xmodal.metrics._costs import unit_rows
+from sklearn_xmodal.metrics._engine import unit_rows
 from sklearn_xmodal.neighbors._exact import run_in_batches
 from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.utils._validation import count

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-from sklearn_xmodal.metrics._displays_base import (
+from sklearn_xmodal.metrics._displays._base import (
     COLOURS,
     RetrievalDisplay,
     check_codes,

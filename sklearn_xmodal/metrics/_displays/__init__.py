@@ -1,0 +1,4 @@
+"""Displays: what metrics and codes look like.
+
+matplotlib is imported when something is drawn, not before.
+"""
