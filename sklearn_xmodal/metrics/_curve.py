@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._engine._codes import check_same_space, unit_rows
-from sklearn_xmodal.metrics._engine._costs import CosineCosts, MatrixCosts
+from sklearn_xmodal.metrics._engine._codes import costs_and_relevance
+from sklearn_xmodal.metrics._engine._costs import MatrixCosts
 from sklearn_xmodal.metrics._engine._formulas import interpolated_precision
 from sklearn_xmodal.metrics._engine._options import check_ranking_options
-from sklearn_xmodal.metrics._engine._relevance import MatrixRelevance, make_relevance
+from sklearn_xmodal.metrics._engine._relevance import MatrixRelevance
 from sklearn_xmodal.metrics._engine._scoring import queries_to_rank, ranked_blocks
 from sklearn_xmodal.metrics._matrix import check_matrices
 from sklearn_xmodal.utils._validation import check_numbers
@@ -151,15 +151,8 @@ def retrieval_precision_recall_curve(
     """
     check_ranking_options(zero_division=zero_division, only_nan=True)
     levels = _check_levels(recall_levels)
-    query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
-    check_same_space(query, gallery)
-    return _mean_curve(
-        CosineCosts(query, gallery),
-        make_relevance(y_query, y_gallery, query.shape[0], gallery.shape[0]),
-        levels,
-        zero_division,
-        working_memory,
-    )
+    costs, relevance = costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery)
+    return _mean_curve(costs, relevance, levels, zero_division, working_memory)
 
 
 def _mean_curve(costs, relevance, levels, zero_division, working_memory=None):

@@ -2,11 +2,9 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._engine._codes import CodePairs, check_same_space, unit_rows
-from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._codes import CodePairs, costs_and_relevance
 from sklearn_xmodal.metrics._engine._metric import Metric, check_metric, make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
-from sklearn_xmodal.metrics._engine._relevance import make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
 
 
@@ -123,12 +121,9 @@ def retrieval_score(
     check_ranking_options(
         ties=ties, zero_division=zero_division, only_nan=metric.is_error
     )
-    query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
-    check_same_space(query, gallery)
     (scores,) = score_per_query(
         [metric],
-        CosineCosts(query, gallery),
-        make_relevance(y_query, y_gallery, query.shape[0], gallery.shape[0]),
+        *costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery),
         ties=ties,
         zero_division=zero_division,
         working_memory=working_memory,
@@ -229,17 +224,12 @@ def cross_modal_score(
     1.0
     """
     sides = directions_of(direction)
-    metric = check_metric(metric, k=k, denominator=denominator)
-    check_ranking_options(
-        ties=ties,
-        zero_division=zero_division,
-        only_nan=getattr(metric, "is_error", False),
-    )
+    ranking = {"ties": ties, "zero_division": zero_division}
+    metric = check_metric(metric, k=k, denominator=denominator, **ranking)
     pairs = CodePairs(Z_img, Z_txt, y)
     if not isinstance(metric, Metric):
         return float(np.mean([metric(*pairs.matrices(side)) for side in sides]))
-    options = {"ties": ties, "zero_division": zero_division}
-    options |= {"working_memory": working_memory, "n_jobs": n_jobs}
+    options = {**ranking, "working_memory": working_memory, "n_jobs": n_jobs}
     scores = [
         metric.summarize(*pairs.score([metric], side, **options)) for side in sides
     ]

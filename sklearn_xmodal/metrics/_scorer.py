@@ -8,6 +8,7 @@ from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 
+# Short names: [direction_]metric[@k].
 _LONG_NAMES = {
     ("neg_" if metric.is_error else "") + metric.short_name: name
     for name, metric in METRICS.items()

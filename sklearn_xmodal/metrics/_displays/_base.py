@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 from sklearn_xmodal.metrics._engine._codes import split_codes, unit_pairs
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
-WORDS = {"image_to_text": "image to text", "text_to_image": "text to image"}
+WORDS = {direction: direction.replace("_", " ") for direction in DIRECTIONS}
 
 # Okabe and Ito (2008) without yellow, which vanishes on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7",

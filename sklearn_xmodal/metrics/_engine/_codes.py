@@ -53,13 +53,21 @@ def unit_rows(Z, name):
     return Z
 
 
-def check_same_space(query, gallery, names=("Z_query", "Z_gallery")):
+def check_same_space(query, gallery, names):
     """Refuse codes that do not live in the same space."""
     if query.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"{names[0]} and {names[1]} must lie in the same space. Got codes of "
             f"different width: {query.shape[1]} and {gallery.shape[1]}."
         )
+
+
+def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
+    """Validate codes of queries and of a gallery, and their labels or pairs."""
+    query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
+    check_same_space(query, gallery, ("Z_query", "Z_gallery"))
+    relevance = make_relevance(y_query, y_gallery, len(query), len(gallery))
+    return CosineCosts(query, gallery), relevance
 
 
 def unit_pairs(Z_img, Z_txt, advice=""):

@@ -74,24 +74,29 @@ def _check_cutoff(name, cutoff, k):
         raise ValueError(f"k must be None for {name}, which has no cut-off. Got {k}.")
 
 
-def check_metric(metric, *, k, denominator):
-    """Metric of a name with its options, or the callable itself, which takes none."""
+def check_metric(metric, *, k, denominator, ties, zero_division):
+    """Metric of a name with its options, or a callable, which has no k."""
     if not callable(metric):
         if not isinstance(metric, str) or metric not in METRICS:
             raise ValueError(
                 "metric must be a callable metric(y_true, y_score) or one of "
                 f"{sorted(METRICS)}. Got {metric!r}."
             )
-        return make_metric(metric, k=k, denominator=denominator)
-    if k is not None:
+        metric = make_metric(metric, k=k, denominator=denominator)
+    elif k is not None:
         raise ValueError(
             f"k must be None for a callable metric. Got {k!r}. Bind the cut-off "
             "with functools.partial(metric, k=...)."
         )
-    if denominator != "min":
+    elif denominator != "min":
         raise ValueError(
             f"denominator must be 'min' for a callable metric. Got {denominator!r}."
         )
+    check_ranking_options(
+        ties=ties,
+        zero_division=zero_division,
+        only_nan=getattr(metric, "is_error", False),
+    )
     return metric
 
 
@@ -100,16 +105,8 @@ class ScoreRequest:
 
     def __init__(self, metric, direction, **options):
         directions_of(direction)
-        checked = check_metric(
-            metric, k=options["k"], denominator=options["denominator"]
-        )
-        is_error = getattr(checked, "is_error", False)
-        check_ranking_options(
-            ties=options["ties"],
-            zero_division=options["zero_division"],
-            only_nan=is_error,
-        )
+        checked = check_metric(metric, **options)
         self.metric = metric
         self.direction = direction
         self.options = options
-        self.sign = -1 if is_error else 1
+        self.sign = -1 if getattr(checked, "is_error", False) else 1
