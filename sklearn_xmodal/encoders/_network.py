@@ -285,6 +285,8 @@ class NetworkEncoder(Encoder):
         return 16 * X.shape[1] + 8 * self.n_components_
 
     def _encode(self, X):
+        if isinstance(X.shape[0], str) and self.on is not _arrays:  # of a graph
+            return self._with_arrays(_arrays)._encode(X)
         x = self.on.array(self.input_map.apply(X))
         Z = self.on.to_numpy(self._codes(x))
         if self.projection is not None:

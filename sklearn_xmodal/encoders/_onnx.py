@@ -11,6 +11,8 @@ from scipy.special import expit
 _OPSET = 18
 _LARGEST = 2**31  # bytes of a protobuf message
 _ROWS = "n"
+# What code of other packages raises that is given no real array.
+_CALLED_WITH_TRACED = (TypeError, ValueError, AttributeError)
 _TYPES = {np.dtype("f4"): 1, np.dtype("f8"): 11, np.dtype("i8"): 7, np.dtype("?"): 9}
 
 
@@ -52,7 +54,7 @@ class Traced(NDArrayOperatorsMixin):
         return len(self.shape)
 
     def __array__(self, *args, **kwargs):
-        raise TypeError("This step of an encoder has no counterpart in ONNX.")
+        raise _untraceable("code that needs the values")
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         if method != "__call__" or ufunc not in _UFUNCS or options:
@@ -94,9 +96,7 @@ class Traced(NDArrayOperatorsMixin):
 
 
 def _untraceable(name):
-    return TypeError(
-        f"Every step of an encoder must have a counterpart in ONNX. Got {name}."
-    )
+    return TypeError(f"{name} is not among the operators that are recorded.")
 
 
 def _shape_of(x):
@@ -247,7 +247,13 @@ def traced(encoder):
     graph = Graph()
     features = Traced(graph, "features", (_ROWS, encoder.n_features_in_), np.float32)
     # What is not in float32 by the encoder's own rule is in float64.
-    codes = encoder._encode(features.astype(np.float64)).astype(np.float32)
+    try:
+        codes = encoder._encode(features.astype(np.float64)).astype(np.float32)
+    except _CALLED_WITH_TRACED as error:
+        raise TypeError(
+            "Every step of an encoder must have a counterpart in ONNX. Got one of "
+            f"{type(encoder).__name__} that has none: {error}"
+        ) from error
     graph.nodes.append(onnx.helper.make_node("Identity", [codes.name], ["codes"]))
     ends = [
         onnx.helper.make_tensor_value_info(name, 1, [_ROWS, width])

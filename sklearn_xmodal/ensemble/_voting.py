@@ -18,7 +18,7 @@ from sklearn_xmodal.ensemble._weights import (
     shares,
     weight_grid,
 )
-from sklearn_xmodal.metrics._costs import unit_rows
+from sklearn_xmodal.metrics._engine import unit_rows
 from sklearn_xmodal.pairs import ImageTextPairs, KernelPairs
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._cv_results import cv_results

@@ -8,18 +8,20 @@ from sklearn import get_config
 from sklearn.utils import gen_batches
 
 from sklearn_xmodal.metrics import get_retrieval_scorer, make_retrieval_scorer
-from sklearn_xmodal.metrics._blocks import queries_to_rank, rank_block
-from sklearn_xmodal.metrics._costs import CosineCosts
-from sklearn_xmodal.metrics._cross_modal import directions_of
-from sklearn_xmodal.metrics._metric import make_metric
-from sklearn_xmodal.metrics._relevance import make_relevance
-from sklearn_xmodal.metrics._scorer import RetrievalScorer
+from sklearn_xmodal.metrics._engine import (
+    CACHED_BYTES,
+    CosineCosts,
+    ScoreRequest,
+    directions_of,
+    make_metric,
+    make_relevance,
+    queries_to_rank,
+    rank_block,
+    scores_to_fill,
+)
 from sklearn_xmodal.utils._validation import check_numbers
 
 _MOST_CANDIDATES = 20_000
-
-# Similarities of all members to a block of queries: what stays in the cache.
-_BLOCK_BYTES = 8 * 2**20
 
 
 def check_weights(weights, n_estimators):
@@ -134,8 +136,8 @@ def check_scorer(scoring):
 
     Returns
     -------
-    scorer : RetrievalScorer
-        With a metric, a direction and options.
+    scorer : ScoreRequest
+        With the name of a metric, a direction and options.
 
     Raises
     ------
@@ -145,7 +147,7 @@ def check_scorer(scoring):
     if scoring is None:
         return make_retrieval_scorer()
     scorer = get_retrieval_scorer(scoring)
-    if not isinstance(scorer, RetrievalScorer) or callable(scorer.metric):
+    if not isinstance(scorer, ScoreRequest) or callable(scorer.metric):
         raise ValueError(
             "scoring must be the name of a scorer, see get_retrieval_scorer, or made "
             f"by make_retrieval_scorer with the name of a metric. Got {scoring!r}. For "
@@ -171,7 +173,7 @@ def score_weights(codes, y, weights, scorer):
     weights : ndarray of shape (n_candidates, n_members)
         Rows sum to 1.
 
-    scorer : RetrievalScorer
+    scorer : ScoreRequest
         As from `check_scorer`.
 
     Returns
@@ -189,9 +191,7 @@ def score_weights(codes, y, weights, scorer):
     sides = directions_of(scorer.direction)
     scores = np.zeros(len(weights))
     for side in sides:
-        values = np.empty((len(weights), n))
-        if queries.size < n:
-            values.fill(options["zero_division"])
+        values = scores_to_fill(len(weights), relevance, options["zero_division"])
         order = slice(None, None, 1 if side == "image_to_text" else -1)
         vote = _VoteCosts([pair[order] for pair in codes])
         for block in vote.blocks(queries):
@@ -217,7 +217,7 @@ class _VoteCosts:
         """Cut queries into parts whose similarities fit into memory."""
         row = sum(member.bytes_per_row for member in self._members)
         row += 2 * self._is_there.shape[1] * np.dtype(np.float64).itemsize
-        budget = min(get_config()["working_memory"] * 2**20, _BLOCK_BYTES)
+        budget = min(get_config()["working_memory"] * 2**20, CACHED_BYTES)
         for batch in gen_batches(queries.size, max(1, int(budget // row))):
             yield queries[batch]
 

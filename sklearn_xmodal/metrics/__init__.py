@@ -1,41 +1,37 @@
 """Retrieval metrics, reports, and scorers for model selection."""
 
-from sklearn_xmodal.metrics._by_rank import (
-    mean_reciprocal_rank_score,
-    median_rank_error,
-    ndcg_at_k_score,
+from sklearn_xmodal.metrics._curve import (
+    mean_precision_recall_curve,
+    retrieval_precision_recall_curve,
 )
-from sklearn_xmodal.metrics._cross_modal import cross_modal_score
-from sklearn_xmodal.metrics._curve import mean_precision_recall_curve
-from sklearn_xmodal.metrics._cutoff import (
-    hit_rate_at_k_score,
-    precision_at_k_score,
-    recall_at_k_score,
+from sklearn_xmodal.metrics._displays import (
+    JointEmbeddingDisplay,
+    LossCurveDisplay,
+    PrecisionAtKDisplay,
+    RetrievalConfusionDisplay,
+    RetrievalPrecisionRecallDisplay,
+    RetrievedItemsDisplay,
 )
-from sklearn_xmodal.metrics._displays_classes import RetrievalConfusionDisplay
-from sklearn_xmodal.metrics._displays_curves import RetrievalPrecisionRecallDisplay
-from sklearn_xmodal.metrics._displays_cutoff import PrecisionAtKDisplay
-from sklearn_xmodal.metrics._displays_embedding import JointEmbeddingDisplay
-from sklearn_xmodal.metrics._displays_items import RetrievedItemsDisplay
-from sklearn_xmodal.metrics._displays_loss import LossCurveDisplay
+from sklearn_xmodal.metrics._embedding import cross_modal_score, retrieval_score
 from sklearn_xmodal.metrics._generalized import (
     generalized_retrieval_score,
     make_generalized_scorer,
 )
-from sklearn_xmodal.metrics._ranking import (
-    chance_level,
+from sklearn_xmodal.metrics._labels import chance_level, relevance_from_labels
+from sklearn_xmodal.metrics._matrix import (
+    hit_rate_at_k_score,
     mean_average_precision_score,
-    relevance_from_labels,
+    mean_reciprocal_rank_score,
+    median_rank_error,
+    ndcg_at_k_score,
+    precision_at_k_score,
+    recall_at_k_score,
 )
 from sklearn_xmodal.metrics._report import retrieval_report
-from sklearn_xmodal.metrics._retrieval import (
-    retrieval_precision_recall_curve,
-    retrieval_score,
-)
-from sklearn_xmodal.metrics._scorer import make_retrieval_scorer
-from sklearn_xmodal.metrics._scorer_names import (
+from sklearn_xmodal.metrics._scorer import (
     get_retrieval_scorer,
     get_retrieval_scorer_names,
+    make_retrieval_scorer,
 )
 from sklearn_xmodal.metrics._statistics import (
     bootstrap_difference_interval,

@@ -1,18 +1,14 @@
-"""Interpolated precision against recall."""
+"""Interpolated precision against recall, of matrices and of embeddings."""
 
 import numpy as np
 
-from sklearn_xmodal.metrics._blocks import (
-    check_ranking_options,
-    queries_to_rank,
-    ranked_blocks,
-)
-from sklearn_xmodal.metrics._costs import (
-    MatrixCosts,
-)
-from sklearn_xmodal.metrics._matrices import check_matrices
-from sklearn_xmodal.metrics._per_query import interpolated_precision
-from sklearn_xmodal.metrics._relevance import MatrixRelevance
+from sklearn_xmodal.metrics._engine._codes import costs_and_relevance
+from sklearn_xmodal.metrics._engine._costs import MatrixCosts
+from sklearn_xmodal.metrics._engine._formulas import interpolated_precision
+from sklearn_xmodal.metrics._engine._options import check_ranking_options
+from sklearn_xmodal.metrics._engine._relevance import MatrixRelevance
+from sklearn_xmodal.metrics._engine._scoring import queries_to_rank, ranked_blocks
+from sklearn_xmodal.metrics._matrix import check_matrices
 from sklearn_xmodal.utils._validation import check_numbers
 
 
@@ -72,14 +68,94 @@ def mean_precision_recall_curve(
     array([1.  , 0.67])
     """
     check_ranking_options(zero_division=zero_division, only_nan=True)
-    levels = check_levels(recall_levels)
+    levels = _check_levels(recall_levels)
     y_true, y_score = check_matrices(y_true, y_score)
-    return mean_curve(
+    return _mean_curve(
         MatrixCosts(y_score), MatrixRelevance(y_true), levels, zero_division
     )
 
 
-def mean_curve(costs, relevance, levels, zero_division, working_memory=None):
+def retrieval_precision_recall_curve(
+    Z_query,
+    Z_gallery,
+    y_query=None,
+    y_gallery=None,
+    *,
+    recall_levels=None,
+    zero_division="raise",
+    working_memory=None,
+):
+    r"""Interpolated precision at fixed recall levels, averaged over queries.
+
+    The interpolated precision of a query at recall :math:`\rho` is the best precision
+    at any cut-off with recall of at least :math:`\rho` ([1]_, section 8.4). Items with
+    equal scores are one cut-off, retrieved together or not at all: a collapsed
+    embedding has the share of relevant items as precision at every level.
+
+    Parameters
+    ----------
+    Z_query : array-like of shape (n_queries, n_components)
+        Codes of the queries, compared by cosine similarity.
+
+    Z_gallery : array-like of shape (n_gallery, n_components)
+        Codes of the gallery.
+
+    y_query : array-like of shape (n_queries,) or (n_queries, n_classes), default=None
+        Labels of any type, or a binary indicator, dense or sparse (multi-label).
+
+    y_gallery : array-like of shape (n_gallery,) or (n_gallery, n_classes), default=None
+        Labels of the gallery. If both are `None`, row i matches row i.
+
+    recall_levels : array-like of shape (n_levels,), default=None
+        Levels between 0 and 1. By default the eleven points 0, 0.1, ..., 1.
+
+    zero_division : {"raise", np.nan}, default="raise"
+        Whether a query without relevant items is an error, or left out of the mean.
+
+    working_memory : float, default=None
+        Upper bound in MiB for the temporary arrays of one block of queries, see
+        :func:`retrieval_score`.
+
+    Returns
+    -------
+    precision : ndarray of shape (n_levels,)
+        Mean interpolated precision, not increasing where the levels increase.
+
+    recall : ndarray of shape (n_levels,)
+        The recall levels.
+
+    Raises
+    ------
+    ValueError
+        If codes, labels or levels are not valid, or a query has no relevant item.
+
+    See Also
+    --------
+    mean_precision_recall_curve : The same from relevance and scores.
+    retrieval_score : One number instead of a curve.
+
+    References
+    ----------
+    .. [1] Manning, Raghavan and Schuetze, "Introduction to information retrieval",
+       Cambridge University Press, 2008.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.metrics import retrieval_precision_recall_curve
+    >>> precision, recall = retrieval_precision_recall_curve(
+    ...     [[1.0, 0.0]], [[1.0, 0.1], [1.0, 0.5], [1.0, 0.9]], [0], [0, 1, 0],
+    ...     recall_levels=[0.5, 1.0],
+    ... )
+    >>> precision.round(2)
+    array([1.  , 0.67])
+    """
+    check_ranking_options(zero_division=zero_division, only_nan=True)
+    levels = _check_levels(recall_levels)
+    costs, relevance = costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery)
+    return _mean_curve(costs, relevance, levels, zero_division, working_memory)
+
+
+def _mean_curve(costs, relevance, levels, zero_division, working_memory=None):
     """Interpolated precision of all queries with relevant items, averaged."""
     queries = queries_to_rank(relevance, zero_division)
     if not queries.size:
@@ -92,7 +168,7 @@ def mean_curve(costs, relevance, levels, zero_division, working_memory=None):
     return total / queries.size, levels
 
 
-def check_levels(recall_levels):
+def _check_levels(recall_levels):
     """Validate recall levels, by default the eleven points."""
     if recall_levels is None:
         return np.linspace(0, 1, 11)

@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_xmodal.metrics._cross_modal import CodePairs, directions_of
-from sklearn_xmodal.metrics._retrieval import retrieval_score
-from sklearn_xmodal.metrics._scorer import split_codes
+from sklearn_xmodal.metrics._embedding import retrieval_score
+from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
+from sklearn_xmodal.metrics._engine._options import check_one_of, directions_of
 from sklearn_xmodal.utils._validation import as_labels
 
 PARTS = ("seen", "unseen", "harmonic_mean")
@@ -99,22 +99,16 @@ def generalized_retrieval_score(
         raise ValueError(
             "Queries of seen and of unseen classes are needed. Got "
             f"{int(is_seen.sum())} of {len(y)} samples from seen_classes, which has "
-            f"{len(seen)} labels. Use cross_modal_score for one "
-            "kind alone."
+            f"{len(seen)} labels. Use cross_modal_score for one kind alone."
         )
     sides = [codes[side] for side in directions_of(direction)]
 
     def score(rows):
-        return float(
-            np.mean(
-                [
-                    retrieval_score(
-                        query[rows], gallery, y[rows], y, metric=metric, k=k
-                    )
-                    for query, gallery in sides
-                ]
-            )
-        )
+        scores = [
+            retrieval_score(query[rows], gallery, y[rows], y, metric=metric, k=k)
+            for query, gallery in sides
+        ]
+        return float(np.mean(scores))
 
     seen, unseen = score(is_seen), score(~is_seen)
     total = seen + unseen
@@ -191,8 +185,7 @@ def make_generalized_scorer(
     >>> results["test_unseen"].shape
     (2,)
     """
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {list(PARTS)}. Got {part!r}.")
+    check_one_of("part", part, PARTS)
     directions_of(direction)
     return _GeneralizedScorer(part, direction, metric, k)
 

@@ -5,9 +5,10 @@ from numbers import Integral
 import numpy as np
 from scipy.sparse import issparse
 
-from sklearn_xmodal.metrics._blocks import chance_per_query, check_ranking_options
-from sklearn_xmodal.metrics._cross_modal import CodePairs, directions_of
-from sklearn_xmodal.metrics._metric import make_metric
+from sklearn_xmodal.metrics._engine._codes import CodePairs
+from sklearn_xmodal.metrics._engine._metric import make_metric
+from sklearn_xmodal.metrics._engine._options import DIRECTIONS, check_ranking_options
+from sklearn_xmodal.metrics._engine._scoring import chance_per_query
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 _WHOLE_GALLERY = (
@@ -17,7 +18,7 @@ _WHOLE_GALLERY = (
     "median_rank_error",
 )
 _AT_K = ("precision_at_k", "recall_at_k", "hit_rate_at_k")
-_COLUMNS = ("image_to_text", "text_to_image", "mean", "chance")
+_COLUMNS = (*DIRECTIONS, "mean", "chance")
 
 
 def retrieval_report(
@@ -146,7 +147,7 @@ def retrieval_report(
             working_memory=working_memory,
             n_jobs=n_jobs,
         )
-        for side in directions_of("mean")
+        for side in DIRECTIONS
     ]
     chance = chance_per_query(
         list(metrics.values()), pairs.relevance, zero_division=zero_division

@@ -1,16 +1,24 @@
-"""Scorers of cross-modal retrieval for model selection."""
+"""Scorers of cross-modal retrieval for model selection, by options or short names."""
 
+import re
 from inspect import signature
 
-import numpy as np
+from sklearn_xmodal.metrics._embedding import cross_modal_score
+from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
+from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
+from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 
-from sklearn_xmodal.metrics._blocks import check_ranking_options
-from sklearn_xmodal.metrics._cross_modal import (
-    check_metric,
-    cross_modal_score,
-    directions_of,
+# Short names: [direction_]metric[@k].
+_LONG_NAMES = {
+    ("neg_" if metric.is_error else "") + metric.short_name: name
+    for name, metric in METRICS.items()
+}
+_PREFIXES = ("", *(f"{direction}_" for direction in DIRECTIONS))
+_CUTOFFS = (1, 5, 10)
+_GRAMMAR = re.compile(
+    rf"(?:({'|'.join(DIRECTIONS)})_)?"
+    rf"({'|'.join(sorted(_LONG_NAMES))})(?:@([1-9][0-9]*))?"
 )
-from sklearn_xmodal.utils._validation import check_numbers
 
 
 def make_retrieval_scorer(
@@ -96,24 +104,8 @@ def make_retrieval_scorer(
     )
 
 
-class RetrievalScorer:
-    """What `make_retrieval_scorer` returns."""
-
-    def __init__(self, metric, direction, **options):
-        directions_of(direction)
-        checked = check_metric(
-            metric, k=options["k"], denominator=options["denominator"]
-        )
-        is_error = getattr(checked, "is_error", False)
-        check_ranking_options(
-            ties=options["ties"],
-            zero_division=options["zero_division"],
-            only_nan=is_error,
-        )
-        self.metric = metric
-        self.direction = direction
-        self.options = options
-        self.sign = -1 if is_error else 1
+class RetrievalScorer(ScoreRequest):
+    """Callable of `make_retrieval_scorer`: picklable, its repr is how it was made."""
 
     def __call__(self, estimator, X, y=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
@@ -143,34 +135,139 @@ class RetrievalScorer:
         return f"make_retrieval_scorer({metric}{listed})"
 
 
-def split_codes(codes):
-    """Image and text codes from whatever form `transform` answers in."""
-    is_table = hasattr(codes, "columns")  # a column may be called "image"
-    if hasattr(codes, "image") and hasattr(codes, "text") and not is_table:
-        Z_img, Z_txt = codes.image, codes.text
-    elif isinstance(codes, tuple):
-        if len(codes) != 2:
+def get_retrieval_scorer(scoring):
+    r"""Scorer of a short name, for ``scoring=``.
+
+    A name is made of three parts, ``[direction_]metric[@k]``:
+
+    - the direction "image_to_text" or "text_to_image"; without it, the mean of both;
+    - "map", "mrr", "ndcg", "precision", "recall", "hit_rate" or "neg_median_rank"
+      (negative, so that higher is better);
+    - any cut-off. Precision, recall and hit rate need one, the median rank has none;
+      without one the others rank the whole gallery.
+
+    For example "map", "image_to_text_map@50", "recall@10", "text_to_image_hit_rate@1".
+
+    Parameters
+    ----------
+    scoring : str, callable, or list of str
+        Name of one scorer; a scorer, which is returned as it is; or several names, for
+        one scorer that returns a dict. That one transforms the data once and ranks
+        each gallery once for all names, while a dict of scorers repeats this for
+        each.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y=None)``, a float or, for a list, a dict of floats. See
+        :func:`make_retrieval_scorer`.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known, or the list is empty.
+
+    See Also
+    --------
+    get_retrieval_scorer_names : Names to choose from.
+    make_retrieval_scorer : All options, and metrics of one's own.
+
+    Notes
+    -----
+    ``scoring="map"`` alone would look for a scorer of scikit-learn: always pass the
+    result of this function. In a search over several metrics, `refit` is one of the
+    names.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.metrics import get_retrieval_scorer
+    >>> get_retrieval_scorer("image_to_text_recall@10")
+    make_retrieval_scorer('recall_at_k', direction='image_to_text', k=10)
+    >>> scoring = {name: get_retrieval_scorer(name) for name in ["map", "hit_rate@1"]}
+    >>> get_retrieval_scorer(["map", "hit_rate@1"])  # the same, faster
+    get_retrieval_scorer(['map', 'hit_rate@1'])
+    """
+    if callable(scoring):
+        return scoring
+    if isinstance(scoring, list | tuple):
+        return MultipleRetrievalScorer(scoring)
+    direction, metric, k = _parse(scoring)
+    return make_retrieval_scorer(metric, direction=direction, k=k)
+
+
+def get_retrieval_scorer_names() -> list[str]:
+    """List the names of scorers that `get_retrieval_scorer` knows.
+
+    Returns
+    -------
+    names : list of str
+        Sorted. Cut-offs stand for any other: only those at 1, 5 and 10 are listed.
+
+    See Also
+    --------
+    get_retrieval_scorer : What the parts of a name mean.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.metrics import get_retrieval_scorer_names
+    >>> get_retrieval_scorer_names()[:4]
+    ['hit_rate@1', 'hit_rate@10', 'hit_rate@5', 'image_to_text_hit_rate@1']
+    """
+    names = []
+    for short_name, name in _LONG_NAMES.items():
+        cutoff = METRICS[name].cutoff
+        ends = [] if cutoff == "needed" else [""]
+        ends += [] if cutoff == "none" else [f"@{k}" for k in _CUTOFFS]
+        names += [prefix + short_name + end for prefix in _PREFIXES for end in ends]
+    return sorted(names)
+
+
+class MultipleRetrievalScorer:
+    """Scorer of several names, in one pass over the data."""
+
+    def __init__(self, names):
+        if not names:
             raise ValueError(
-                "transform must return the two codes (Z_img, Z_txt). Got a tuple of "
-                f"length {len(codes)}."
+                "scoring must name at least one scorer. Got an empty list."
             )
-        Z_img, Z_txt = codes
-    else:
-        codes = check_numbers(
-            codes,
-            "What transform returns",
-            dtype=[np.float64, np.float32],
-        )
-        if codes.shape[1] % 2:
-            raise ValueError(
-                "A stacked matrix of codes must have an even number of columns, the "
-                "left half for the image code and the right half for the text code. "
-                f"Got {codes.shape[1]} columns from transform."
-            )
-        Z_img, Z_txt = np.hsplit(codes, 2)
-    if Z_img is None or Z_txt is None:
-        raise ValueError(
-            "Scoring needs the codes of both modalities. Got None for the "
-            f"{'image' if Z_img is None else 'text'} side. Score complete pairs."
-        )
-    return Z_img, Z_txt
+        self.names = list(names)
+        for name in names:
+            _parse(name)
+
+    def __call__(self, estimator, X, y=None):
+        Z_img, Z_txt = split_codes(estimator.transform(X))
+        pairs = CodePairs(Z_img, Z_txt, y)
+        asked = {name: _parse(name) for name in self.names}
+        scores: dict = {name: [] for name in self.names}
+        for side in DIRECTIONS:
+            here = [name for name in self.names if asked[name][0] in (side, "mean")]
+            if not here:
+                continue
+            metrics = [make_metric(asked[name][1], k=asked[name][2]) for name in here]
+            values = pairs.score(metrics, side, ties="average", zero_division="raise")
+            for name, metric, row in zip(here, metrics, values, strict=True):
+                sign = -1 if metric.is_error else 1
+                scores[name].append(sign * metric.summarize(row))
+        return {name: sum(both) / len(both) for name, both in scores.items()}
+
+    def __repr__(self):
+        return f"get_retrieval_scorer({self.names!r})"
+
+
+def _parse(name):
+    """Direction, metric and cut-off of a scorer's name."""
+    found = _GRAMMAR.fullmatch(name) if isinstance(name, str) else None
+    if found:
+        direction, short_name, k = found.groups()
+        metric, k = _LONG_NAMES[short_name], k and int(k)
+        try:
+            make_metric(metric, k=k)
+        except ValueError as error:
+            raise ValueError(f"scoring={name!r} is no name: {error}") from None
+        return direction or "mean", metric, k
+    raise ValueError(
+        "scoring must be a name '[direction_]metric[@k]', with the direction "
+        "'image_to_text' or 'text_to_image' and the metric one of "
+        f"{sorted(_LONG_NAMES)}. Got {name!r}. get_retrieval_scorer_names() lists "
+        "the usual ones."
+    )

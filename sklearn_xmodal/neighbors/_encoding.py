@@ -5,7 +5,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xmodal.metrics._costs import unit_rows
+from sklearn_xmodal.metrics._engine import unit_rows
 from sklearn_xmodal.neighbors._exact import run_in_batches
 from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.utils._validation import count

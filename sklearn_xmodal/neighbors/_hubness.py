@@ -5,7 +5,7 @@ from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.neighbors import NearestNeighbors
 
-from sklearn_xmodal.metrics._costs import unit_rows
+from sklearn_xmodal.metrics._engine import unit_rows
 from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._exact import run_in_batches, search_exact
 

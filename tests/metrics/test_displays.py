@@ -384,7 +384,7 @@ def test_shares_do_not_depend_on_the_size_of_blocks(monkeypatch, ax):
     codes = make_codes(0)
     whole = RetrievalConfusionDisplay.from_predictions(*codes, ax=ax).confusion
     monkeypatch.setattr(
-        "sklearn_xmodal.metrics._displays_classes._CACHED_BYTES", 3 * 40 * 8
+        "sklearn_xmodal.metrics._displays._confusion.CACHED_BYTES", 3 * 40 * 8
     )
     blocks = RetrievalConfusionDisplay.from_predictions(*codes, ax=ax).confusion
     assert_allclose(blocks, whole, atol=1e-12)

@@ -77,16 +77,16 @@ def test_dict_makes_data_frames():
 
 
 def test_galleries_are_ranked_once_for_all_metrics(monkeypatch):
-    from sklearn_xmodal.metrics import _blocks
+    from sklearn_xmodal.metrics._engine import _scoring
 
     blocks = []
-    rank_block = _blocks.rank_block
+    rank_block = _scoring.rank_block
 
     def record(costs, *args, **kwargs):
         blocks.append(costs.shape)
         return rank_block(costs, *args, **kwargs)
 
-    monkeypatch.setattr(_blocks, "rank_block", record)
+    monkeypatch.setattr(_scoring, "rank_block", record)
     retrieval_report(*_pairs(0))
     assert blocks == [(40, 40)] * 2
 

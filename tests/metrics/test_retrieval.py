@@ -118,17 +118,15 @@ def test_threads_do_not_change_scores(kind, ties, n_jobs):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_counting_places_equals_sorting(seed):
-    from sklearn_xmodal.metrics import _blocks
+    from sklearn_xmodal.metrics._engine import rank_block
 
     rng = np.random.default_rng(seed)
     costs = rng.integers(-3, 4, size=(20, 9)) / 4
     columns = list(rng.integers(9, size=(20, 1)))
     two = [np.array([0, 1])]  # one row with more relevant items: all are sorted
     for ties in ("average", "stable"):
-        counted = _blocks.rank_block(costs.copy(), columns, ties=ties)
-        both = _blocks.rank_block(
-            np.vstack([costs, costs[:1]]), columns + two, ties=ties
-        )
+        counted = rank_block(costs.copy(), columns, ties=ties)
+        both = rank_block(np.vstack([costs, costs[:1]]), columns + two, ties=ties)
         assert_array_equal(counted.n_above, both.n_above[:20])
         n_groups = counted.tied.size
         assert_array_equal(counted.tied, both.tied[:n_groups])
@@ -137,16 +135,16 @@ def test_counting_places_equals_sorting(seed):
 
 
 def test_working_memory_of_scikit_learn_is_the_default(monkeypatch):
-    from sklearn_xmodal.metrics import _blocks
+    from sklearn_xmodal.metrics._engine import _scoring
 
     blocks = []
-    rank_block = _blocks.rank_block
+    rank_block = _scoring.rank_block
 
     def record(costs, *args, **kwargs):
         blocks.append(costs.shape[0])
         return rank_block(costs, *args, **kwargs)
 
-    monkeypatch.setattr(_blocks, "rank_block", record)
+    monkeypatch.setattr(_scoring, "rank_block", record)
     Z_query, Z_gallery = _make_codes(0)
     retrieval_score(Z_query, Z_gallery, *_make_labels("number", 0))
     assert blocks == [40]

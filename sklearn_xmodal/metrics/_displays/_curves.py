@@ -1,18 +1,20 @@
 """Curves per direction, and precision against recall."""
 
 import numpy as np
-from sklearn.utils import gen_batches
 
-from sklearn_xmodal.metrics._blocks import queries_to_rank
-from sklearn_xmodal.metrics._displays_base import (
+from sklearn_xmodal.metrics._curve import retrieval_precision_recall_curve
+from sklearn_xmodal.metrics._displays._base import (
     WORDS,
     RetrievalDisplay,
     check_codes,
     check_matplotlib,
-    check_one_of,
 )
-from sklearn_xmodal.metrics._relevance import make_relevance
-from sklearn_xmodal.metrics._retrieval import retrieval_precision_recall_curve
+from sklearn_xmodal.metrics._engine._options import DIRECTIONS, directions_of
+from sklearn_xmodal.metrics._engine._relevance import count_relevant, make_relevance
+from sklearn_xmodal.metrics._engine._scoring import queries_to_rank
+
+# What `direction` may be: curves have no mean, but both may stand in one picture.
+DIRECTIONS_TO_DRAW = ("both", *DIRECTIONS)
 
 _STYLES = {"image_to_text": ("-", "o"), "text_to_image": ("--", "s")}
 _MOST_MARKERS = 30
@@ -64,17 +66,9 @@ class CurveDisplay(RetrievalDisplay):
             ax.axhline(self.chance, color="k", linestyle=":", linewidth=1, label=label)
 
 
-def directions_of(direction):
-    """Directions to draw, both or one."""
-    check_one_of("direction", direction, ["both", *WORDS])
-    return list(WORDS) if direction == "both" else [direction]
-
-
 def share_relevant(relevance, queries, zero_division):
     """Share of relevant items in the gallery, mean over queries."""
-    n_relevant = 0
-    for batch in gen_batches(queries.size, 256):
-        n_relevant += sum(map(len, relevance.columns(queries[batch])))
+    n_relevant = count_relevant(relevance, queries).sum()
     n_queries, n_gallery = relevance.shape
     return mean_with_empty(
         n_relevant / n_gallery, queries.size, n_queries, zero_division
@@ -202,7 +196,7 @@ class RetrievalPrecisionRecallDisplay(CurveDisplay):
         check_matplotlib(f"{cls.__name__}.from_predictions")
         codes = check_codes(Z_img, Z_txt)
         precision = {}
-        for way in directions_of(direction):
+        for way in directions_of(direction, DIRECTIONS_TO_DRAW):
             query, _, gallery = way.split("_")
             precision[way], recall = retrieval_precision_recall_curve(
                 codes[query],

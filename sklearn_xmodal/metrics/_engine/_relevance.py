@@ -8,8 +8,12 @@ unless the caller brought it.
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
+from sklearn.utils import gen_batches
 
 from sklearn_xmodal.utils._validation import as_labels, check_numbers
+
+# Relevant columns of that many queries are listed at a time to be counted.
+_ROWS_TO_COUNT = 256
 
 
 class MatrixRelevance:
@@ -94,22 +98,9 @@ class MultilabelRelevance:
 def make_relevance(
     y_query, y_gallery, n_queries, n_gallery, names=("y_query", "y_gallery")
 ):
-    """Relevance of labels, or of pairs where there are no labels.
+    """Relevance of labels, or of pairs where both sides have none.
 
-    Parameters
-    ----------
-    y_query, y_gallery : array-like or None
-        Labels of shape (n,), binary indicators of shape (n, n_classes), or `None`
-        in both places: row i of the queries then matches row i of the gallery.
-    n_queries, n_gallery : int
-        Number of rows that the labels have to describe.
-    names : tuple of str, default=("y_query", "y_gallery")
-        What errors call the labels.
-
-    Returns
-    -------
-    relevance : PairRelevance, ClassRelevance or MultilabelRelevance
-        The rule, ready to be asked for columns.
+    Labels have shape (n,) or are indicators (n, n_classes); errors call them `names`.
     """
     if (y_query is None) != (y_gallery is None):
         missing, given = ("y_query", "y_gallery")[:: 1 if y_query is None else -1]
@@ -136,6 +127,16 @@ def make_relevance(
                 f"for {n_rows} rows."
             )
     return relevance
+
+
+def count_relevant(relevance, queries):
+    """Relevant items of each of the given queries, (n_queries,)."""
+    counts = (
+        len(columns)
+        for batch in gen_batches(queries.size, _ROWS_TO_COUNT)
+        for columns in relevance.columns(queries[batch])
+    )
+    return np.fromiter(counts, np.intp, queries.size)
 
 
 def relevance_of_labels(y_query, y_gallery, names=("y_query", "y_gallery")):

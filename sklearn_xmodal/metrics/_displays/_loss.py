@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from sklearn_xmodal.metrics._displays_base import (
+from sklearn_xmodal.metrics._displays._base import (
     COLOURS,
     Display,
     check_matplotlib,

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-from sklearn_xmodal.metrics._displays_base import (
+from sklearn_xmodal.metrics._displays._base import (
     COLOURS,
     RetrievalDisplay,
     check_codes,
@@ -262,22 +262,7 @@ def _write_names(ax, names, centres):
 
 
 def _move_apart(places, sizes, n_steps=200):
-    """Move the centres of boxes up and down until no two overlap.
-
-    Parameters
-    ----------
-    places : ndarray of shape (n, 2)
-        Centres of the boxes.
-    sizes : ndarray of shape (n, 2)
-        Widths and heights.
-    n_steps : int, default=200
-        At most so many rounds.
-
-    Returns
-    -------
-    places : ndarray of shape (n, 2)
-        New centres.
-    """
+    """Move boxes up and down until no two overlap; centres and sizes are (n, 2)."""
     places = places.copy()
     # Boxes in one place part in a fixed order.
     places[:, 1] += 1e-3 * np.arange(len(places))

@@ -1,14 +1,12 @@
 """Costs: negated scores, of a matrix or of embeddings, for a few queries at a time.
 
 Sorted ascending, the best item comes first. All absolute values are below 2, which
-the sort of `_blocks.py` relies on.
+the sort of `_ranking.py` relies on.
 """
 
 from copy import copy
 
 import numpy as np
-
-from sklearn_xmodal.utils._validation import check_numbers
 
 
 class MatrixCosts:
@@ -35,15 +33,8 @@ class MatrixCosts:
 
 
 class CosineCosts:
-    """Negated cosine similarities, computed for the queries that are asked for.
+    """Negated cosines of unit rows (n, n_components), for the queries asked for.
 
-    Parameters
-    ----------
-    query, gallery : ndarray of shape (n, n_components)
-        Rows of unit length or zero, see `unit_rows`.
-
-    Notes
-    -----
     A matrix product may round equal columns differently, by where they lie. Equal
     gallery rows are therefore multiplied once, so that they tie exactly.
     """
@@ -82,37 +73,3 @@ def _distinct_rows(Z):
     if first.size == Z.shape[0]:
         return Z, None
     return Z[first], expand.ravel()
-
-
-def unit_rows(Z, name):
-    """Validate codes and scale their rows to unit length; zero rows stay zero.
-
-    Parameters
-    ----------
-    Z : array-like of shape (n, n_components)
-        Codes. float32 and float64 are kept, other types become float64.
-    name : str
-        What the codes are called in error messages.
-
-    Returns
-    -------
-    Z : ndarray of shape (n, n_components)
-        Codes with rows of length one or zero, a copy.
-    """
-    Z = check_numbers(Z, name, dtype=[np.float64, np.float32], order="C")
-    # First by the largest entry: squares cannot overflow or vanish, and codes of a
-    # single component become exactly 1 or -1.
-    largest = np.abs(Z).max(axis=1, keepdims=True)
-    Z = Z / np.where(largest > 0, largest, 1)
-    length = np.sqrt(np.einsum("ij,ij->i", Z, Z))[:, None]
-    Z /= np.where(length > 0, length, 1)
-    return Z
-
-
-def check_same_width(query, gallery, names=("Z_query", "Z_gallery")):
-    """Refuse codes that do not live in the same space."""
-    if query.shape[1] != gallery.shape[1]:
-        raise ValueError(
-            f"{names[0]} and {names[1]} must lie in the same space. Got codes of "
-            f"different width: {query.shape[1]} and {gallery.shape[1]}."
-        )

@@ -1,9 +1,9 @@
-"""Relevance of labels, mean average precision, and what chance scores."""
+"""What labels alone tell: which items are relevant, and what chance scores."""
 
-from sklearn_xmodal.metrics._blocks import chance_per_query, check_ranking_options
-from sklearn_xmodal.metrics._matrices import score_matrices
-from sklearn_xmodal.metrics._metric import make_metric
-from sklearn_xmodal.metrics._relevance import relevance_of_labels
+from sklearn_xmodal.metrics._engine._metric import make_metric
+from sklearn_xmodal.metrics._engine._options import check_ranking_options
+from sklearn_xmodal.metrics._engine._relevance import relevance_of_labels
+from sklearn_xmodal.metrics._engine._scoring import chance_per_query
 
 
 def relevance_from_labels(y_query, y_gallery):
@@ -49,113 +49,6 @@ def relevance_from_labels(y_query, y_gallery):
     array([[ True, False]])
     """
     return relevance_of_labels(y_query, y_gallery).to_matrix()
-
-
-def mean_average_precision_score(
-    y_true,
-    y_score,
-    *,
-    k=None,
-    denominator="min",
-    ties="average",
-    zero_division="raise",
-    average=True,
-):
-    r"""Mean average precision (mAP) of ranked galleries.
-
-    Each row is a query, each column a gallery item. The average precision of one
-    query is
-
-    .. math:: \mathrm{AP}@k = \frac{1}{\min(k, R)} \sum_{i=1}^{k} P(i)\, y_i
-
-    where :math:`y_i` is the relevance of the item at rank :math:`i`, :math:`P(i)` the
-    share of relevant items among the first :math:`i`, and :math:`R` the number of
-    relevant items of the *whole* gallery. A perfect top :math:`k` therefore scores 1.
-    Other tools divide differently, and AP@3 of one ranking can be 0.83, 0.56 or 0.33:
-    see `denominator`. Without a cut-off all of them agree.
-
-    Parameters
-    ----------
-    y_true : array-like of shape (n_queries, n_gallery)
-        Binary relevance.
-
-    y_score : array-like of shape (n_queries, n_gallery)
-        Similarities, higher means closer. Only their order within a row counts: any
-        finite numbers will do, negative ones too.
-
-    k : int, default=None
-        Cut-off rank. If `None`, the whole gallery is ranked.
-
-    denominator : {"min", "relevant", "retrieved"}, default="min"
-        What AP@k divides by. "min" is :math:`\min(k, R)`. "relevant" is :math:`R`, as
-        in trec_eval: a perfect top `k` scores less than 1 if :math:`k < R`.
-        "retrieved" is the number of relevant items among the first `k` (0 if there
-        are none), as in torchmetrics and much research code: never less than the
-        others, and 1 for a single hit at rank one.
-
-    ties : {"average", "stable"}, default="average"
-        What equal scores mean. With "average", the expectation over all orders of
-        the tied items [1]_, by its closed form: the score does not depend on the
-        order of the gallery. With "stable", the item that comes first in the gallery
-        ranks first, as in other tools.
-
-    zero_division : {"raise", 0.0, 1.0, np.nan}, default="raise"
-        Score of a query without relevant items. By default this is an error. With
-        `np.nan` the query is left out of the mean.
-
-    average : bool, default=True
-        Whether to return the mean over queries or one value per query.
-
-    Returns
-    -------
-    score : float or ndarray of shape (n_queries,)
-        Between 0 and 1, best is 1.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, `y_true` is not binary, `y_score` is not finite, `k` is
-        not positive, or a query has no relevant item.
-
-    TypeError
-        If `k` is not an integer.
-
-    See Also
-    --------
-    retrieval_score : The same from embeddings and labels, in bounded memory.
-    chance_level : Value of a random ranking.
-
-    References
-    ----------
-    .. [1] McSherry and Najork, "Computing information retrieval performance measures
-       efficiently in the presence of tied scores", ECIR 2008.
-
-    Examples
-    --------
-    >>> from sklearn_xmodal.metrics import mean_average_precision_score
-    >>> y_true = [[1, 0, 1, 0]]
-    >>> round(mean_average_precision_score(y_true, [[0.9, 0.1, -0.3, -0.8]]), 3)
-    0.833
-    >>> round(mean_average_precision_score(y_true, [[0.5, 0.5, 0.5, 0.5]]), 3)
-    0.681
-    >>> y_true, y_score = [[1, 0, 1, 1]], [[0.9, 0.8, 0.7, 0.1]]
-    >>> for denominator in ["min", "relevant", "retrieved"]:
-    ...     ap = mean_average_precision_score(
-    ...         y_true, y_score, k=2, denominator=denominator
-    ...     )
-    ...     print(f"{denominator:9} {ap:.2f}")
-    min       0.50
-    relevant  0.33
-    retrieved 1.00
-    """
-    return score_matrices(
-        make_metric("mean_average_precision", k=k, denominator=denominator),
-        y_true,
-        y_score,
-        ties=ties,
-        zero_division=zero_division,
-        average=average,
-    )
 
 
 def chance_level(

@@ -3,11 +3,12 @@
 import inspect
 from typing import Any, ClassVar
 
-from sklearn_xmodal.metrics._costs import CosineCosts, check_same_width, unit_rows
-from sklearn_xmodal.metrics._scorer import split_codes
+from sklearn_xmodal.metrics._engine._codes import split_codes, unit_pairs
+from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
-WORDS = {"image_to_text": "image to text", "text_to_image": "text to image"}
+WORDS = {direction: direction.replace("_", " ") for direction in DIRECTIONS}
 
 # Okabe and Ito (2008) without yellow, which vanishes on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7",
@@ -146,20 +147,7 @@ def _takes_two(function):
 
 def check_codes(Z_img, Z_txt):
     """Validate the codes of pairs and scale them to unit length, by modality."""
-    Z_img, Z_txt = unit_rows(Z_img, "Z_img"), unit_rows(Z_txt, "Z_txt")
-    check_same_width(Z_img, Z_txt, ("Z_img", "Z_txt"))
-    if Z_img.shape[0] != Z_txt.shape[0]:
-        raise ValueError(
-            "Z_img and Z_txt must hold the codes of the same pairs. Got "
-            f"{Z_img.shape[0]} and {Z_txt.shape[0]} rows."
-        )
-    return {"image": Z_img, "text": Z_txt}
-
-
-def check_one_of(name, value, options):
-    """Refuse a value that is not among the options."""
-    if value not in list(options):  # that need no hash
-        raise ValueError(f"{name} must be one of {list(options)}. Got {value!r}.")
+    return dict(zip(("image", "text"), unit_pairs(Z_img, Z_txt), strict=True))
 
 
 def check_one_each(items, n, name, what):

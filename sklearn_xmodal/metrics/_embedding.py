@@ -1,10 +1,11 @@
-"""Retrieval metrics of embeddings and labels, in bounded memory."""
+"""Retrieval scores of embeddings and labels, in bounded memory."""
 
-from sklearn_xmodal.metrics._blocks import check_ranking_options, score_per_query
-from sklearn_xmodal.metrics._costs import CosineCosts, check_same_width, unit_rows
-from sklearn_xmodal.metrics._curve import check_levels, mean_curve
-from sklearn_xmodal.metrics._metric import make_metric
-from sklearn_xmodal.metrics._relevance import make_relevance
+import numpy as np
+
+from sklearn_xmodal.metrics._engine._codes import CodePairs, costs_and_relevance
+from sklearn_xmodal.metrics._engine._metric import Metric, check_metric, make_metric
+from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
+from sklearn_xmodal.metrics._engine._scoring import score_per_query
 
 
 def retrieval_score(
@@ -120,12 +121,9 @@ def retrieval_score(
     check_ranking_options(
         ties=ties, zero_division=zero_division, only_nan=metric.is_error
     )
-    query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
-    check_same_width(query, gallery)
     (scores,) = score_per_query(
         [metric],
-        CosineCosts(query, gallery),
-        make_relevance(y_query, y_gallery, query.shape[0], gallery.shape[0]),
+        *costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery),
         ties=ties,
         zero_division=zero_division,
         working_memory=working_memory,
@@ -134,88 +132,105 @@ def retrieval_score(
     return metric.summarize(scores) if average else scores
 
 
-def retrieval_precision_recall_curve(
-    Z_query,
-    Z_gallery,
-    y_query=None,
-    y_gallery=None,
+def cross_modal_score(
+    Z_img,
+    Z_txt,
+    y=None,
     *,
-    recall_levels=None,
+    direction="mean",
+    metric="mean_average_precision",
+    k=None,
+    denominator="min",
+    ties="average",
     zero_division="raise",
     working_memory=None,
+    n_jobs=None,
 ):
-    r"""Interpolated precision at fixed recall levels, averaged over queries.
+    """Score the retrieval between the two modalities of the same samples.
 
-    The interpolated precision of a query at recall :math:`\rho` is the best precision
-    at any cut-off with recall of at least :math:`\rho` ([1]_, section 8.4). Items with
-    equal scores are one cut-off, retrieved together or not at all: a collapsed
-    embedding has the share of relevant items as precision at every level.
+    Row i of `Z_img` and row i of `Z_txt` are codes of one pair. The codes of one
+    modality are the queries and those of the other the gallery, compared by cosine
+    similarity.
 
     Parameters
     ----------
-    Z_query : array-like of shape (n_queries, n_components)
-        Codes of the queries, compared by cosine similarity.
+    Z_img : array-like of shape (n_samples, n_components)
+        Image codes.
 
-    Z_gallery : array-like of shape (n_gallery, n_components)
-        Codes of the gallery.
+    Z_txt : array-like of shape (n_samples, n_components)
+        Text codes.
 
-    y_query : array-like of shape (n_queries,) or (n_queries, n_classes), default=None
-        Labels of any type, or a binary indicator, dense or sparse (multi-label).
+    y : array-like of shape (n_samples,) or {array-like, sparse matrix} of shape \
+            (n_samples, n_classes), default=None
+        Labels of any type, or a binary indicator (multi-label), shared by both
+        modalities. If `None`, only the other half of the same pair is relevant.
 
-    y_gallery : array-like of shape (n_gallery,) or (n_gallery, n_classes), default=None
-        Labels of the gallery. If both are `None`, row i matches row i.
+    direction : {"image_to_text", "text_to_image", "mean"}, default="mean"
+        Modality of the queries and of the gallery, or the mean of both directions.
 
-    recall_levels : array-like of shape (n_levels,), default=None
-        Levels between 0 and 1. By default the eleven points 0, 0.1, ..., 1.
+    metric : str or callable, default="mean_average_precision"
+        What to compute: a name, see :func:`retrieval_score`, or a callable that
+        receives the whole relevance and score matrices,
+        ``metric(y_true, y_score) -> float``.
 
-    zero_division : {"raise", np.nan}, default="raise"
-        Whether a query without relevant items is an error, or left out of the mean.
+    k : int, default=None
+        Cut-off rank. If `None`, the whole gallery counts. Precision, recall and hit
+        rate need one; the median rank and callables have none.
+
+    denominator : {"min", "relevant", "retrieved"}, default="min"
+        What average precision divides by, see :func:`mean_average_precision_score`.
+
+    ties : {"average", "stable"}, default="average"
+        Expectation over all orders of equally similar items, or gallery order.
+
+    zero_division : {"raise", 0.0, 1.0, np.nan}, default="raise"
+        Score of a query without relevant items: a multi-label row without classes.
 
     working_memory : float, default=None
-        Upper bound in MiB for the temporary arrays of one block of queries, see
-        :func:`retrieval_score`.
+        Upper bound in MiB for the temporary arrays of one block of queries, by
+        default `sklearn.get_config()["working_memory"]`.
+
+    n_jobs : int, default=None
+        Number of threads that share the queries. `None` means 1 unless in a
+        :obj:`joblib.parallel_backend` context, -1 all processors.
 
     Returns
     -------
-    precision : ndarray of shape (n_levels,)
-        Mean interpolated precision, not increasing where the levels increase.
-
-    recall : ndarray of shape (n_levels,)
-        The recall levels.
+    score : float
+        Value of the metric. All lie between 0 and 1 and higher is better, except for
+        "median_rank_error".
 
     Raises
     ------
     ValueError
-        If codes, labels or levels are not valid, or a query has no relevant item.
+        If `direction` or `metric` is not known, an option is not valid for the metric,
+        the codes or labels do not fit together, or a query has no relevant item.
+
+    TypeError
+        If `k` is not an integer.
 
     See Also
     --------
-    mean_precision_recall_curve : The same from relevance and scores.
-    retrieval_score : One number instead of a curve.
-
-    References
-    ----------
-    .. [1] Manning, Raghavan and Schuetze, "Introduction to information retrieval",
-       Cambridge University Press, 2008.
+    retrieval_score : One set of queries against any gallery.
+    retrieval_report : All metrics at once.
+    make_retrieval_scorer : The same as a scorer for model selection.
 
     Examples
     --------
-    >>> from sklearn_xmodal.metrics import retrieval_precision_recall_curve
-    >>> precision, recall = retrieval_precision_recall_curve(
-    ...     [[1.0, 0.0]], [[1.0, 0.1], [1.0, 0.5], [1.0, 0.9]], [0], [0, 1, 0],
-    ...     recall_levels=[0.5, 1.0],
-    ... )
-    >>> precision.round(2)
-    array([1.  , 0.67])
+    >>> from sklearn_xmodal.metrics import cross_modal_score
+    >>> Z_img = [[1.0, 0.1], [0.2, 1.0], [0.4, 0.5]]
+    >>> Z_txt = [[0.9, 0.3], [0.1, 0.7], [0.8, 0.9]]
+    >>> cross_modal_score(Z_img, Z_txt, ["cat", "dog", "dog"])
+    1.0
     """
-    check_ranking_options(zero_division=zero_division, only_nan=True)
-    levels = check_levels(recall_levels)
-    query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
-    check_same_width(query, gallery)
-    return mean_curve(
-        CosineCosts(query, gallery),
-        make_relevance(y_query, y_gallery, query.shape[0], gallery.shape[0]),
-        levels,
-        zero_division,
-        working_memory,
-    )
+    sides = directions_of(direction)
+    ranking = {"ties": ties, "zero_division": zero_division}
+    metric = check_metric(metric, k=k, denominator=denominator, **ranking)
+    pairs = CodePairs(Z_img, Z_txt, y)
+    if not isinstance(metric, Metric):
+        return float(np.mean([metric(*pairs.matrices(side)) for side in sides]))
+    options = {**ranking, "working_memory": working_memory, "n_jobs": n_jobs}
+    scores = [
+        metric.summarize(*pairs.score([metric], side, **options)) for side in sides
+    ]
+    return float(np.mean(scores))

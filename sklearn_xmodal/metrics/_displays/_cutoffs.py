@@ -2,23 +2,20 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._blocks import (
-    check_ranking_options,
-    queries_to_rank,
-    ranked_blocks,
-)
-from sklearn_xmodal.metrics._displays_base import (
+from sklearn_xmodal.metrics._displays._base import (
     check_codes,
     check_matplotlib,
     costs_of,
 )
-from sklearn_xmodal.metrics._displays_curves import (
+from sklearn_xmodal.metrics._displays._curves import (
+    DIRECTIONS_TO_DRAW,
     CurveDisplay,
-    directions_of,
     mean_with_empty,
     share_relevant,
 )
-from sklearn_xmodal.metrics._relevance import make_relevance
+from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
+from sklearn_xmodal.metrics._engine._relevance import make_relevance
+from sklearn_xmodal.metrics._engine._scoring import queries_to_rank, ranked_blocks
 
 
 class PrecisionAtKDisplay(CurveDisplay):
@@ -139,7 +136,7 @@ class PrecisionAtKDisplay(CurveDisplay):
             way: _precision_up_to_k(
                 costs_of(codes, way), relevance, queries, k, zero_division
             )
-            for way in directions_of(direction)
+            for way in directions_of(direction, DIRECTIONS_TO_DRAW)
         }
         chance = share_relevant(relevance, queries, zero_division)
         display = cls(precision, np.arange(1, k + 1), chance=chance, name=name)

@@ -4,20 +4,23 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_xmodal.metrics._blocks import check_ranking_options
-from sklearn_xmodal.metrics._displays_base import (
+from sklearn_xmodal.metrics._displays._base import (
     COLOURS,
     WORDS,
     RetrievalDisplay,
     check_codes,
     check_matplotlib,
     check_one_each,
-    check_one_of,
     costs_of,
     encode_classes,
     settle_layout,
 )
-from sklearn_xmodal.metrics._displays_cells import Cells, Items
+from sklearn_xmodal.metrics._displays._cells import Cells, Items
+from sklearn_xmodal.metrics._engine._options import (
+    DIRECTIONS,
+    check_one_of,
+    check_ranking_options,
+)
 from sklearn_xmodal.utils._validation import check_numbers, check_seed
 
 RIGHT, WRONG = COLOURS[:2]
@@ -179,7 +182,7 @@ class RetrievedItemsDisplay(RetrievalDisplay):
         """
         check_matplotlib(f"{cls.__name__}.from_predictions")
         check_ranking_options(k=k)
-        check_one_of("direction", direction, WORDS)
+        check_one_of("direction", direction, DIRECTIONS)
         codes = check_codes(Z_img, Z_txt)
         n_samples = codes["image"].shape[0]
         for name, items in (("images", images), ("texts", texts)):

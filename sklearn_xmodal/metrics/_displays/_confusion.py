@@ -3,17 +3,17 @@
 import numpy as np
 from sklearn.utils import gen_batches
 
-from sklearn_xmodal.metrics._blocks import _CACHED_BYTES, check_ranking_options
-from sklearn_xmodal.metrics._displays_base import (
+from sklearn_xmodal.metrics._displays._base import (
     WORDS,
     RetrievalDisplay,
     check_codes,
     check_matplotlib,
     check_one_each,
-    check_one_of,
     costs_of,
     encode_classes,
 )
+from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
+from sklearn_xmodal.metrics._engine._scoring import CACHED_BYTES
 
 _MOST_VALUES = 12
 
@@ -138,7 +138,7 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
         """
         check_matplotlib(f"{cls.__name__}.from_predictions")
         check_ranking_options(k=k)
-        check_one_of("direction", direction, [*WORDS, "mean"])
+        ways = directions_of(direction)
         codes = check_codes(Z_img, Z_txt)
         n_samples = codes["image"].shape[0]
         k = n_samples if k is None else min(k, n_samples)
@@ -148,7 +148,6 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
                 display_labels, len(classes), "display_labels", "name per class"
             )
             classes = list(display_labels)
-        ways = list(WORDS) if direction == "mean" else [direction]
         confusion = np.mean(
             [_class_shares(costs_of(codes, w), labels, len(classes), k) for w in ways],
             axis=0,
@@ -246,7 +245,7 @@ def _tick_angle(names):
 def _class_shares(costs, labels, n_classes, k):
     """Mean share of each class among the first k items, by class of the query."""
     total = np.zeros(n_classes**2)
-    n_rows = max(1, _CACHED_BYTES // costs.bytes_per_row)
+    n_rows = max(1, CACHED_BYTES // costs.bytes_per_row)
     for batch in gen_batches(labels.size, n_rows):
         queries = np.arange(batch.start, batch.stop)
         block = costs(queries)  # (n_rows, n_gallery)

@@ -1,12 +1,12 @@
-"""Retrieval metrics of single queries, as functions of a `RankedBlock`.
+"""The formulas of the metrics, for single queries, as functions of a `RankedBlock`.
 
 Each takes a cut-off rank `k` (`None` for the whole gallery) and returns an array of
-shape (n_rows,). Tied items count in expectation over their orders (`_tied.py`).
+shape (n_rows,). Tied items count in expectation over their orders (`_ties.py`).
 """
 
 import numpy as np
 
-from sklearn_xmodal.metrics._tied import (
+from sklearn_xmodal.metrics._engine._ties import (
     chance_to_find_one,
     discount_sums,
     expected_inverse_of_first,
@@ -19,19 +19,8 @@ from sklearn_xmodal.metrics._tied import (
 def average_precision(ranked, *, k=None, denominator="min"):
     """Precisions at the relevant places up to k, summed and divided.
 
-    Parameters
-    ----------
-    ranked : RankedBlock
-        Places of the relevant items.
-    k : int, default=None
-        Cut-off rank, by default the whole gallery.
-    denominator : {"min", "relevant", "retrieved"}, default="min"
-        Divide by min(k, R), by R, or by the relevant items among the first k.
-
-    Returns
-    -------
-    scores : ndarray of shape (n_rows,)
-        Average precision.
+    The divisor is min(k, R) ("min"), R ("relevant"), or the relevant items among the
+    first k ("retrieved").
     """
     k = _cutoff(ranked, k)
     gains = ranked.n_relevant_above + 1.0
@@ -165,21 +154,9 @@ def _cutoff(ranked, k):
 
 
 def interpolated_precision(ranked, recall_levels):
-    """Best precision at or beyond each recall level, for each query.
+    """Best precision at or beyond each recall level, (n_rows, n_levels).
 
     A group of tied items is one cut-off: it is retrieved as a whole or not at all.
-
-    Parameters
-    ----------
-    ranked : RankedBlock
-        Places of the relevant items.
-    recall_levels : ndarray of shape (n_levels,)
-        Levels in [0, 1].
-
-    Returns
-    -------
-    precision : ndarray of shape (n_rows, n_levels)
-        Interpolated precision.
     """
     n_retrieved, found = ranked.retrieved_with()
     precision = found / n_retrieved

@@ -1,0 +1,107 @@
+"""Codes of queries and galleries: taken from estimators, validated, and paired."""
+
+import numpy as np
+
+from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._relevance import make_relevance
+from sklearn_xmodal.metrics._engine._scoring import score_per_query
+from sklearn_xmodal.utils._validation import check_numbers
+
+
+def split_codes(codes):
+    """Image and text codes from whatever form `transform` answers in."""
+    is_table = hasattr(codes, "columns")  # a column may be called "image"
+    if hasattr(codes, "image") and hasattr(codes, "text") and not is_table:
+        Z_img, Z_txt = codes.image, codes.text
+    elif isinstance(codes, tuple):
+        if len(codes) != 2:
+            raise ValueError(
+                "transform must return the two codes (Z_img, Z_txt). Got a tuple of "
+                f"length {len(codes)}."
+            )
+        Z_img, Z_txt = codes
+    else:
+        codes = check_numbers(
+            codes,
+            "What transform returns",
+            dtype=[np.float64, np.float32],
+        )
+        if codes.shape[1] % 2:
+            raise ValueError(
+                "A stacked matrix of codes must have an even number of columns, the "
+                "left half for the image code and the right half for the text code. "
+                f"Got {codes.shape[1]} columns from transform."
+            )
+        Z_img, Z_txt = np.hsplit(codes, 2)
+    if Z_img is None or Z_txt is None:
+        raise ValueError(
+            "Scoring needs the codes of both modalities. Got None for the "
+            f"{'image' if Z_img is None else 'text'} side. Score complete pairs."
+        )
+    return Z_img, Z_txt
+
+
+def unit_rows(Z, name):
+    """Copy of codes (n, n_components) with rows of length one; zero rows stay zero."""
+    Z = check_numbers(Z, name, dtype=[np.float64, np.float32], order="C")
+    # First by the largest entry: squares cannot overflow or vanish, and codes of a
+    # single component become exactly 1 or -1.
+    largest = np.abs(Z).max(axis=1, keepdims=True)
+    Z = Z / np.where(largest > 0, largest, 1)
+    length = np.sqrt(np.einsum("ij,ij->i", Z, Z))[:, None]
+    Z /= np.where(length > 0, length, 1)
+    return Z
+
+
+def check_same_space(query, gallery, names):
+    """Refuse codes that do not live in the same space."""
+    if query.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"{names[0]} and {names[1]} must lie in the same space. Got codes of "
+            f"different width: {query.shape[1]} and {gallery.shape[1]}."
+        )
+
+
+def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
+    """Validate codes of queries and of a gallery, and their labels or pairs."""
+    query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
+    check_same_space(query, gallery, ("Z_query", "Z_gallery"))
+    relevance = make_relevance(y_query, y_gallery, len(query), len(gallery))
+    return CosineCosts(query, gallery), relevance
+
+
+def unit_pairs(Z_img, Z_txt, advice=""):
+    """Validate codes of the same pairs and return both with rows of length one."""
+    Z_img, Z_txt = unit_rows(Z_img, "Z_img"), unit_rows(Z_txt, "Z_txt")
+    check_same_space(Z_img, Z_txt, ("Z_img", "Z_txt"))
+    if Z_img.shape[0] != Z_txt.shape[0]:
+        raise ValueError(
+            "Z_img and Z_txt must hold the codes of the same pairs. Got "
+            f"{Z_img.shape[0]} and {Z_txt.shape[0]} rows.{advice}"
+        )
+    return Z_img, Z_txt
+
+
+class CodePairs:
+    """Unit codes of both modalities of the same samples, and their relevance."""
+
+    def __init__(self, Z_img, Z_txt, y):
+        Z_img, Z_txt = unit_pairs(
+            Z_img,
+            Z_txt,
+            " Use retrieval_score for queries and a gallery of different size.",
+        )
+        self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
+        n = Z_img.shape[0]
+        self.relevance = make_relevance(y, y, n, n, ("y", "y"))
+
+    def score(self, metrics, side, **options):
+        """Values of several metrics in one direction, (n_metrics, n_queries)."""
+        costs = CosineCosts(*self.codes[side])
+        return score_per_query(metrics, costs, self.relevance, **options)
+
+    def matrices(self, side):
+        """Whole relevance and similarity matrices of one direction."""
+        query, gallery = self.codes[side]
+        scores = -CosineCosts(query, gallery)(np.arange(query.shape[0]))
+        return self.relevance.to_matrix(), scores

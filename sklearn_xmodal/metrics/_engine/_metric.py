@@ -1,0 +1,112 @@
+"""Names of the retrieval metrics, their formulas and options."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from sklearn_xmodal.metrics._engine import _formulas
+from sklearn_xmodal.metrics._engine._options import (
+    check_one_of,
+    check_ranking_options,
+    directions_of,
+)
+
+DENOMINATORS = ("min", "relevant", "retrieved")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What to compute of a ranking, and how queries are summed up."""
+
+    per_query: Any  # per_query(ranked, **options), of shape (n_rows,)
+    cutoff: str  # whether there is a rank k: "needed", "optional" or "none"
+    short_name: str  # what scorers and reports call it
+    is_error: bool = False  # lower is better: queries have a median, not a mean
+
+    def summarize(self, scores):
+        """Mean, or median, of the queries that have a value; nan if none has."""
+        scores = scores[~np.isnan(scores)]
+        if not scores.size:
+            return float("nan")
+        return float(np.median(scores) if self.is_error else scores.mean())
+
+
+METRICS = {
+    "mean_average_precision": Metric(_formulas.average_precision, "optional", "map"),
+    "mean_reciprocal_rank": Metric(_formulas.reciprocal_rank, "optional", "mrr"),
+    "ndcg_at_k": Metric(_formulas.normalized_gain, "optional", "ndcg"),
+    "precision_at_k": Metric(_formulas.precision, "needed", "precision"),
+    "recall_at_k": Metric(_formulas.recall, "needed", "recall"),
+    "hit_rate_at_k": Metric(_formulas.hit_rate, "needed", "hit_rate"),
+    "median_rank_error": Metric(
+        _formulas.first_rank, "none", "median_rank", is_error=True
+    ),
+}
+
+
+def make_metric(name, *, k=None, denominator="min"):
+    """Metric of a name with its options bound, refusing those that it has not."""
+    check_one_of("metric", name, sorted(METRICS))
+    metric = METRICS[name]
+    _check_cutoff(name, metric.cutoff, k)
+    check_one_of("denominator", denominator, DENOMINATORS)
+    options = {} if metric.cutoff == "none" else {"k": k}
+    if name == "mean_average_precision":
+        options["denominator"] = denominator
+    elif denominator != "min":
+        raise ValueError(
+            "denominator is an option of mean_average_precision only. Got "
+            f"{denominator!r} for {name}."
+        )
+    return replace(metric, per_query=partial(metric.per_query, **options))
+
+
+def _check_cutoff(name, cutoff, k):
+    check_ranking_options(k=k)
+    if cutoff == "needed" and k is None:
+        raise ValueError(
+            f"k must be given for {name}: over the whole gallery it says nothing about "
+            "the ranking. Got None."
+        )
+    if cutoff == "none" and k is not None:
+        raise ValueError(f"k must be None for {name}, which has no cut-off. Got {k}.")
+
+
+def check_metric(metric, *, k, denominator, ties, zero_division):
+    """Metric of a name with its options, or a callable, which has no k."""
+    if not callable(metric):
+        if not isinstance(metric, str) or metric not in METRICS:
+            raise ValueError(
+                "metric must be a callable metric(y_true, y_score) or one of "
+                f"{sorted(METRICS)}. Got {metric!r}."
+            )
+        metric = make_metric(metric, k=k, denominator=denominator)
+    elif k is not None:
+        raise ValueError(
+            f"k must be None for a callable metric. Got {k!r}. Bind the cut-off "
+            "with functools.partial(metric, k=...)."
+        )
+    elif denominator != "min":
+        raise ValueError(
+            f"denominator must be 'min' for a callable metric. Got {denominator!r}."
+        )
+    check_ranking_options(
+        ties=ties,
+        zero_division=zero_division,
+        only_nan=getattr(metric, "is_error", False),
+    )
+    return metric
+
+
+class ScoreRequest:
+    """What a scorer computes: a metric by name or callable, a direction, options."""
+
+    def __init__(self, metric, direction, **options):
+        directions_of(direction)
+        checked = check_metric(metric, **options)
+        self.metric = metric
+        self.direction = direction
+        self.options = options
+        self.sign = -1 if getattr(checked, "is_error", False) else 1

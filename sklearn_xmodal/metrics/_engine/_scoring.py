@@ -1,0 +1,120 @@
+"""Values of metrics for every query, from rankings of a few queries at a time."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn import get_config
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_xmodal.metrics._engine._ranking import RankedBlock, rank_block
+from sklearn_xmodal.metrics._engine._relevance import count_relevant
+
+# Larger blocks fall out of the cache: the product and the sort of 20,000 float32
+# scores per query become two to five times slower.
+CACHED_BYTES = 8 * 2**20
+
+# Place, gain and temporary values of one relevant item: seven times 8 bytes.
+_BYTES_PER_RELEVANT = 56
+
+
+def queries_to_rank(relevance, zero_division):
+    """Return the queries with a relevant item; by default all must have one."""
+    empty = np.flatnonzero(~relevance.has_relevant)
+    if empty.size and isinstance(zero_division, str):
+        raise ValueError(
+            "A ranking can only be judged for a query with relevant items in the "
+            f"gallery. Got {empty.size} queries without, the first at row {empty[0]}. "
+            "Drop them, check that query and gallery share classes, or set "
+            "zero_division to 0.0, 1.0 or np.nan."
+        )
+    return np.flatnonzero(relevance.has_relevant)
+
+
+def scores_to_fill(n_rows, relevance, zero_division):
+    """Scores of shape (n_rows, n_queries), ready where no item is relevant."""
+    scores = np.empty((n_rows, relevance.shape[0]))
+    if not relevance.has_relevant.all():
+        scores.fill(zero_division)
+    return scores
+
+
+def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=None):
+    """Yield slices of `queries`, each with a relevant item, and their `RankedBlock`.
+
+    `working_memory` bounds a block in MiB, by default as `sklearn.get_config` says.
+    """
+    working_memory = _memory_to_use(working_memory)
+    held = costs.bytes_per_row * (1 if ties == "average" else 2)
+    worst_case = held + relevance.shape[1] * _BYTES_PER_RELEVANT
+    n_rows = min(
+        CACHED_BYTES // costs.bytes_per_row, int(working_memory * 2**20 // worst_case)
+    )
+    n_rows = max(n_rows, 1)
+    for start in range(0, queries.size, n_rows):
+        here = slice(start, start + n_rows)
+        block = queries[here]
+        yield here, rank_block(costs(block), relevance.columns(block), ties=ties)
+
+
+def _memory_to_use(working_memory):
+    if working_memory is None:
+        return get_config()["working_memory"]
+    if not isinstance(working_memory, Real):
+        raise TypeError(
+            f"working_memory must be a number of MiB or None. Got {working_memory!r}."
+        )
+    if not float(working_memory) > 0:
+        raise ValueError(
+            f"working_memory must be a positive number of MiB. Got {working_memory!r}."
+        )
+    return working_memory
+
+
+def score_per_query(
+    metrics, costs, relevance, *, ties, zero_division, working_memory=None, n_jobs=None
+):
+    """Values of several metrics from one ranking, (n_metrics, n_queries).
+
+    `working_memory` is that of `ranked_blocks`; threads share it.
+    """
+    queries = queries_to_rank(relevance, zero_division)
+    scores = scores_to_fill(len(metrics), relevance, zero_division)
+    n_threads = min(_count_threads(n_jobs), max(queries.size, 1))
+    working_memory = _memory_to_use(working_memory)
+
+    def fill(queries):
+        for here, ranked in ranked_blocks(
+            costs.for_one_thread(),
+            relevance,
+            queries,
+            ties=ties,
+            working_memory=working_memory / n_threads,
+        ):
+            for row, metric in zip(scores, metrics, strict=True):
+                row[queries[here]] = metric.per_query(ranked)
+
+    if n_threads == 1:
+        fill(queries)
+    else:
+        # Products and sorts let go of the interpreter's lock.
+        parts = np.array_split(queries, n_threads)
+        Parallel(n_threads, require="sharedmem")(delayed(fill)(part) for part in parts)
+    return scores
+
+
+def _count_threads(n_jobs):
+    if n_jobs is not None and not isinstance(n_jobs, Integral):
+        raise TypeError(f"n_jobs must be an int or None. Got {n_jobs!r}.")
+    return effective_n_jobs(n_jobs)
+
+
+def chance_per_query(metrics, relevance, *, zero_division):
+    """Values of several metrics if the whole gallery ties, (n_metrics, n_queries)."""
+    queries = queries_to_rank(relevance, zero_division)
+    scores = scores_to_fill(len(metrics), relevance, zero_division)
+    n_relevant = count_relevant(relevance, queries)
+    ranked = RankedBlock.of_one_tie(n_relevant, relevance.shape[1])
+    for row, metric in zip(scores, metrics, strict=True):
+        row[queries] = metric.per_query(ranked)
+    return scores
