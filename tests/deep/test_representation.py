@@ -1,14 +1,17 @@
 """What items are represented by, against plain numpy on what the network returns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.deep._msln_network import MSLNModule
-from sklearn_xmodal.deep._preprocessing import InputMap
+from sklearn_xmodal.deep.blocks import _representation
 from sklearn_xmodal.deep.blocks._representation import (
     POSTERIOR_TEMPERATURE,
-    Representation,
+    represent,
 )
 from sklearn_xmodal.deep.blocks._variates import (
     VARIATES,
@@ -22,6 +25,7 @@ from sklearn_xmodal.deep.blocks._weights import (
     block_weights,
 )
 from sklearn_xmodal.deep.training import PairDataset, Side
+from sklearn_xmodal.encoders._network import InputMap
 from tests.conftest import SEEDS
 from tests.deep.oracles import (
     cosines,
@@ -53,7 +57,7 @@ def dataset_of(pairs):
     """Return pairs of tensors as the training sees them."""
     sides = []
     for x in pairs.values():
-        identity = InputMap(np.zeros(x.shape[1]), None, 1.0)
+        identity = InputMap(mean=np.zeros(x.shape[1]), components=None, scale=1.0)
         sides.append(Side(x.double().numpy(), identity, "cpu"))
     return PairDataset(*sides, np.zeros(len(sides[0].tensor), dtype=np.int64))
 
@@ -108,22 +112,25 @@ class Case:
             mean = self.train[side].mean(dim=0)
             self.train[side] -= mean
             self.new[side] -= mean
-        with torch.inference_mode():
-            self.representation = Representation(
-                {name: solved(kind(), self.train) for name, kind in VARIATES.items()}
-            )
-            for side in SIDES:
-                batches = self.train[side].split(9)
-                self.representation.fit_centres(self.network, batches, side)
-                self.representation.fit_familiarity(
-                    self.network, self.train[side], side
-                )
+        self.variates = {
+            name: solved(kind(), self.train) for name, kind in VARIATES.items()
+        }
+
+    def encoders(self, weights):
+        data, on = dataset_of(self.train), TorchArrays("cpu")
+        found = represent(self.network, data, weights, self.variates, on)
+        return dict(zip(SIDES, found, strict=True))
 
     def blocks(self, side, weights, x=None):
         x = self.new[side] if x is None else x
         with torch.inference_mode():
-            v = self.representation.blocks(self.network, x, side, weights)
+            v = self.encoders(weights)[side]._codes(x)
         return v.double().numpy()
+
+    def centres(self, side):
+        data = getattr(dataset_of(self.train), side)
+        with torch.inference_mode():
+            return _representation._centres(self.network, data, side)
 
     def products(self, weights):
         return self.blocks("image", weights) @ self.blocks("text", weights).T
@@ -294,7 +301,7 @@ class TestCentres:
     def test_they_are_means_over_the_training_pairs(self, seed):
         case = Case(seed)
         for side in SIDES:
-            centres = case.representation.centres[side]
+            centres = case.centres(side)
             codes = case.codes(case.train, side)
             for name, z in zip(("code", "contrastive"), codes, strict=True):
                 expected = z.mean(axis=1, keepdims=True)
@@ -303,13 +310,12 @@ class TestCentres:
             expected = posterior.mean(axis=(0, 1))
             np.testing.assert_allclose(centres["posterior"], expected, atol=1e-5)
 
-    def test_size_of_the_batches_does_not_matter(self, seed):
+    def test_size_of_the_batches_does_not_matter(self, seed, monkeypatch):
         case = Case(seed)
-        other = Representation(case.representation.variates)
-        with torch.inference_mode():
-            other.fit_centres(case.network, [case.train["text"]], "text")
-        for name, mean in case.representation.centres["text"].items():
-            np.testing.assert_allclose(other.centres["text"][name], mean, atol=1e-6)
+        whole = case.centres("text")
+        monkeypatch.setattr(_representation, "_ROWS", 9)
+        for name, mean in case.centres("text").items():
+            np.testing.assert_allclose(whole[name], mean, atol=1e-6)
 
 
 @EVERY_SEED
@@ -322,8 +328,15 @@ class TestVariates:
         return {"image": torch.from_numpy(X) + 1, "text": torch.from_numpy(T) - 2}
 
     def products(self, variates, pairs):
-        image, text = (variates.transform(pairs[s].float(), s) for s in SIDES)
+        """Return the inner products of the variates of every ridge."""
+        image, text = (self.of_ridges(variates, pairs[s].float(), s) for s in SIDES)
         return [(a @ b.T).numpy() for a, b in zip(image, text, strict=True)]
+
+    def of_ridges(self, variates, x, side):
+        block, on = variates.block(side), TorchArrays("cpu")
+        return [
+            replace(block, weights=[W]).apply(x, None, None, on) for W in block.weights
+        ]
 
     def test_size_of_the_batches_does_not_matter(self, seed, kind):
         pairs = self.draw(seed, 40)
