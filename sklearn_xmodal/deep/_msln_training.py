@@ -8,6 +8,7 @@ import torch
 from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
 from sklearn_xmodal.deep.blocks import Representation
 from sklearn_xmodal.deep.training import (
+    EpochProgress,
     ReversalSchedule,
     ShuffledBatches,
     TermsNet,
@@ -16,7 +17,6 @@ from sklearn_xmodal.deep.training import (
     recorded,
     training_length,
 )
-from sklearn_xmodal.deep.training._callbacks import EpochProgress
 from sklearn_xmodal.metrics import cross_modal_score
 
 # Steps until reversal has its strength where nobody knows how many follow.
