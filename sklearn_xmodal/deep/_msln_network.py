@@ -47,69 +47,29 @@ class Outputs(NamedTuple):
 
 
 class MSLNModule(nn.Module):
-    """Two encoders, two decoders, a modality discriminator and a classifier.
-
-    Parameters
-    ----------
-    n_image_features, n_text_features : int
-        Widths p and q of the inputs.
-
-    class_embeddings : ndarray of shape (n_classes, e)
-        e_y for every class y.
-
-    multi_label : bool
-        Whether an item may have several classes.
-
-    n_members : int
-        Networks s in the ensemble.
-
-    n_inputs : tuple of int or None
-        How many of the first features every member sees, `None` for all.
-
-    n_components, n_contrastive_components : int
-        Sizes d and g of the two codes; g may be 0.
-
-    hidden_layer_sizes, discriminator_layer_sizes : tuple of int
-        Hidden layers of the encoders, which the decoders mirror, and of the
-        discriminator.
-
-    activation, code_activation : str
-        Of the hidden layers and of the codes, keys of `ACTIVATIONS`.
-
-    dropout, input_dropout : float
-        Probabilities of a zero in hidden layers and in the inputs.
-
-    init_seed, dropout_seed : int
-        Of the initial weights and of the dropout.
-
-    device : str
-        Where the network will live.
-
-    precision : {"float32", "bfloat16"}
-        Of the matrix products in training.
-    """
+    """Two encoders, two decoders, a modality discriminator and a classifier."""
 
     def __init__(
         self,
-        n_image_features,
-        n_text_features,
-        class_embeddings,
+        n_image_features,  # p
+        n_text_features,  # q
+        class_embeddings,  # e_y for every class y, (c, e)
         *,
-        multi_label,
-        n_members,
-        n_inputs,
-        n_components,
-        n_contrastive_components,
-        hidden_layer_sizes,
+        multi_label,  # whether an item may have several classes
+        n_members,  # s
+        n_inputs,  # how many of the first features every member sees; None: all
+        n_components,  # d
+        n_contrastive_components,  # g; 0: no contrastive code
+        hidden_layer_sizes,  # of the encoders; the decoders mirror them
         discriminator_layer_sizes,
-        activation,
+        activation,  # of hidden layers, a key of ACTIVATIONS
         code_activation,
-        dropout,
+        dropout,  # of hidden layers of encoders and decoders
         input_dropout,
         init_seed,
         dropout_seed,
-        device,
-        precision,
+        device,  # where the network will live
+        precision,  # of the products in training: "float32" or "bfloat16"
     ):
         super().__init__()
         self.multi_label = multi_label

@@ -9,6 +9,7 @@ from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
 from sklearn_xmodal.deep.blocks import represent
 from sklearn_xmodal.deep.training import (
+    EpochProgress,
     ReversalSchedule,
     ShuffledBatches,
     TermsNet,
@@ -17,7 +18,6 @@ from sklearn_xmodal.deep.training import (
     recorded,
     training_length,
 )
-from sklearn_xmodal.deep.training._callbacks import EpochProgress
 from sklearn_xmodal.metrics import cross_modal_score
 
 # Steps until reversal has its strength where nobody knows how many follow.

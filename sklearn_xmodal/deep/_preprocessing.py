@@ -20,39 +20,13 @@ _NOISE_SHARE = 0.9
 
 
 def fit_input_map(X, modality, n_directions, n_least, rng, denoise=False):
-    """Learn the map of one modality.
+    """Learn the map of one modality (n, n_features), read block by block.
 
-    Parameters
-    ----------
-    X : {ndarray, csr_matrix} of shape (n, n_features)
-        Validated features, memory-mapped or not: read block by block.
-
-    modality : str
-        For the error message.
-
-    n_directions : int or None
-        Principal components to keep, at most; `None` keeps the features.
-
-    n_least : int
-        Up to so many features are kept as they are.
-
-    rng : RandomState
-        Draws rows where there are many.
-
-    denoise : bool, default=False
-        Whether to take the last of `n_directions` for noise, which all of them have as
-        much of, and to shrink each to the share of its variance that is not noise, as
-        a Wiener filter does.
-
-    Returns
-    -------
-    input_map : InputMap
-        Its scale brings the root mean square of the training rows to 1.
-
-    Raises
-    ------
-    ValueError
-        If every column is constant.
+    At most `n_directions` principal components are kept; `None`, and up to `n_least`
+    features, keep the features. `denoise` takes the last of `n_directions` for noise,
+    which all of them have as much of, and shrinks each to the share of its variance
+    that is not noise, as a Wiener filter does. The scale brings the root mean square of
+    the training rows to 1.
     """
     mean, scale = mean_and_scale(X, modality)
     if n_directions is None or X.shape[1] <= n_least:

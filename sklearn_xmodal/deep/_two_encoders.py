@@ -20,57 +20,24 @@ from sklearn_xmodal.encoders._network import Branch
 
 
 class TwoEncoders(nn.Module):
-    """Encoders f_v of images and f_t of texts; a subclass may put heads on the codes.
-
-    Parameters
-    ----------
-    n_image_features, n_text_features : int
-        Widths p and q of the inputs.
-
-    n_members : int
-        Networks s that are trained side by side.
-
-    n_components : int
-        Size d of the code.
-
-    hidden_layer_sizes : tuple of int
-        Hidden layers of both encoders.
-
-    activation : str
-        Of the hidden layers, a key of `ACTIVATIONS`.
-
-    dropout, input_dropout : float
-        Probabilities of a zero in hidden layers and in the inputs.
-
-    init_seed, dropout_seed : int
-        Of the initial weights and of the dropout.
-
-    device : str
-        Where the network will live.
-
-    shares_last_layer : bool, default=False
-        Whether both encoders end in the same layer.
-
-    **heads : object
-        Options of `_add_heads`.
-    """
+    """Encoders of images and of texts; a subclass may put heads on their codes."""
 
     def __init__(
         self,
-        n_image_features,
-        n_text_features,
+        n_image_features,  # p
+        n_text_features,  # q
         *,
-        n_members,
-        n_components,
+        n_members,  # s
+        n_components,  # d
         hidden_layer_sizes,
-        activation,
-        dropout,
+        activation,  # of hidden layers, a key of ACTIVATIONS
+        dropout,  # of hidden layers
         input_dropout,
         init_seed,
         dropout_seed,
-        device,
-        shares_last_layer=False,
-        **heads,
+        device,  # where the network will live
+        shares_last_layer=False,  # whether both encoders end in the same layer
+        **heads,  # options of `_add_heads`
     ):
         super().__init__()
         self.n_members = n_members

@@ -4,7 +4,11 @@ Nothing here knows a method, but for the strength of gradient reversal: modules,
 and their options come from the retrievers. Names and files may change without notice.
 """
 
-from sklearn_xmodal.deep.training._callbacks import EpochReport, ReversalSchedule
+from sklearn_xmodal.deep.training._callbacks import (
+    EpochProgress,
+    EpochReport,
+    ReversalSchedule,
+)
 from sklearn_xmodal.deep.training._checkpoint import checkpointing
 from sklearn_xmodal.deep.training._data import (
     EvenBatches,
@@ -24,6 +28,7 @@ from sklearn_xmodal.deep.training._loop import (
 from sklearn_xmodal.deep.training._net import NonFiniteLossError, TermsNet
 
 __all__ = [
+    "EpochProgress",
     "EpochReport",
     "EvenBatches",
     "NonFiniteLossError",
