@@ -6,12 +6,14 @@ from sklearn_xmodal.deep._dcca import DCCARetriever
 from sklearn_xmodal.deep._dscmr import DSCMRRetriever
 from sklearn_xmodal.deep._msln import MSLNRetriever
 from sklearn_xmodal.deep._onnx import export_onnx
+from sklearn_xmodal.deep._training import EpochReport
 
 __all__ = [
     "ACMRRetriever",
     "ContrastiveRetriever",
     "DCCARetriever",
     "DSCMRRetriever",
+    "EpochReport",
     "MSLNRetriever",
     "export_onnx",
 ]
