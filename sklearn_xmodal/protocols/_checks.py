@@ -7,7 +7,7 @@ from sklearn_xmodal.utils._validation import (
     is_continuous,
 )
 
-#: Names of the protocols.
+#: Names of the protocols: "standard", "extendable", "generalized".
 PROTOCOLS = ("standard", "extendable", "generalized")
 
 

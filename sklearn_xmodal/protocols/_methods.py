@@ -38,9 +38,9 @@ class Budget(NamedTuple):
     max_steps: int | None = None
 
 
-#: What a comparison takes that is to be believed.
+#: For figures to be believed: three candidates on three folds.
 FULL = Budget()
-#: What shows in a minute whether everything works.
+#: To see whether all works: two candidates on two folds, and 150 steps of a network.
 QUICK = Budget(n_candidates=2, n_folds=2, max_steps=150)
 
 
@@ -196,7 +196,8 @@ def _build_msln(random_state, budget, protocol):
 # Twice the default: many classes gain by it (benchmarks/results/attribution).
 _WIDE = {"hidden_layer_sizes": (512,)}
 
-#: Methods of the command line by name. None has more than three candidates.
+#: Methods of the command line by name: "cca", "kcca", "sm" (semantic matching) and
+#: "msln". None has more than three candidates.
 METHODS = {
     "cca": Method("CCA", CCARetriever(), [{"alpha": a} for a in (0.1, 1, 10)]),
     "kcca": Method("KCCA", KCCARetriever(), [{"alpha": a} for a in (1, 10, 100)]),
