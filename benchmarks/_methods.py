@@ -1,7 +1,5 @@
 """The compared methods: those of the command, more baselines, and the paper's."""
 
-from sklearn_xmodal.cli._methods import METHODS as COMMAND_METHODS
-from sklearn_xmodal.cli._methods import Budget, Method
 from sklearn_xmodal.cross_decomposition import (
     CCARetriever,
     KCCARetriever,
@@ -24,6 +22,8 @@ from sklearn_xmodal.linear_model import (
     SemanticAutoencoderRetriever,
     SemanticMatchingRetriever,
 )
+from sklearn_xmodal.protocols import METHODS as COMMAND_METHODS
+from sklearn_xmodal.protocols import Budget, Method
 
 #: The plain reading of the paper: one network, four losses, the code alone.
 FOUR_LOSSES = {
@@ -41,33 +41,11 @@ FOUR_LOSSES = {
 }
 
 
-def _closed_form(title, retriever, candidates, needs_labels=True):
-    """Return a method whose retriever takes neither a seed nor a length."""
-
-    def build(seed, budget, protocol):
-        return retriever()
-
-    return Method(title, build, candidates, needs_labels)
-
-
-def _deep(title, retriever, candidates, needs_labels=True, **options):
-    """Return a method that trains a network, with parameters that stay."""
-    unseen_candidates = options.pop("unseen_candidates", None)
-
-    def build(seed, budget, protocol):
-        length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
-        return retriever(**options, **length, random_state=seed)
-
-    return Method(
-        title, build, candidates, needs_labels, unseen_candidates=unseen_candidates
-    )
-
-
-def _build_vote(seed, budget, protocol):
+def _build_vote(random_state, budget, protocol):
     return VotingRetriever(
         [
             ("cca", CCARetriever()),
-            ("kcca", KCCARetriever(random_state=seed)),
+            ("kcca", KCCARetriever(random_state=random_state)),
             ("sm", SemanticMatchingRetriever()),
         ]
     )
@@ -78,49 +56,54 @@ BUDGET = Budget(n_candidates=3, n_folds=2, max_steps=None)
 
 METHODS = {
     **COMMAND_METHODS,
-    "pls": _closed_form(
+    "pls": Method(
         "PLS",
-        PLSRetriever,
+        PLSRetriever(),
         [
             {"scale": scale, "singular_value_power": power}
             for scale, power in ((True, 0.0), (False, 0.0), (False, 0.5))
         ],
-        needs_labels=False,
     ),
-    "procrustes": _closed_form(
+    "procrustes": Method(
         "Procrustes",
-        ProcrustesRetriever,
+        ProcrustesRetriever(),
         [{"singular_value_power": power} for power in (0.0, 0.5, 1.0)],
-        needs_labels=False,
     ),
-    "scm": _closed_form(
+    "scm": Method(
         "semantic correlation matching",
-        SCMRetriever,
+        SCMRetriever(),
         [{"C": C} for C in (0.01, 0.1, 1.0)],
+        needs_labels=True,
     ),
-    "ridge": _closed_form(
-        "ridge regression", RidgeRetriever, [{"alpha": a} for a in (0.1, 1, 10)]
+    "ridge": Method(
+        "ridge regression",
+        RidgeRetriever(),
+        [{"alpha": a} for a in (0.1, 1, 10)],
+        needs_labels=True,
     ),
-    "sae": _closed_form(
+    "sae": Method(
         "semantic autoencoder",
-        SemanticAutoencoderRetriever,
+        SemanticAutoencoderRetriever(),
         [{"reconstruction_weight": w} for w in (0.1, 1, 10)],
+        needs_labels=True,
     ),
-    "mvda": _closed_form(
+    "mvda": Method(
         "MvDA",
-        MvDARetriever,
+        MvDARetriever(),
         [
             {"alpha": alpha, "eigenvalue_power": power}
             for alpha, power in ((0.1, 1.0), (1.0, 1.0), (1.0, 2.0))
         ],
+        needs_labels=True,
     ),
-    "cca3": _closed_form(
+    "cca3": Method(
         "three-view CCA",
-        ThreeViewCCARetriever,
+        ThreeViewCCARetriever(),
         [
             {"alpha": alpha, "class_alpha": class_alpha}
             for alpha, class_alpha in ((0.1, 0.1), (1.0, 1.0), (1.0, 10.0))
         ],
+        needs_labels=True,
     ),
     "voting": Method(
         "vote of CCA, KCCA and SM",
@@ -129,39 +112,46 @@ METHODS = {
         [{"weights": weights} for weights in ((1, 1, 0), (1, 1, 1), (1, 1, 4))],
         needs_labels=True,
     ),
-    "dcca": _deep(
+    "dcca": Method(
         "deep CCA",
-        DCCARetriever,
+        DCCARetriever(),
         [{"alpha": alpha} for alpha in (0.1, 1.0, 10.0)],
-        needs_labels=False,
     ),
-    "contrastive": _deep(
+    "contrastive": Method(
         "contrastive",
-        ContrastiveRetriever,
+        ContrastiveRetriever(),
         [
             {"positives": "pairs"},
             {"positives": "classes"},
             {"positives": "classes", "dropout": 0.2},
         ],
+        needs_labels=True,
         # Classes that are searched for among others do harm, in every trial.
         unseen_candidates=[{"temperature": t} for t in (0.05, 0.1, 0.2)],
     ),
-    "acmr": _deep(
+    "acmr": Method(
         "ACMR",
-        ACMRRetriever,
+        ACMRRetriever(),
         [{"triplet_weight": w} for w in (0.01, 0.1, 1.0)],
+        needs_labels=True,
     ),
-    "dscmr": _deep(
+    "dscmr": Method(
         "DSCMR",
-        DSCMRRetriever,
+        DSCMRRetriever(),
         [{"invariance_weight": w} for w in (0.01, 0.1, 1.0)],
+        needs_labels=True,
     ),
     # What a user gets who does not say which classes will be searched for.
-    "msln-both": _deep("MSLN, defaults", MSLNRetriever, [{}], target_classes="both"),
-    "msln-four": _deep(
+    "msln-both": Method(
+        "MSLN, defaults",
+        MSLNRetriever(target_classes="both"),
+        [{}],
+        needs_labels=True,
+    ),
+    "msln-four": Method(
         "MSLN, four losses",
-        MSLNRetriever,
+        MSLNRetriever(**FOUR_LOSSES),
         [{"classification_weight": w} for w in (0.1, 0.3, 1.0)],
-        **FOUR_LOSSES,
+        needs_labels=True,
     ),
 }

@@ -21,10 +21,9 @@ from benchmarks import _datasets
 from benchmarks._environment import write_environment
 from benchmarks._journal import Journal, write_csv
 from benchmarks._methods import BUDGET
-from benchmarks.retrieval import draw_split
 from sklearn_xmodal import MSLNRetriever
-from sklearn_xmodal.cli._tuning import choose_features, inner_folds
 from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.protocols import choose_features, inner_folds, split_pairs
 
 PROTOCOLS = {"standard": "seen", "extendable": "unseen"}
 DATASETS = (
@@ -142,11 +141,14 @@ def run_task(key, known_scores, data_home, device):
     """Train and score what has no score yet on one split; return mAP by variant."""
     dataset, protocol, split = key
     pairs, y = _datasets.load(dataset, data_home)
-    train, test, _ = draw_split(y, protocol, split)
+    train, test = split_pairs(pairs, y, protocol, random_state=split)
+    trained, y_train = pairs[train], y[train]
     with threadpool_limits(1):
-        folds = inner_folds(len(train), y[train], protocol, split, BUDGET.n_folds)
-        _, features = choose_features(pairs[train], y[train], folds, 0)
-        known = features.fit_transform(pairs[train], y[train])
+        folds = inner_folds(
+            trained, y_train, protocol, n_splits=BUDGET.n_folds, random_state=split
+        )
+        _, features = choose_features(trained, y_train, cv=folds, random_state=0)
+        known = features.fit_transform(trained, y_train)
         new = features.transform(pairs[test])
         scores = dict(known_scores)
         variants = variants_of(dataset, protocol, data_home, y, split)
@@ -154,7 +156,7 @@ def run_task(key, known_scores, data_home, device):
             retriever = MSLNRetriever(
                 target_classes=PROTOCOLS[protocol], device=device, random_state=split
             )
-            retriever.set_params(**variants[name]).fit(known, y[train])
+            retriever.set_params(**variants[name]).fit(known, y_train)
             scores[name] = score(retriever, new, y[test])
             if name == DEFAULT:
                 scores |= scores_by_block(retriever, new, y[test])

@@ -8,13 +8,10 @@ killed continues where it stopped.
 import argparse
 import os
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from joblib import Parallel, delayed
-from scipy.stats import hmean
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
@@ -23,19 +20,10 @@ from benchmarks._environment import write_environment
 from benchmarks._journal import Journal, write_csv
 from benchmarks._methods import BUDGET, METHODS, Method
 from benchmarks._tables import TITLE, draw, write_tables
-from sklearn_xmodal.cli._methods import QUICK
-from sklearn_xmodal.cli._tuning import split_rows, tune
-from sklearn_xmodal.metrics import (
-    chance_level,
-    cross_modal_score,
-    generalized_retrieval_score,
-)
-from sklearn_xmodal.model_selection import GeneralizedShuffleSplit
+from sklearn_xmodal.protocols import PROTOCOLS, QUICK, evaluate_split
 
 __all__ = ["METHODS", "Method", "main"]  # what docs/user_guide/own_method.md needs
 
-DIRECTIONS = ("image_to_text", "text_to_image")
-PROTOCOLS = ("standard", "extendable", "generalized")
 COLUMNS = ["dataset", "protocol", "split", "method", "image_to_text", "text_to_image"]
 COLUMNS += ["mean", "seen", "unseen", "chance", "n_train", "n_test", "n_test_classes"]
 COLUMNS += ["validation_score", "parameters"]
@@ -86,74 +74,30 @@ def build_parser(methods=METHODS):
     return parser
 
 
-def draw_split(y, protocol, seed):
-    """Return training rows, test rows, and the seen classes."""
-    if protocol != "generalized":
-        train, test = split_rows(len(y), y, protocol, seed)
-        return train, test, np.unique(y[train])
-    splitter = GeneralizedShuffleSplit(1, random_state=seed)
-    train, test = next(splitter.split(y, y))
-    return train, test, np.unique(y[train])
-
-
-def score_codes(image, text, y, protocol, seen_classes):
-    """Return mAP per direction; generalized: the harmonic mean of seen and unseen."""
-    if protocol != "generalized":
-        return {d: cross_modal_score(image, text, y, direction=d) for d in DIRECTIONS}
-    parts = {
-        d: generalized_retrieval_score(image, text, y, seen_classes, direction=d)
-        for d in DIRECTIONS
-    }
-    row = {d: parts[d].harmonic_mean for d in DIRECTIONS}
-    for name in ("seen", "unseen"):
-        row[name] = float(np.mean([parts[d][name] for d in DIRECTIONS]))
-    return row
-
-
-def chance(y, protocol, seen_classes):
-    """Return what codes without information would score."""
-    if protocol != "generalized":
-        return chance_level(y, y)
-    is_seen = np.isin(y, seen_classes)
-    return float(hmean([chance_level(y[part], y) for part in (is_seen, ~is_seen)]))
-
-
 def run_task(key, data_home, seed, quick, methods=METHODS):
     """Tune and score one method on one split; return its row."""
     dataset, protocol, split, name = key
     pairs, y = _datasets.load(dataset, data_home)
-    train, test, seen_classes = draw_split(y, protocol, seed + split)
-    start = time.perf_counter()
     # One thread per task: the same bits however many tasks run at a time.
     with threadpool_limits(1):
-        pipeline, validation_score, parameters = tune(
+        record = evaluate_split(
             methods[name],
-            pairs[train],
-            y[train],
+            pairs,
+            y,
             protocol,
-            seed=seed,
-            split_seed=seed + split,
-            n_jobs=1,
+            split,
+            random_state=seed,
             budget=QUICK if quick else BUDGET,
+            n_jobs=1,
             validate=False,
         )
-        codes = pipeline.transform(pairs[test])
-    seconds = time.perf_counter() - start
-    scores = score_codes(codes.image, codes.text, y[test], protocol, seen_classes)
+    parameters = sorted(record["parameters"].items())
+    names = {"dataset": dataset, "protocol": protocol, "split": split}
     return {
-        "dataset": dataset,
-        "protocol": protocol,
-        "split": split,
+        **names,
         "method": methods[name].title,
-        **scores,
-        "mean": (scores["image_to_text"] + scores["text_to_image"]) / 2,
-        "chance": chance(y[test], protocol, seen_classes),
-        "n_train": len(train),
-        "n_test": len(test),
-        "n_test_classes": len(np.unique(y[test])),
-        "validation_score": validation_score,
-        "parameters": " ".join(f"{k}={v}" for k, v in sorted(parameters.items())),
-        "seconds": seconds,
+        **record,
+        "parameters": " ".join(f"{k}={v}" for k, v in parameters),
     }
 
 

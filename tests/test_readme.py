@@ -22,11 +22,17 @@ def test_readme_blocks_print_what_they_show():
 
 def test_readme_names_every_public_name():
     import sklearn_xmodal
-    from sklearn_xmodal import datasets, feature_extraction, metrics, model_selection
+    from sklearn_xmodal import (
+        datasets,
+        feature_extraction,
+        metrics,
+        model_selection,
+        protocols,
+    )
 
     text = README.read_text(encoding="utf-8")
-    homes = (sklearn_xmodal, datasets, feature_extraction, metrics, model_selection)
-    for module in homes:
+    homes = (datasets, feature_extraction, metrics, model_selection, protocols)
+    for module in (sklearn_xmodal, *homes):
         for name in module.__all__:
             assert name == "__version__" or f"`{name}`" in text, name
 

@@ -1,10 +1,12 @@
 """What the API reference needs beside autodoc."""
 
 import inspect
+import pkgutil
 import re
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import import_object
 
 from sklearn_xmodal.cli._main import build_parser
@@ -34,6 +36,17 @@ def _escape_underscores(app, what, name, obj, options, lines):
     for i, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             lines[i] = _WORD_OR_CODE.sub(lambda m: m[1] or rf"{m[2]}\_", line)
+
+
+def _describe_constants(app, what, name, obj, options, lines):
+    """Take the comment above a constant, which autodoc seeks where it is imported."""
+    if what != "data":
+        return
+    package, _, constant = name.rpartition(".")
+    for module in pkgutil.iter_modules(import_object(package).__path__, f"{package}."):
+        comments = ModuleAnalyzer.for_module(module.name).find_attr_docs()
+        if ("", constant) in comments:
+            lines[:] = comments["", constant]
 
 
 class Inherited(Directive):
@@ -71,5 +84,7 @@ def setup(app):
     app.add_directive("command-help", CommandHelp)
     app.add_directive("inherited", Inherited)
     app.connect("autodoc-skip-member", _skip_member)
+    # Before numpydoc, to which the docstring of a tuple is one of this package.
+    app.connect("autodoc-process-docstring", _describe_constants, priority=400)
     app.connect("autodoc-process-docstring", _escape_underscores, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,21 +1,17 @@
 """Split, tune inside the training part, score once on the test part."""
 
-import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sklearn_xmodal.cli._errors import CommandError
-from sklearn_xmodal.cli._methods import METHODS
 from sklearn_xmodal.cli._progress import Progress
-from sklearn_xmodal.cli._tuning import PROTOCOLS, split_rows, tune
-from sklearn_xmodal.metrics import (
-    chance_level,
-    retrieval_precision_recall_curve,
-    retrieval_score,
-)
+from sklearn_xmodal.metrics import retrieval_precision_recall_curve
+from sklearn_xmodal.protocols import METHODS, evaluate_split, split_pairs
 
+#: Those of a search among seen, and among unseen classes.
+PROTOCOLS = ("standard", "extendable")
 _MIN_CLASSES = 4
 _MIN_CLASS_SIZE = 5
 _MIN_TRAINING_PAIRS = 12
@@ -47,7 +43,7 @@ class Run:
         return (self.image_to_text + self.text_to_image) / 2
 
 
-def plan(data, methods, protocols):
+def plan(data, methods, protocols, *, n_splits=1, seed=0):
     """Return methods and protocols that the data allow.
 
     Parameters
@@ -57,6 +53,12 @@ def plan(data, methods, protocols):
 
     methods, protocols : list of str or None
         As asked for; `None` is everything possible.
+
+    n_splits : int, default=1
+        Splits per protocol.
+
+    seed : int, default=0
+        Split i uses seed + i.
 
     Returns
     -------
@@ -68,16 +70,16 @@ def plan(data, methods, protocols):
     CommandError
         If something was asked for that cannot be run.
     """
-    _check_size(data)
+    splits = {"n_splits": n_splits, "seed": seed}
     if data.y is None:
-        return _plan_pairs(methods, protocols)
+        return _plan_pairs(data, methods, protocols, **splits)
     methods = list(dict.fromkeys(methods or METHODS))
     if protocols is not None:
         for protocol in protocols:
-            if reason := _obstacle(data, protocol):
+            if reason := _obstacle(data, protocol, **splits):
                 raise CommandError(f"--protocol {protocol} {reason}")
         return methods, list(dict.fromkeys(protocols))
-    reasons = {protocol: _obstacle(data, protocol) for protocol in PROTOCOLS}
+    reasons = {name: _obstacle(data, name, **splits) for name in PROTOCOLS}
     possible = [protocol for protocol in PROTOCOLS if not reasons[protocol]]
     if not possible:
         raise CommandError(f"--protocol standard {reasons['standard']}")
@@ -87,8 +89,10 @@ def plan(data, methods, protocols):
     return methods, possible
 
 
-def _plan_pairs(methods, protocols):
+def _plan_pairs(data, methods, protocols, **splits):
     """Plan for pairs without labels."""
+    if reason := _too_few(data, "standard", **splits):
+        raise CommandError(f"--protocol standard {reason}")
     without_labels = [m for m in METHODS if not METHODS[m].needs_labels]
     methods = list(dict.fromkeys(methods or without_labels))
     for name in methods:
@@ -102,13 +106,32 @@ def _plan_pairs(methods, protocols):
     return methods, ["standard"]
 
 
-def _obstacle(data, protocol):
+def _obstacle(data, protocol, **splits):
     """Return why a protocol cannot be run on the data, or None."""
-    classes, sizes = np.unique(data.y, return_counts=True)
-    if protocol == "extendable":
-        if len(classes) < _MIN_CLASSES:
-            return f"needs at least {_MIN_CLASSES} classes: got {len(classes)}"
+    if protocol == "standard":
+        return _too_few(data, protocol, **splits) or _bad_classes(data)
+    if (n_classes := len(np.unique(data.y))) < _MIN_CLASSES:
+        return f"needs at least {_MIN_CLASSES} classes: got {n_classes}"
+    return _too_few(data, protocol, **splits)
+
+
+def _too_few(data, protocol, *, n_splits, seed):
+    """Return that the smallest training part is too small, or None."""
+    if protocol == "standard":
+        data = replace(data, y=None)  # classes too small to be split change no size
+    seeds = range(seed, seed + _count_splits(data, protocol, n_splits))
+    n_train = min(len(_split(data, protocol, seed)[0]) for seed in seeds)
+    if n_train >= _MIN_TRAINING_PAIRS:
         return None
+    return (
+        f"needs at least {_MIN_TRAINING_PAIRS} training pairs to tune and compare: got "
+        f"{n_train} of {len(data.pairs)} pairs"
+    )
+
+
+def _bad_classes(data):
+    """Return why the standard protocol cannot be run on the classes, or None."""
+    classes, sizes = np.unique(data.y, return_counts=True)
     if len(classes) < 2:
         return f"needs labels of at least 2 classes: got {len(classes)}"
     if data.test_rows is None:
@@ -129,17 +152,6 @@ def _obstacle(data, protocol):
             f"{len(unseen)} classes, such as {unseen[0]!r}"
         )
     return None
-
-
-def _check_size(data):
-    n_train = len(data.pairs) * 0.7
-    if data.test_rows is not None:
-        n_train = len(data.pairs) - len(data.test_rows)
-    if n_train < _MIN_TRAINING_PAIRS:
-        raise CommandError(
-            f"at least {_MIN_TRAINING_PAIRS} training pairs are needed to tune and "
-            f"compare: got {int(n_train)} of {len(data.pairs)} pairs"
-        )
 
 
 def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
@@ -194,56 +206,42 @@ def _count_splits(data, protocol, n_splits):
 def _split(data, protocol, seed):
     if protocol == "standard" and data.test_rows is not None:
         return np.setdiff1d(np.arange(len(data.pairs)), data.test_rows), data.test_rows
-    return split_rows(len(data.pairs), data.y, protocol, seed)
+    return split_pairs(data.pairs, data.y, protocol, random_state=seed)
 
 
 def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
     method = METHODS[name]
     train, test = _split(data, protocol, seed + split)
-    pairs, y = data.pairs[train], None if data.y is None else data.y[train]
-    start = time.perf_counter()
     try:
-        pipeline, validation_score, parameters = tune(
+        record = evaluate_split(
             method,
-            pairs,
-            y,
+            data.pairs,
+            data.y,
             protocol,
-            seed=seed,
-            split_seed=seed + split,
-            n_jobs=n_jobs,
+            split,
+            rows=(train, test),
+            random_state=seed,
             budget=budget,
-            progress=progress,
+            n_jobs=n_jobs,
+            begin_fit=progress.begin_fit,
+            return_codes=True,
         )
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error
-    codes = pipeline.transform(data.pairs[test])
-    seconds = time.perf_counter() - start
+    del record["mean"]  # a property of Run
     y_test = None if data.y is None else data.y[test]
-    directions = {
-        "image_to_text": (codes.image, codes.text),
-        "text_to_image": (codes.text, codes.image),
-    }
     return Run(
-        protocol=protocol,
-        split=split,
         method=method.title,
-        **{d: retrieval_score(*zz, y_test, y_test) for d, zz in directions.items()},
-        chance=_chance(y_test, len(test)),
-        seconds=seconds,
-        n_train=len(train),
-        n_test=len(test),
-        n_test_classes=None if y_test is None else len(np.unique(y_test)),
-        validation_score=validation_score,
-        parameters=parameters,
         test_rows=test,
-        codes=(codes.image, codes.text),
-        curves={
-            d: retrieval_precision_recall_curve(*zz, y_test, y_test)
-            for d, zz in directions.items()
-        },
+        curves=_curves(record["codes"], y_test),
+        **record,
     )
 
 
-def _chance(y, n):
-    y = np.arange(n) if y is None else y
-    return chance_level(y, y)
+def _curves(codes, y):
+    """Return direction -> (precision, recall)."""
+    image, text = codes
+    return {
+        "image_to_text": retrieval_precision_recall_curve(image, text, y, y),
+        "text_to_image": retrieval_precision_recall_curve(text, image, y, y),
+    }

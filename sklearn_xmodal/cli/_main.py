@@ -7,13 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sklearn_xmodal._version import __version__
-from sklearn_xmodal.cli._compare import compare, plan
+from sklearn_xmodal.cli._compare import PROTOCOLS, compare, plan
 from sklearn_xmodal.cli._data import DATASETS, RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
-from sklearn_xmodal.cli._methods import FULL, METHODS, QUICK
 from sklearn_xmodal.cli._pictures import draw_all
 from sklearn_xmodal.cli._report import format_conclusion, format_tables, write_csv
-from sklearn_xmodal.cli._tuning import PROTOCOLS
+from sklearn_xmodal.protocols import FULL, METHODS, QUICK
 
 _EPILOG = """\
 examples:
@@ -184,7 +183,8 @@ def run(arguments):
         If the input must be mended.
     """
     data = load_data(arguments)
-    methods, protocols = plan(data, arguments.methods, arguments.protocol)
+    splits = {"n_splits": arguments.splits, "seed": arguments.seed}
+    methods, protocols = plan(data, arguments.methods, arguments.protocol, **splits)
     out = _make_folder(arguments.out)
     print(data.describe())
     if data.relevance == RELEVANT_BY_PAIR:
@@ -195,8 +195,7 @@ def run(arguments):
             data,
             methods,
             protocols,
-            n_splits=arguments.splits,
-            seed=arguments.seed,
+            **splits,
             n_jobs=arguments.n_jobs,
             budget=QUICK if arguments.quick else FULL,
         ):

@@ -5,11 +5,13 @@ from sklearn_xmodal.deep._contrastive import ContrastiveRetriever
 from sklearn_xmodal.deep._dcca import DCCARetriever
 from sklearn_xmodal.deep._dscmr import DSCMRRetriever
 from sklearn_xmodal.deep._msln import MSLNRetriever
+from sklearn_xmodal.deep.training import EpochReport
 
 __all__ = [
     "ACMRRetriever",
     "ContrastiveRetriever",
     "DCCARetriever",
     "DSCMRRetriever",
+    "EpochReport",
     "MSLNRetriever",
 ]

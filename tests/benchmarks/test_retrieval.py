@@ -15,9 +15,6 @@ from sklearn.model_selection import GridSearchCV
 from benchmarks import _datasets, retrieval
 from benchmarks._journal import Journal, write_csv
 from benchmarks._tables import draw, write_tables
-from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.metrics import retrieval_score
-from tests.conftest import SEEDS
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "10",
@@ -74,38 +71,6 @@ def test_missing_data_are_told_in_one_line(tmp_path, capsys, monkeypatch):
     argv = ["--dataset", "wiki", "--data-home", str(tmp_path), "--out", str(tmp_path)]
     assert retrieval.main(argv) == 2
     assert "no file wikipedia/wikipedia.npz" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_generalized_split_tests_all_unseen_classes_and_some_seen_pairs(seed):
-    y = np.random.default_rng(seed).integers(10, size=400)
-    train, test, seen = retrieval.draw_split(y, "generalized", seed)
-    assert not set(train) & set(test)
-    assert set(train) | set(test) == set(range(400))
-    assert set(y[train]) == set(seen)
-    assert set(y[test]) == set(y)
-    unseen_rows = np.flatnonzero(~np.isin(y, seen))
-    assert set(unseen_rows) <= set(test)
-
-
-def test_generalized_score_is_the_harmonic_mean_of_both_kinds_of_queries():
-    X_img, X_txt, y = make_paired_modalities(
-        120, n_text_features=20, n_classes=6, random_state=0
-    )
-    scores = retrieval.score_codes(X_img, X_txt, y, "generalized", [0, 1, 2])
-    seen = y < 3
-    a = retrieval_score(X_img[seen], X_txt, y[seen], y)
-    b = retrieval_score(X_img[~seen], X_txt, y[~seen], y)
-    assert scores["image_to_text"] == pytest.approx(2 * a * b / (a + b))
-
-
-@pytest.mark.parametrize("protocol", retrieval.PROTOCOLS)
-def test_chance_is_what_collapsed_codes_score(protocol):
-    y = np.random.default_rng(0).integers(5, size=80)
-    codes = np.ones((80, 3))
-    scores = retrieval.score_codes(codes, codes, y, protocol, [0, 1])
-    expected = retrieval.chance(y, protocol, [0, 1])
-    assert scores["image_to_text"] == pytest.approx(expected)
 
 
 def test_tuning_never_sees_the_test_part(monkeypatch):

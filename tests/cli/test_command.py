@@ -9,9 +9,8 @@ import pytest
 from scipy import sparse
 
 from sklearn_xmodal.cli import _compare, _main, main
-from sklearn_xmodal.cli._methods import METHODS
-from sklearn_xmodal.cli._tuning import inner_folds, tune
 from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.protocols import METHODS, evaluate_split, split_pairs
 from tests.conftest import thorough_but
 
 QUICK = ["--quick", "--n-jobs", "1"]
@@ -333,7 +332,57 @@ def test_few_pairs_are_too_few(tmp_path, capsys):
     path = tmp_path / "few.npz"
     np.savez(path, X_img=rng.normal(size=(6, 3)), X_txt=rng.normal(size=(6, 3)))
     assert main(["--image", str(path), "--out", str(tmp_path)]) == 2
-    assert "at least 12 training pairs are needed" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "needs at least 12 training pairs to tune and compare: got 4 of 6" in err
+
+
+@pytest.fixture
+def unequal(tmp_path):
+    """Write 40 pairs, of which two classes of four hold 32."""
+    X_img, X_txt, _ = make_paired_modalities(40, n_classes=4, random_state=0)
+    y = np.repeat([0, 1, 2, 3], [5, 5, 15, 15])
+    path = tmp_path / "unequal.npz"
+    np.savez(path, X_img=X_img, X_txt=X_txt, y=y)
+    return ["--image", str(path), "--out", str(tmp_path), *FAST]
+
+
+def _unequal_sizes(seed):
+    y = np.repeat([0, 1, 2, 3], [5, 5, 15, 15])
+    return len(split_pairs(y, y, "extendable", random_state=seed)[0])
+
+
+def test_training_pairs_of_the_extendable_protocol_are_counted(unequal, capsys):
+    few = next(seed for seed in range(99) if _unequal_sizes(seed) == 10)
+    argv = [*unequal, "--seed", str(few)]
+    assert main([*argv, "--protocol", "extendable"]) == 2
+    message = "needs at least 12 training pairs to tune and compare: got 10 of 40 pairs"
+    assert f"--protocol extendable {message}" in capsys.readouterr().err
+    assert main(argv) == 0
+    assert f"Left out: the extendable protocol {message}." in capsys.readouterr().out
+
+
+def test_every_split_needs_enough_training_pairs(unequal, capsys):
+    seed = next(
+        seed
+        for seed in range(99)
+        if _unequal_sizes(seed) > 10 and _unequal_sizes(seed + 1) == 10
+    )
+    argv = [*unequal, "--protocol", "extendable", "--seed", str(seed)]
+    assert main(argv) == 0
+    assert main([*argv, "--splits", "2"]) == 2
+    assert "got 10 of 40 pairs" in capsys.readouterr().err
+
+
+def test_a_given_test_part_does_not_count_for_the_extendable_protocol(
+    files, tmp_path, capsys
+):
+    np.save(tmp_path / "most.npy", np.arange(8, 160))
+    argv = ["--image", "@all.npz", "--test", "@most.npy", *FAST]
+    assert run_files(files, argv) == 0
+    assert (
+        "Left out: the standard protocol needs at least 12" in capsys.readouterr().out
+    )
+    assert {row["protocol"] for row in read_results(files / "out")} == {"extendable"}
 
 
 def test_small_data_are_compared_by_every_method(tmp_path):
@@ -354,16 +403,6 @@ def test_few_classes_are_enough_for_both_protocols(n_classes, tmp_path):
     assert len(read_results(tmp_path)) == 4
 
 
-@pytest.mark.parametrize("n_classes", range(2, 9))
-@pytest.mark.parametrize("n_folds", [2, 3])
-def test_inner_folds_leave_two_classes_on_either_side(n_classes, n_folds):
-    y = np.arange(120) % n_classes
-    for train, test in inner_folds(120, y, "extendable", 0, n_folds):
-        assert len(set(y[train])) >= 2
-        assert len(set(y[test])) >= 2
-        assert n_classes < 4 or not set(y[train]) & set(y[test])
-
-
 def test_pictures_of_what_came_before_an_error(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     X_img, X_txt, y = make_paired_modalities(160, n_classes=4, random_state=0)
@@ -374,9 +413,9 @@ def test_pictures_of_what_came_before_an_error(tmp_path, monkeypatch):
         fitted.append(method)
         if len(fitted) == 4:
             raise ValueError("no more")
-        return tune(method, *args, **options)
+        return evaluate_split(method, *args, **options)
 
-    monkeypatch.setattr(_compare, "tune", fit_or_fail)
+    monkeypatch.setattr(_compare, "evaluate_split", fit_or_fail)
     argv = ["--image", str(tmp_path / "pairs.npz"), "--out", str(tmp_path / "out")]
     assert main([*argv, *QUICK, "--methods", "cca", "kcca"]) == 2
     assert (tmp_path / "out" / "map.png").stat().st_size > 1000

@@ -63,11 +63,26 @@ class EpochProgress(Callback):
 
 
 class EpochReport(Callback):
-    """Tell how far a training is.
+    """Tell how far a training is, for ``callbacks=`` of any network.
 
-    `begin` is called when training begins, and returns the function that takes the
-    numbers of epochs done and to do after every epoch. Clones of a retriever, which a
-    search trains, report to the same place.
+    Clones of a retriever, which a search trains, report to the same place.
+
+    Parameters
+    ----------
+    begin : callable
+        Called when training begins, it returns the function that takes the number
+        of epochs done, and of those to do, after every epoch.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> from sklearn_xmodal.deep import DCCARetriever, EpochReport
+    >>> X_img, X_txt, _ = make_paired_modalities(100, random_state=0)
+    >>> report = EpochReport(lambda: lambda done, n_epochs: print(done, "of", n_epochs))
+    >>> dcca = DCCARetriever(2, max_epochs=2, callbacks=[report], random_state=0)
+    >>> _ = dcca.fit(X_img, X_txt)
+    1 of 2
+    2 of 2
     """
 
     def __init__(self, begin):
@@ -77,9 +92,27 @@ class EpochReport(Callback):
         return EpochReport(self.begin)
 
     def on_train_begin(self, net, **kwargs):
-        """Announce the training."""
+        """Announce the training.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            What is trained.
+
+        **kwargs : dict
+            Of skorch, not used.
+        """
         self.tell_ = self.begin()
 
     def on_epoch_end(self, net, **kwargs):
-        """Tell of the epoch."""
+        """Tell of the epoch.
+
+        Parameters
+        ----------
+        net : skorch.NeuralNet
+            What is trained.
+
+        **kwargs : dict
+            Of skorch, not used.
+        """
         self.tell_(len(net.history), net.max_epochs)

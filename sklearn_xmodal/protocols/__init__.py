@@ -1,0 +1,26 @@
+"""Protocols of cross-modal retrieval: split, tune and score any method alike."""
+
+from sklearn_xmodal.protocols._checks import PROTOCOLS
+from sklearn_xmodal.protocols._evaluation import evaluate, evaluate_split
+from sklearn_xmodal.protocols._features import candidate_features, choose_features
+from sklearn_xmodal.protocols._methods import FULL, METHODS, QUICK, Budget, Method
+from sklearn_xmodal.protocols._scores import score_codes
+from sklearn_xmodal.protocols._splits import inner_folds, split_pairs
+from sklearn_xmodal.protocols._tuning import tune
+
+__all__ = [
+    "FULL",
+    "METHODS",
+    "PROTOCOLS",
+    "QUICK",
+    "Budget",
+    "Method",
+    "candidate_features",
+    "choose_features",
+    "evaluate",
+    "evaluate_split",
+    "inner_folds",
+    "score_codes",
+    "split_pairs",
+    "tune",
+]

@@ -1,0 +1,296 @@
+"""Score on test parts what was chosen and fitted on training parts."""
+
+import time
+from collections.abc import Mapping
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_xmodal.metrics._scorer import split_codes
+from sklearn_xmodal.protocols._checks import (
+    check_classes,
+    check_pairs,
+    count_classes,
+    labels_of,
+)
+from sklearn_xmodal.protocols._methods import FULL, Method
+from sklearn_xmodal.protocols._scores import score_codes
+from sklearn_xmodal.protocols._splits import inner_folds, split_pairs
+from sklearn_xmodal.protocols._tuning import tune
+
+
+def evaluate(
+    methods,
+    pairs,
+    y=None,
+    protocol="standard",
+    *,
+    n_splits=10,
+    random_state=0,
+    budget=None,
+    n_jobs=None,
+    validate=True,
+):
+    """Tune, refit and score methods on the same random splits: nested evaluation.
+
+    Everything is chosen on folds of the training part, with as many candidates for
+    every method, and everything that is fitted is fitted inside. Each test part is
+    scored once per method.
+
+    Parameters
+    ----------
+    methods : dict of str to {Method, estimator}
+        What to compare, by name. A :class:`Method` is tuned, behind features that are
+        chosen for all alike. An estimator with ``fit(pairs, y)``, such as a retriever,
+        a Pipeline that ends in one, or a search over one, is cloned and fitted as it
+        is.
+
+    pairs : ImageTextPairs of shape (n_samples, ...)
+        All pairs.
+
+    y : array-like of shape (n_samples,), default=None
+        Class labels. If `None`, only in the standard protocol, nothing but the other
+        half of a pair is relevant.
+
+    protocol : {"standard", "extendable", "generalized"}, default="standard"
+        How test parts are drawn, see :func:`split_pairs`.
+
+    n_splits : int, default=10
+        Number of splits.
+
+    random_state : int, default=0
+        Seed of features and methods. Split i and its folds are drawn with
+        ``random_state + i``.
+
+    budget : Budget, default=None
+        Tuning of each method. `None` for `FULL`.
+
+    n_jobs : int, default=None
+        Fits of a search at a time.
+
+    validate : bool, default=True
+        Whether to cross-validate also where there is nothing to choose.
+
+    Returns
+    -------
+    records : list of dict
+        One per split and method, see :func:`evaluate_split`, with two more keys:
+        "method", the name, and "random_state", the seed of the split. The rows of a
+        ``pandas.DataFrame``.
+
+    Raises
+    ------
+    TypeError
+        If `pairs` are no ImageTextPairs, or a method is no method.
+
+    ValueError
+        If the protocol is not known, labels are missing, do not fit or have too few
+        classes, or a method cannot be fitted.
+
+    See Also
+    --------
+    evaluate_split : One method on one split.
+    sklearn_xmodal.metrics.paired_comparison : Whether one method is ahead of another.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal import ImageTextPairs, PLSRetriever
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> from sklearn_xmodal.protocols import METHODS, QUICK, evaluate
+    >>> X_img, X_txt, y = make_paired_modalities(200, random_state=0)
+    >>> pairs = ImageTextPairs(X_img, X_txt)
+    >>> methods = {"CCA": METHODS["cca"], "PLS": PLSRetriever(4)}
+    >>> records = evaluate(methods, pairs, y, n_splits=2, budget=QUICK)
+    >>> [(record["split"], record["method"]) for record in records]
+    [(0, 'CCA'), (0, 'PLS'), (1, 'CCA'), (1, 'PLS')]
+    >>> all(record["mean"] > record["chance"] for record in records)
+    True
+    """
+    _check_methods(methods)
+    _check_random_state(random_state)
+    options = {"random_state": random_state, "budget": budget}
+    options |= {"n_jobs": n_jobs, "validate": validate}
+    return [
+        {
+            "method": name,
+            "random_state": random_state + split,
+            **evaluate_split(method, pairs, y, protocol, split, **options),
+        }
+        for split in range(n_splits)
+        for name, method in methods.items()
+    ]
+
+
+def evaluate_split(
+    method,
+    pairs,
+    y=None,
+    protocol="standard",
+    split=0,
+    *,
+    rows=None,
+    random_state=0,
+    budget=None,
+    n_jobs=None,
+    validate=True,
+    begin_fit=None,
+    return_codes=False,
+):
+    """Tune, refit and score one method on one split.
+
+    What :func:`evaluate` does once, for programs that run splits side by side, continue
+    after an end, or have a test part of their own.
+
+    Parameters
+    ----------
+    method : {Method, estimator}
+        A method that is tuned, or an estimator that is cloned and fitted as it is.
+
+    pairs : ImageTextPairs of shape (n_samples, ...)
+        All pairs.
+
+    y : array-like of shape (n_samples,), default=None
+        Class labels. If `None`, only in the standard protocol, nothing but the other
+        half of a pair is relevant.
+
+    protocol : {"standard", "extendable", "generalized"}, default="standard"
+        How the test part is drawn, see :func:`split_pairs`.
+
+    split : int, default=0
+        Number of the split. It and its folds are drawn with ``random_state + split``.
+
+    rows : tuple of (train, test) row numbers, default=None
+        A split that is given, instead of one that is drawn.
+
+    random_state : int, default=0
+        Seed of features and method.
+
+    budget : Budget, default=None
+        Tuning of the method. `None` for `FULL`.
+
+    n_jobs : int, default=None
+        Fits of a search at a time.
+
+    validate : bool, default=True
+        Whether to cross-validate also where there is nothing to choose.
+
+    begin_fit : callable, default=None
+        Signs of life of networks, see :func:`tune`.
+
+    return_codes : bool, default=False
+        Whether the record has "codes", image and text codes of the test part.
+
+    Returns
+    -------
+    record : dict
+        Of the split, "protocol" and "split". Of the test part, "image_to_text" to
+        "chance" as from :func:`score_codes`. Its size, "n_train", "n_test" and
+        "n_test_classes" (`None` without labels). Of the tuning, "validation_score"
+        (NaN where there was none) and "parameters", what won (of a search that was
+        given as an estimator, its `best_score_` and `best_params_`). "seconds" to tune,
+        fit and encode.
+
+    Raises
+    ------
+    TypeError
+        If `pairs` are no ImageTextPairs, or the method is no method.
+
+    ValueError
+        If the protocol is not known, labels are missing, do not fit or have too few
+        classes, the parts of a given split share rows, `random_state` is no whole
+        number, or the method cannot be fitted.
+
+    See Also
+    --------
+    evaluate : Several methods on several splits.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal import ImageTextPairs
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> from sklearn_xmodal.protocols import METHODS, evaluate_split
+    >>> X_img, X_txt, y = make_paired_modalities(200, random_state=0)
+    >>> pairs = ImageTextPairs(X_img, X_txt)
+    >>> record = evaluate_split(METHODS["cca"], pairs, y, "extendable", split=3)
+    >>> record["n_test_classes"], record["mean"] > record["chance"]
+    (3, True)
+    """
+    _check_method(method, type(method).__name__)
+    check_pairs(pairs)
+    y = check_classes(pairs, y, protocol)
+    seed = _check_random_state(random_state) + split
+    if rows is None:
+        rows = split_pairs(pairs, y, protocol, random_state=seed)
+    train, test = _check_rows(rows)
+    y_train, y_test = labels_of(y, train), labels_of(y, test)
+    options = {"budget": FULL if budget is None else budget, "n_jobs": n_jobs}
+    options |= {"random_state": random_state, "validate": validate}
+    start = time.perf_counter()
+    estimator, validation_score, parameters = _fit(
+        method, pairs[train], y_train, protocol, seed, begin_fit=begin_fit, **options
+    )
+    Z_img, Z_txt = split_codes(estimator.transform(pairs[test]))
+    seconds = time.perf_counter() - start
+    seen_classes = np.unique(y_train) if protocol == "generalized" else None
+    record = {
+        "protocol": protocol,
+        "split": split,
+        **score_codes(Z_img, Z_txt, y_test, protocol, seen_classes=seen_classes),
+        "n_train": len(train),
+        "n_test": len(test),
+        "n_test_classes": count_classes(y_test),
+        "validation_score": validation_score,
+        "parameters": parameters,
+        "seconds": seconds,
+    }
+    return {**record, "codes": (Z_img, Z_txt)} if return_codes else record
+
+
+def _fit(method, pairs, y, protocol, seed, **options):
+    """Return what is fitted on the training part, its score there and parameters."""
+    if not isinstance(method, Method):
+        estimator = clone(method).fit(pairs, y)
+        score = float(getattr(estimator, "best_score_", np.nan))
+        return estimator, score, getattr(estimator, "best_params_", {})
+    n_splits = options["budget"].n_folds
+    folds = inner_folds(pairs, y, protocol, n_splits=n_splits, random_state=seed)
+    return tune(method, pairs, y, protocol, cv=folds, **options)
+
+
+def _check_methods(methods):
+    if not isinstance(methods, Mapping):
+        raise TypeError(
+            "methods must be a dict of methods by name, such as "
+            f"{{'CCA': METHODS['cca']}}. Got {type(methods).__name__}."
+        )
+    for name, method in methods.items():
+        _check_method(method, name)
+
+
+def _check_method(method, name):
+    is_estimator = hasattr(method, "fit") and not isinstance(method, type)
+    if not isinstance(method, Method) and not is_estimator:
+        raise TypeError(
+            "A method must be a Method, or an estimator with fit and transform. Got "
+            f"{method!r} for {name!r}."
+        )
+
+
+def _check_random_state(random_state):
+    if not isinstance(random_state, Integral):
+        raise ValueError(
+            "random_state must be a whole number, since split i is drawn with "
+            f"random_state + i. Got {random_state!r}."
+        )
+    return random_state
+
+
+def _check_rows(rows):
+    train, test = rows
+    if n_shared := len(np.intersect1d(train, test)):
+        raise ValueError(
+            "The training and the test part must have no row in common. Got rows with "
+            f"{n_shared} in both."
+        )
+    return train, test

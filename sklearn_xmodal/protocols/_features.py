@@ -1,0 +1,147 @@
+"""What stands before every method: each side scaled or not, then reduced."""
+
+import itertools
+
+from scipy import sparse
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.model_selection import GridSearchCV, check_cv
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+
+from sklearn_xmodal.cross_decomposition import CCARetriever
+from sklearn_xmodal.pairs import ModalityTransformer
+from sklearn_xmodal.protocols._checks import check_pairs
+
+_MAX_DIMENSIONS = 128
+
+
+def candidate_features(pairs, *, n_samples=None, random_state=None):
+    """Return what may stand before a retriever, by name.
+
+    Dense sides are standardised or left as they are, then reduced by principal
+    components; sparse ones are weighted by TF-IDF or scaled to unit length, then
+    reduced by a truncated SVD. To 128 dimensions, or as many as there can be.
+
+    Parameters
+    ----------
+    pairs : ImageTextPairs of shape (n_samples, ...)
+        Tells dense from sparse sides and their widths.
+
+    n_samples : int, default=None
+        Rows of the smallest part that they will be fitted on, which bound the
+        dimensions. If `None`, those of `pairs`.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the randomised decompositions.
+
+    Returns
+    -------
+    features : dict of str to ModalityTransformer
+        Unfitted, under the names of the sides that are scaled.
+
+    Raises
+    ------
+    TypeError
+        If `pairs` are no ImageTextPairs.
+
+    See Also
+    --------
+    choose_features : Choose one of them.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal import ImageTextPairs
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> from sklearn_xmodal.protocols import candidate_features
+    >>> X_img, X_txt, y = make_paired_modalities(100, random_state=0)
+    >>> list(candidate_features(ImageTextPairs(X_img, X_txt)))
+    ['image,text', 'image', 'text', 'none']
+    """
+    check_pairs(pairs)
+    n_samples = len(pairs) if n_samples is None else n_samples
+    features = {}
+    for image_scaled, text_scaled in itertools.product((True, False), repeat=2):
+        sides = [("image", image_scaled), ("text", text_scaled)]
+        name = ",".join(side for side, scaled in sides if scaled) or "none"
+        features[name] = ModalityTransformer(
+            image=_reduction(pairs.image, image_scaled, n_samples, random_state),
+            text=_reduction(pairs.text, text_scaled, n_samples, random_state),
+        )
+    return features
+
+
+def _reduction(X, scaled, n_samples, random_state):
+    """Scale one modality or leave it, then reduce it to its main directions."""
+    n_dimensions = min(_MAX_DIMENSIONS, X.shape[1], n_samples - 1)
+    if sparse.issparse(X):
+        scaler = TfidfTransformer() if scaled else Normalizer()
+        svd = TruncatedSVD(n_dimensions, random_state=random_state)
+        return make_pipeline(scaler, svd)
+    pca = PCA(n_dimensions, random_state=random_state)
+    return make_pipeline(StandardScaler(), pca) if scaled else pca
+
+
+def choose_features(pairs, y=None, *, cv, random_state=None):
+    """Choose how to scale either modality: what suits CCA on the inner folds.
+
+    The choice is made once and serves every method, so that none has more candidates
+    than another.
+
+    Parameters
+    ----------
+    pairs : ImageTextPairs of shape (n_samples, ...)
+        The training part.
+
+    y : array-like of shape (n_samples,), default=None
+        Its labels.
+
+    cv : splitter or iterable of (train, test) row numbers
+        The inner folds, as from :func:`inner_folds`.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the randomised decompositions.
+
+    Returns
+    -------
+    name : str
+        The modalities that are scaled.
+
+    features : ModalityTransformer
+        Unfitted.
+
+    Raises
+    ------
+    TypeError
+        If `pairs` are no ImageTextPairs.
+
+    ValueError
+        If CCA cannot be fitted to a fold, for example because nothing varies.
+
+    See Also
+    --------
+    candidate_features : What there is to choose from.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal import ImageTextPairs
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> from sklearn_xmodal.protocols import choose_features, inner_folds
+    >>> X_img, X_txt, y = make_paired_modalities(100, random_state=0)
+    >>> pairs = ImageTextPairs(X_img, X_txt)
+    >>> folds = inner_folds(pairs, y, random_state=0)
+    >>> name, features = choose_features(pairs, y, cv=folds, random_state=0)
+    >>> name in ("image,text", "image", "text", "none")
+    True
+    """
+    check_pairs(pairs)
+    folds = list(check_cv(cv, y).split(pairs, y))
+    n_samples = min(len(fit) for fit, _ in folds)
+    candidates = candidate_features(
+        pairs, n_samples=n_samples, random_state=random_state
+    )
+    pipeline = Pipeline([("features", None), ("retriever", CCARetriever())])
+    grid = {"features": list(candidates.values())}
+    search = GridSearchCV(pipeline, grid, cv=folds, refit=False, error_score="raise")
+    search.fit(pairs, y)
+    return list(candidates.items())[search.best_index_]

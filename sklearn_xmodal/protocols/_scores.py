@@ -1,0 +1,100 @@
+"""Scores of a test part by protocol, beside those of chance."""
+
+import numpy as np
+from scipy.stats import hmean
+
+from sklearn_xmodal.metrics import (
+    chance_level,
+    cross_modal_score,
+    generalized_retrieval_score,
+)
+from sklearn_xmodal.protocols._checks import check_classes
+
+_DIRECTIONS = ("image_to_text", "text_to_image")
+
+
+def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None):
+    """Score the codes of a test part, beside what chance would score.
+
+    Parameters
+    ----------
+    Z_img : array-like of shape (n_samples, n_components)
+        Image codes.
+
+    Z_txt : array-like of shape (n_samples, n_components)
+        Text codes of the same pairs.
+
+    y : array-like of shape (n_samples,), default=None
+        Class labels. If `None`, only in the standard protocol, nothing but the other
+        half of a pair is relevant.
+
+    protocol : {"standard", "extendable", "generalized"}, default="standard"
+        All items are the gallery. In the generalized one, queries of seen and unseen
+        classes are scored apart, and joined by their harmonic mean.
+
+    seen_classes : array-like of shape (n_seen_classes,), default=None
+        Labels that training has seen, for the generalized protocol only.
+
+    Returns
+    -------
+    scores : dict of str to float
+        Mean average precision of "image_to_text" and "text_to_image", their "mean",
+        and what codes without information would score, "chance". In the generalized
+        protocol "seen" and "unseen" too, means of both directions.
+
+    Raises
+    ------
+    ValueError
+        If the protocol is not known, labels or seen classes are missing, codes and
+        labels do not fit together, or no query is of seen or of unseen classes.
+
+    See Also
+    --------
+    sklearn_xmodal.metrics.cross_modal_score : Other metrics.
+    sklearn_xmodal.metrics.generalized_retrieval_score : The generalized protocol.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.protocols import score_codes
+    >>> Z_img = [[1.0, 0.1], [0.2, 1.0], [0.4, 0.5]]
+    >>> Z_txt = [[0.9, 0.3], [0.1, 0.7], [0.8, 0.9]]
+    >>> scores = score_codes(Z_img, Z_txt, ["cat", "dog", "dog"])
+    >>> round(scores["mean"], 2), round(scores["chance"], 2)
+    (1.0, 0.74)
+    """
+    y = check_classes(Z_img, y, protocol)
+    if protocol == "generalized":
+        if seen_classes is None:
+            raise ValueError(
+                "The generalized protocol needs seen_classes, the labels of the "
+                "training part. Got None."
+            )
+        scores = _score_both_kinds(Z_img, Z_txt, y, seen_classes)
+    else:
+        scores = {
+            direction: cross_modal_score(Z_img, Z_txt, y, direction=direction)
+            for direction in _DIRECTIONS
+        }
+    mean = (scores["image_to_text"] + scores["text_to_image"]) / 2
+    labels = np.arange(len(Z_img)) if y is None else y
+    return {**scores, "mean": mean, "chance": _chance(labels, protocol, seen_classes)}
+
+
+def _score_both_kinds(Z_img, Z_txt, y, seen_classes):
+    parts = {
+        direction: generalized_retrieval_score(
+            Z_img, Z_txt, y, seen_classes, direction=direction
+        )
+        for direction in _DIRECTIONS
+    }
+    scores = {direction: part.harmonic_mean for direction, part in parts.items()}
+    for kind in ("seen", "unseen"):
+        scores[kind] = float(np.mean([part[kind] for part in parts.values()]))
+    return scores
+
+
+def _chance(y, protocol, seen_classes):
+    if protocol != "generalized":
+        return chance_level(y, y)
+    is_seen = np.isin(y, seen_classes)
+    return float(hmean([chance_level(y[part], y) for part in (is_seen, ~is_seen)]))
