@@ -17,8 +17,6 @@ from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 # Keeps the covariance of codes that are all equal invertible.
 _TINY = 1e-12
-# Training pairs at a time.
-_ROWS = 4096
 
 
 def total_correlation_loss(z_img, z_txt, alpha):
@@ -252,5 +250,5 @@ class DCCARetriever(TwoEncoderRetriever):
 
 def _outputs(encoder, side):
     """Return the outputs of all networks side by side, (n, s * d), in float64."""
-    parts = [encoder._codes(x) for x in side.blocks(_ROWS)]
+    parts = [encoder._codes(x) for x in side.blocks()]
     return np.concatenate([part.double().cpu().numpy() for part in parts])

@@ -309,6 +309,12 @@ class MSLNRetriever(TwoEncoderRetriever):
     text_scale_ : float
         Root mean square of the centred and reduced text features.
 
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        The same of the texts.
+
     contrastive_weight_ : float
         The weight used.
 

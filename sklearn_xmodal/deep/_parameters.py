@@ -167,6 +167,12 @@ image_scale_ : float
 text_scale_ : float
     Root mean square of the centred and reduced text features.
 
+image_encoder_ : Encoder
+    From image features to codes; it lives without the retriever.
+
+text_encoder_ : Encoder
+    The same of the texts.
+
 device_ : str
     The device used.
 

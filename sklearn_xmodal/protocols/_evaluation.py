@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_xmodal.metrics._scorer import split_codes
+from sklearn_xmodal.metrics._engine import split_codes
 from sklearn_xmodal.protocols._checks import (
     check_classes,
     check_pairs,

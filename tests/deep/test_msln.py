@@ -38,7 +38,8 @@ from sklearn_xmodal.deep.blocks._weights import (
     TARGET_CLASSES,
     block_weights,
 )
-from sklearn_xmodal.deep.training import _loop
+from sklearn_xmodal.deep.training import _data, _loop
+from sklearn_xmodal.encoders import NetworkEncoder
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.utils import _scaling
 from tests.conftest import SEEDS
@@ -93,7 +94,13 @@ def state_of(est):
 
 def inputs_of(est, X, modality):
     """Return what the network of a fitted retriever sees."""
-    return est._side(X, modality).rows(slice(None))
+    return torch.from_numpy(est._encoder(modality).input_map.apply(X))
+
+
+def use_blocks_of(monkeypatch, n_rows):
+    """Let training and encoders go through so many rows at a time."""
+    monkeypatch.setattr(_data, "BLOCK_ROWS", n_rows)
+    monkeypatch.setattr(NetworkEncoder, "_most_rows", n_rows)
 
 
 def codes_of(est, X, modality):
@@ -990,7 +997,7 @@ class TestMemoryMaps:
         file, X, T, y = mapped
         monkeypatch.setattr(_scaling, "_BLOCK_VALUES", 2**15)
         monkeypatch.setattr(_preprocessing, "_PCA_ROWS", 500)
-        monkeypatch.setattr(MSLNRetriever, "_encode_rows", 256)
+        use_blocks_of(monkeypatch, 256)
         heights = set()
         apply = InputMap.apply
 
@@ -1206,7 +1213,7 @@ class TestInputs:
             return toarray(self, *args, **kwargs)
 
         monkeypatch.setattr(sparse.csr_matrix, "toarray", spy)
-        monkeypatch.setattr(MSLNRetriever, "_encode_rows", 30)
+        use_blocks_of(monkeypatch, 30)
         monkeypatch.setattr(_variates, "_N_LANDMARKS", 20)
         est = make(n_input_components=5).fit(X, sparse.csr_matrix(T), y)
         est.transform_text(sparse.csr_matrix(T))
@@ -1226,7 +1233,7 @@ class TestInputs:
         whole = est.transform_image(X)
         # Rounding counts some tens of times in how familiar an item is.
         np.testing.assert_allclose(est.transform_image(X[7:8]), whole[7:8], atol=2e-5)
-        monkeypatch.setattr(MSLNRetriever, "_encode_rows", 7)
+        use_blocks_of(monkeypatch, 7)
         np.testing.assert_allclose(est.transform_image(X), whole, atol=2e-5)
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])

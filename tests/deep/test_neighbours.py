@@ -198,12 +198,15 @@ class TestDCCA:
     def test_codes_are_the_linear_cca_of_the_outputs(self, halves):
         (X_img, X_txt, _), _ = halves
         fitted = make("dcca", alpha=(0.2, 0.4)).fit(X_img, X_txt)
-        sides = fitted._side(X_img, "image"), fitted._side(X_txt, "text")
+        sides = {"image": X_img, "text": X_txt}
         with torch.inference_mode():
             outputs = [
-                fitted.net_.module_.encode(side.tensor, modality)[0].double().numpy()
-                for side, modality in zip(sides, ("image", "text"), strict=True)
+                fitted.net_.module_.encode(
+                    torch.from_numpy(fitted._encoder(name).input_map.apply(X)), name
+                )[0].double()
+                for name, X in sides.items()
             ]
+        outputs = [output.numpy() for output in outputs]
         cca = CCARetriever(6, alpha=(0.2, 0.4)).fit(*outputs)
         expected = cca.transform(*outputs)
         for Z, E in zip(fitted.transform(X_img, X_txt), expected, strict=True):

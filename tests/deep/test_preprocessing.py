@@ -231,8 +231,9 @@ class TestNoReduction:
         assert (np.diff(spread) <= 0).all()
 
     def test_width_is_that_of_the_inputs(self):
-        assert InputMap(np.zeros(7), None, 1.0).width == 7
-        assert InputMap(np.zeros(7), np.zeros((3, 7)), 1.0).width == 3
+        whole = InputMap(mean=np.zeros(7), components=None, scale=1.0)
+        reduced = InputMap(mean=np.zeros(7), components=np.zeros((3, 7)), scale=1.0)
+        assert (whole.width, reduced.width) == (7, 3)
 
 
 class TestErrors:

@@ -24,7 +24,7 @@ from sklearn_xmodal.deep.blocks._weights import (
     TARGET_CLASSES,
     block_weights,
 )
-from sklearn_xmodal.deep.training import PairDataset, Side
+from sklearn_xmodal.deep.training import PairDataset, Side, _data
 from sklearn_xmodal.encoders._network import InputMap
 from tests.conftest import SEEDS
 from tests.deep.oracles import (
@@ -66,7 +66,9 @@ def solved(variates, pairs, n_rows=9):
     """Learn variates from pairs, so many at a time."""
     data = dataset_of(pairs)
     variates.prepare(data, np.random.RandomState(0))
-    variates.update(data.blocks(n_rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_data, "BLOCK_ROWS", n_rows)
+        variates.update(data.blocks())
     return variates.solve()
 
 
@@ -313,7 +315,7 @@ class TestCentres:
     def test_size_of_the_batches_does_not_matter(self, seed, monkeypatch):
         case = Case(seed)
         whole = case.centres("text")
-        monkeypatch.setattr(_representation, "_ROWS", 9)
+        monkeypatch.setattr(_data, "BLOCK_ROWS", 9)
         for name, mean in case.centres("text").items():
             np.testing.assert_allclose(whole[name], mean, atol=1e-6)
 
@@ -348,7 +350,7 @@ class TestVariates:
     def test_pairs_seen_twice_count_as_once(self, seed, kind):
         pairs = self.draw(seed, 40)
         one, other = solved(kind(), pairs), solved(kind(), pairs)
-        other.update(dataset_of(pairs).blocks(9))
+        other.update(dataset_of(pairs).blocks())
         other.solve()
         np.testing.assert_allclose(
             self.products(one, pairs), self.products(other, pairs), atol=1e-5

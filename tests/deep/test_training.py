@@ -15,6 +15,7 @@ from sklearn_xmodal.deep.training import (
     ReversalSchedule,
     ShuffledBatches,
     Side,
+    _data,
 )
 from sklearn_xmodal.deep.training._data import is_memory_mapped
 from tests.conftest import SEEDS
@@ -54,12 +55,16 @@ class TestReversalStrength:
             assert seen == [reversal_strength(p) for p in (0, 0.25, 0.5, 0.75)]
 
 
+def input_map(mean, scale):
+    return InputMap(mean=mean, components=None, scale=scale)
+
+
 def make_sides(seed, n=23, sparse_text=False):
     rng = np.random.default_rng(seed)
     X, T = rng.standard_normal((n, 4)), rng.standard_normal((n, 3))
     T[rng.random(T.shape) < 0.5] = 0
-    image = Side(X, InputMap(X.mean(axis=0), None, 2.0), "cpu")
-    text_map = InputMap(T.mean(axis=0), None, 0.5)
+    image = Side(X, input_map(X.mean(axis=0), 2.0), "cpu")
+    text_map = input_map(T.mean(axis=0), 0.5)
     text = Side(sparse.csr_matrix(T) if sparse_text else T, text_map, "cpu")
     return X, T, image, text
 
@@ -138,7 +143,7 @@ class TestSides:
     @pytest.mark.parametrize("n_directions", [None, 3])
     @pytest.mark.parametrize("kind", ["dense", "sparse", "mapped"])
     def test_rows_are_what_the_input_map_makes_of_them(
-        self, seed, features, kind, n_directions, tmp_path
+        self, seed, features, kind, n_directions, tmp_path, monkeypatch
     ):
         rng = np.random.RandomState(seed)
         input_map = fit_input_map(features, "image", n_directions, 0, rng)
@@ -154,7 +159,8 @@ class TestSides:
         index = torch.tensor([20, 3, 3, 11])
         np.testing.assert_allclose(side.rows(index), expected[index], atol=1e-5)
         np.testing.assert_allclose(side.rows(slice(5, 9)), expected[5:9], atol=1e-5)
-        blocks = list(side.blocks(10))
+        monkeypatch.setattr(_data, "BLOCK_ROWS", 10)
+        blocks = list(side.blocks())
         assert [len(block) for block in blocks] == [10, 10, 3]
         np.testing.assert_allclose(torch.cat(blocks), expected, atol=1e-5)
         assert {block.dtype for block in blocks} == {torch.float32}
@@ -171,14 +177,15 @@ class TestSides:
 
         monkeypatch.setattr(InputMap, "apply", spy)
         X = write_map(tmp_path / "X", features)
-        side = Side(X, InputMap(features.mean(axis=0), None, 2.0), "cpu")
+        side = Side(X, input_map(features.mean(axis=0), 2.0), "cpu")
         side.rows(torch.tensor([3, 1, 4]))
         side.rows(slice(0, 5))
         assert heights == [3, 5]
 
-    def test_blocks_of_pairs_stay_paired(self, seed):
+    def test_blocks_of_pairs_stay_paired(self, seed, monkeypatch):
         _, _, image, text = make_sides(seed, sparse_text=True)
-        blocks = list(PairDataset(image, text, np.arange(23)).blocks(9))
+        monkeypatch.setattr(_data, "BLOCK_ROWS", 9)
+        blocks = list(PairDataset(image, text, np.arange(23)).blocks())
         assert [(len(v), len(t)) for v, t in blocks] == [(9, 9), (9, 9), (5, 5)]
         images, texts = (torch.cat(side) for side in zip(*blocks, strict=True))
         assert torch.equal(images, image.rows(slice(None)))

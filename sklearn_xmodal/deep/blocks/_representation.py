@@ -21,9 +21,6 @@ from sklearn_xmodal.pairs._pairs import MODALITIES
 #: Sharpens the posterior.
 POSTERIOR_TEMPERATURE = 0.7
 
-# Training pairs at a time.
-_ROWS = 4096
-
 
 def represent(network, data, weights, variates, on):
     """Return the encoders of a trained network, and the blocks beside its codes.
@@ -82,7 +79,7 @@ def _encoder(network, data, modality, weights, variates, on):
 def _centres(network, side, modality):
     """Return the means of codes (s, 1, d), (s, 1, g) and posteriors (c,)."""
     sums, n_rows = dict.fromkeys(("code", "contrastive", "posterior"), 0.0), 0
-    for x in side.blocks(_ROWS):
+    for x in side.blocks():
         z, g = network.encode(x, modality)
         posterior = network.posterior(z, POSTERIOR_TEMPERATURE).mean(dim=0)
         sums["code"] += z.double().sum(dim=1, keepdim=True)

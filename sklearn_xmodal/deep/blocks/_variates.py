@@ -14,8 +14,6 @@ from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import inverse_root
 
 _N_LANDMARKS = 300
-# Pairs at a time.
-_ROWS = 4096
 
 
 def landmark_rows(n_rows, rng):
@@ -144,5 +142,5 @@ def start_variates(weights, data, rng):
 def update_variates(variates, data):
     """Take more pairs into account."""
     for of_block in variates.values():
-        of_block.update(data.blocks(_ROWS))
+        of_block.update(data.blocks())
         of_block.solve()

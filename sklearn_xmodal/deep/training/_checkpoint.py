@@ -26,7 +26,6 @@ _FILES = {
     "f_history": "history.json",
 }
 _STATE = "state.pt"
-_ROWS = 4096  # that are hashed at a time
 #: Callback -> what it remembers from epoch to epoch.
 _REMEMBERED = {
     ReversalSchedule: ("step_",),
@@ -154,7 +153,7 @@ def fingerprint_of(retriever, data):
         if name not in _FREE and name != "class_embeddings"
     }
     digest = hashlib.sha256(repr(parameters).encode())
-    for sides in data.blocks(_ROWS):
+    for sides in data.blocks():
         for x in sides:
             digest.update(x.cpu().numpy().tobytes())
     digest.update(retriever.class_embeddings_.tobytes())

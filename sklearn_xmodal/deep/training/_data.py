@@ -10,6 +10,9 @@ from torch.utils.data import Dataset
 
 from sklearn_xmodal.utils._scaling import row_blocks
 
+# Rows at a time where all of them are gone through.
+BLOCK_ROWS = 4096
+
 
 class Side:
     """One modality (n, n_features) as batches of what the network sees.
@@ -44,10 +47,10 @@ class Side:
             self.device
         )
 
-    def blocks(self, n_rows):
-        """Iterate over all rows in order, so many at a time."""
-        starts = range(0, self.length, n_rows)
-        return (self.rows(slice(start, start + n_rows)) for start in starts)
+    def blocks(self):
+        """Iterate over all rows in order, some at a time."""
+        starts = range(0, self.length, BLOCK_ROWS)
+        return (self.rows(slice(start, start + BLOCK_ROWS)) for start in starts)
 
 
 def is_memory_mapped(X):
@@ -68,9 +71,9 @@ class PairDataset(Dataset):
     def __len__(self):
         return self.image.length
 
-    def blocks(self, n_rows):
-        """Iterate over the two modalities in order, so many rows at a time."""
-        return zip(self.image.blocks(n_rows), self.text.blocks(n_rows), strict=True)
+    def blocks(self):
+        """Iterate over both modalities in order, some rows at a time."""
+        return zip(self.image.blocks(), self.text.blocks(), strict=True)
 
     def batch(self, index):
         """Return inputs and target of some rows, as skorch wants them."""

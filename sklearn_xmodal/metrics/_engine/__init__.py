@@ -14,7 +14,7 @@ here, and nothing else of it. In the order of a ranking:
 - `_scoring`: all of this, for a few queries at a time.
 """
 
-from sklearn_xmodal.metrics._engine._codes import unit_rows
+from sklearn_xmodal.metrics._engine._codes import split_codes, unit_rows
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._metric import ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import directions_of
@@ -36,5 +36,6 @@ __all__ = [
     "queries_to_rank",
     "rank_block",
     "scores_to_fill",
+    "split_codes",
     "unit_rows",
 ]
