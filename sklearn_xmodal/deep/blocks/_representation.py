@@ -72,7 +72,8 @@ def _encoder(network, data, modality, weights, variates, on):
         familiarity=familiarity,
         familiar_code=None if familiarity is None else code,
     )
-    width = encoder._with_arrays(on)._codes(side.rows(slice(0, 1))).shape[1]
+    nothing = on.array(np.zeros((1, side.width), np.float32))
+    width = encoder._with_arrays(on)._codes(nothing).shape[1]
     return replace(encoder, n_components_=width)._with_arrays(on)
 
 
