@@ -82,7 +82,7 @@ def _n_lists(nlist, n_items):
     return max(1, min(nlist, n_items))
 
 
-def load_index(index_type, params, vectors, arrays, entry_point):
+def load_index(index_type, params, vectors, graph):
     """Return a faiss index of vectors without building its graph or centroids.
 
     Parameters
@@ -96,11 +96,9 @@ def load_index(index_type, params, vectors, arrays, entry_point):
     vectors : ndarray of shape (n_items, n_columns)
         In float32.
 
-    arrays : dict
-        The "levels" and "neighbors" of an HNSW graph, or the "centroids" of lists.
-
-    entry_point : int or None
-        Where searches of an HNSW graph start.
+    graph : dict
+        The "levels" and "neighbors" of an HNSW graph and the "entry_point" where
+        searches start, or the "centroids" of lists.
 
     Returns
     -------
@@ -115,7 +113,7 @@ def load_index(index_type, params, vectors, arrays, entry_point):
     faiss = import_faiss()
     n_items, n_columns = vectors.shape
     if index_type == "ivf":
-        centroids = arrays["centroids"]
+        centroids = graph["centroids"]
         if not _is_array(centroids, np.float32, (centroids.shape[0], n_columns)):
             raise ValueError("centroids must be float32 vectors as wide as the gallery")
         index = _empty_ivf(faiss, n_columns, centroids.shape[0])
@@ -126,8 +124,9 @@ def load_index(index_type, params, vectors, arrays, entry_point):
     if index_type != "hnsw":
         index.add(vectors)
         return index
-    levels, neighbors = arrays["levels"], arrays["neighbors"]
+    levels, neighbors = graph["levels"], graph["neighbors"]
     offsets = _checked_offsets(faiss, index.hnsw, n_items, levels, neighbors)
+    entry_point = graph["entry_point"]
     if not (0 <= entry_point < n_items and levels[entry_point] == levels.max()):
         raise ValueError("searches must start from a node of the highest level")
     for name, array in (

@@ -10,6 +10,8 @@ from sklearn_xmodal.persistence._container import forged
 _PLAIN = (bool, int, str, type(None))
 #: Arrays that several objects share may be copied by some of them.
 _MOST_REPEATS = 16
+#: Longer lists are no part of the header, see the kind "list".
+MOST_ITEMS = 1000
 
 
 class Kind(NamedTuple):
@@ -69,12 +71,20 @@ class Encoder:
         """
         if type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):
             return value
-        if type(value) is list:
-            return [self.encode(v, f"{path}[{i}]") for i, v in enumerate(value)]
+        if type(value) is list and len(value) <= MOST_ITEMS:
+            return self.encode_items(value, path)
         for name, kind in self.kinds.items():
             if kind.matches(value):
                 return self._node(name, kind, value, path)
         raise TypeError(_refusal(value, path))
+
+    def encode_items(self, values, path):
+        """Return a list of the nodes of some values."""
+        return [self.encode(v, f"{path}[{i}]") for i, v in enumerate(values)]
+
+    def encode_all(self, values, path):
+        """Return a dict of the nodes of named values."""
+        return {name: self.encode(v, f"{path}.{name}") for name, v in values.items()}
 
     def _node(self, name, kind, value, path):
         if not kind.is_shared:
@@ -138,10 +148,16 @@ class Decoder:
             return self._repeated(self._known[node["as"]])
         if name not in self.kinds:
             raise forged(f"a value of type {name!r}")
-        value = self.kinds[name].decode(node, self)
-        if "number" in node:
+        kind = self.kinds[name]
+        value = kind.decode(node, self)
+        # Others may not come again: who walks through them would find no end.
+        if "number" in node and kind.is_shared:
             self._known[node["number"]] = value
         return value
+
+    def decode_all(self, nodes):
+        """Return a dict of the values of named nodes."""
+        return {name: self.decode(node) for name, node in nodes.items()}
 
     def take_tensor(self, name):
         """Return a tensor, once only: no file can grow in memory by repetition."""

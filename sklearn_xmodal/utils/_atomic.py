@@ -40,10 +40,10 @@ def replacing(path):
         If there is no such folder.
 
     ValueError
-        If the path is that of a folder.
+        If there is a folder, or anything else that is no regular file.
     """
+    _check_place(Path(path))
     path = Path(os.path.realpath(path))
-    _check_place(path)
     _remove_leftovers(path)
     temporary, file = _open_beside(path)
     try:
@@ -66,6 +66,11 @@ def _check_place(path):
     if path.is_dir():
         raise ValueError(
             f"path must be that of a file. Got {str(path)!r}, which is a folder."
+        )
+    if path.exists() and not path.is_file():
+        raise ValueError(
+            f"path must be that of a regular file, or of none. Got {str(path)!r}, "
+            "which is a pipe, a device or a socket."
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from sklearn_xmodal import ImageTextPairs, RetrievalIndex, ViewsModel, save
 from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.neighbors import _files as index_files
-from sklearn_xmodal.persistence import _container as model_files
+from sklearn_xmodal.persistence._container import FORMAT_VERSION
 from tests.persistence.describe import describe, restore
 from tests.persistence.golden_indexes import INDEXES
 from tests.persistence.golden_models import MODELS
@@ -20,8 +19,8 @@ TABLES = {"models": MODELS, "indexes": INDEXES}
 FOLDER = Path(__file__).with_name("golden")
 #: Format of files that are written today -> what their names end in.
 FORMATS = {
-    "models": (f"models-{model_files.FORMAT_VERSION}", ".xmodal"),
-    "indexes": (f"indexes-{index_files.FORMAT_VERSION}", ".index"),
+    "models": (f"models-{FORMAT_VERSION}", ".xmodal"),
+    "indexes": (f"indexes-{FORMAT_VERSION}", ".index"),
 }
 _N_FOUND = 4
 

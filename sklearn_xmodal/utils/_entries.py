@@ -1,0 +1,26 @@
+"""Named entries of what was read from a file."""
+
+
+def check_entries(found, expected):
+    """Raise a ValueError unless a dict has exactly these entries.
+
+    Parameters
+    ----------
+    found : dict
+        From a file.
+
+    expected : iterable of str
+        Names.
+
+    Raises
+    ------
+    ValueError
+        If any is missing or unknown.
+    """
+    expected, found = set(expected), set(found)
+    if found != expected:
+        missing, unknown = sorted(expected - found), sorted(found - expected)
+        raise ValueError(
+            f"a state must have the entries {sorted(expected)}. Missing are {missing}, "
+            f"unknown {unknown}"
+        )
