@@ -2,7 +2,7 @@
 
 ``python -m tests.persistence.golden`` writes those of `golden_models` and
 `golden_indexes` that are missing, and never touches one that is there. A new format of
-files gets a folder of its own.
+files gets a folder of its own, and the old ones stay.
 """
 
 import json
@@ -104,7 +104,8 @@ def found_in(obj, queries):
     return {"object": describe(obj), "answers": describe(answers(obj, queries))}
 
 
-def _write(path, obj, queries):
+def write(path, obj, queries):
+    """Save a model or an index, and beside it what it is and answers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save(obj, path)
     described = {name: describe(query) for name, query in queries.items()}
@@ -120,7 +121,7 @@ def write_missing():
         for name, make in table.items():
             path = path_of(kind, name)
             if not path.exists():
-                _write(path, *make())
+                write(path, *make())
                 written.append(path)
     return written
 
