@@ -513,7 +513,7 @@ class TestCrashes:
 
         def write():
             try:
-                for i in range(100):
+                for i in range(30):
                     sides[(i + 1) % 2].save(path)
             finally:
                 is_over.set()
