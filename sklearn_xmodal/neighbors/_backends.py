@@ -30,32 +30,7 @@ _MOST_REMOVED = 0.5
 
 
 def check_index_params(backend, index_type, params):
-    """Validate the parameters of a faiss index and fill in the defaults.
-
-    Parameters
-    ----------
-    backend : {"exact", "faiss"}
-        Only "faiss" has any.
-
-    index_type : {"flat", "hnsw", "ivf"}
-        Type of the index.
-
-    params : dict or None
-        Parameters by faiss's names.
-
-    Returns
-    -------
-    params : dict
-        All of them.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is unknown, or a value is no positive integer.
-
-    ImportError
-        If faiss is needed and not installed.
-    """
+    """Return checked parameters of a faiss index, with the defaults filled in."""
     if backend != "faiss":
         if index_type != "flat" or params is not None:
             raise ValueError(
@@ -108,21 +83,8 @@ class ExactBackend:
 
 
 class FaissBackend:
-    """A faiss index over the vectors of a gallery.
+    """A faiss index over vectors, float32 of shape (n_items, n_columns).
 
-    Parameters
-    ----------
-    index_type : {"flat", "hnsw", "ivf"}
-        Type of the index.
-
-    params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32, C-contiguous.
-
-    Notes
-    -----
     faiss cannot take a row out of an HNSW graph. `places` therefore says which row of
     the gallery each row of the index is, -1 for none, and searches skip those.
     """
@@ -232,57 +194,14 @@ def _ranked(query, gallery, found):
 
 
 def make_engine(backend, index_type, index_params, vectors):
-    """Return what searches the vectors of a gallery.
-
-    Parameters
-    ----------
-    backend : {"exact", "faiss"}
-        Which one.
-
-    index_type : {"flat", "hnsw", "ivf"}
-        Of "faiss".
-
-    index_params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32, C-contiguous.
-
-    Returns
-    -------
-    engine : ExactBackend or FaissBackend
-        With these vectors in it.
-    """
+    """Return what searches vectors, float32 of shape (n_items, n_columns)."""
     if backend == "exact":
         return ExactBackend()
     return FaissBackend(index_type, index_params, vectors)
 
 
 def load_engine(backend, index_type, index_params, vectors, graph):
-    """Return what `make_engine` has made, from what its method `graph` gave.
-
-    Parameters
-    ----------
-    backend : {"exact", "faiss"}
-        Which one.
-
-    index_type : {"flat", "hnsw", "ivf"}
-        Of "faiss".
-
-    index_params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32, C-contiguous.
-
-    graph : dict
-        What "hnsw" and "ivf" need; nothing otherwise.
-
-    Returns
-    -------
-    engine : ExactBackend or FaissBackend
-        With these vectors in it.
-    """
+    """Return what `make_engine` has made, from what its method `graph` gave."""
     check_entries(graph, GRAPHS[index_type])
     if backend == "exact":
         return ExactBackend()

@@ -68,6 +68,10 @@ class SaveMixin:
         load : The way back.
         """
         index = copy(self)
+        # Files know the class of the package only: what a subclass adds is its own.
+        index.__class__ = next(
+            c for c in type(self).__mro__ if SaveMixin in c.__bases__
+        )
         if not include_retriever:
             index.retriever = None
         save(index, path)
@@ -138,11 +142,12 @@ class SaveMixin:
         """
         check_params(mmap_mode=mmap_mode, n_jobs=n_jobs, verbose=verbose)
         index = read(path, mmap_mode=mmap_mode, verify=verify)
-        if not isinstance(index, cls):
+        if not issubclass(cls, type(index)):
             raise InvalidFileError(
                 f"path must be that of an index. Got {str(path)!r}, which holds a "
                 f"{type(index).__name__}; use sklearn_xmodal.load."
             )
+        index.__class__ = cls
         if retriever is not None:
             index.retriever = check_retriever(retriever)
         index.n_jobs, index.verbose = n_jobs, verbose

@@ -17,29 +17,7 @@ _MOST_CLASSES = 1000
 
 
 def make_card(obj, card):
-    """Return what is known of a model, and what its owner says of it.
-
-    Parameters
-    ----------
-    obj : object
-        The model.
-
-    card : mapping or None
-        Further entries.
-
-    Returns
-    -------
-    card : dict
-        Of strings, numbers, `None`, lists and dicts.
-
-    Raises
-    ------
-    TypeError
-        If an entry is of other types.
-
-    ValueError
-        If an entry has the name of one that is written anyway.
-    """
+    """Return what is known of a model, and what its owner says of it, for JSON."""
     found = {
         "class": type(obj).__name__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -30,17 +30,9 @@ class Kind(NamedTuple):
 
 
 class Encoder:
-    """From values to nodes.
+    """From values to nodes, by kinds of which the first that matches is taken.
 
-    Parameters
-    ----------
-    kinds : dict
-        Name -> Kind, the first that matches is taken.
-
-    Attributes
-    ----------
-    tensors : dict
-        Name -> array, filled by `encode`.
+    `tensors` is name -> array, filled by `encode`.
     """
 
     def __init__(self, kinds):
@@ -49,26 +41,7 @@ class Encoder:
         self._seen = {}  # id -> its number, and the value, which keeps the id taken
 
     def encode(self, value, path):
-        """Return the node of a value.
-
-        Parameters
-        ----------
-        value : object
-            To be stored.
-
-        path : str
-            Where it was found, for tensor names and errors.
-
-        Returns
-        -------
-        node : object
-            Of what JSON knows.
-
-        Raises
-        ------
-        TypeError
-            If a value is of no known kind.
-        """
+        """Return the node of a value, for JSON; `path` is where it was found."""
         if type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):
             return value
         if type(value) is list and len(value) <= MOST_ITEMS:
@@ -104,16 +77,7 @@ class Encoder:
 
 
 class Decoder:
-    """From nodes to values.
-
-    Parameters
-    ----------
-    kinds : dict
-        Name -> Kind.
-
-    tensors : dict
-        Name -> array.
-    """
+    """From nodes to values, by name -> Kind and name -> array."""
 
     def __init__(self, kinds, tensors):
         self.kinds = kinds
@@ -122,23 +86,7 @@ class Decoder:
         self._budget = _MOST_REPEATS * sum(a.nbytes for a in tensors.values())
 
     def decode(self, node):
-        """Return the value of a node.
-
-        Parameters
-        ----------
-        node : object
-            From JSON.
-
-        Returns
-        -------
-        value : object
-            As it was stored.
-
-        Raises
-        ------
-        InvalidFileError
-            If its type is not known; other errors where its fields make no sense.
-        """
+        """Return the value of a node; any error where its fields make no sense."""
         if isinstance(node, list):
             return [self.decode(item) for item in node]
         if not isinstance(node, dict):

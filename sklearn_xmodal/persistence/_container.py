@@ -81,24 +81,7 @@ class Header(NamedTuple):
 
 
 def write(file, document, tensors):
-    """Write a document and its tensors.
-
-    Parameters
-    ----------
-    file : binary file
-        Empty, writable and seekable.
-
-    document : dict
-        Of what JSON knows.
-
-    tensors : dict
-        Name -> C-contiguous array of one of `DTYPES`.
-
-    Raises
-    ------
-    ValueError
-        If the text is longer than readers accept.
-    """
+    """Write a document for JSON and its tensors, name -> C-contiguous array."""
     # Sorting is stable: otherwise in the order of the document.
     ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
     header = _header(document, ordered, _BLANK)
@@ -149,26 +132,7 @@ def _header_checksum(header):
 
 
 def open_file(path):
-    """Open a file for `read_header`.
-
-    Parameters
-    ----------
-    path : Path
-        Of a regular file: opening a pipe would wait for somebody to write.
-
-    Returns
-    -------
-    file : binary file
-        At its first byte.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-
-    ValueError
-        If it is a folder or the like.
-    """
+    """Open a regular file at its first byte: a pipe would wait for a writer."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -186,22 +150,10 @@ def open_file(path):
 
 
 def read_header(file):
-    """Read what stands before the tensors, and check it.
+    """Read and check what stands before the tensors; the file is left at the first.
 
-    Parameters
-    ----------
-    file : binary file
-        From `open_file`; left at the first tensor.
-
-    Returns
-    -------
-    header : Header
-        Whose tensors fill the rest of the file.
-
-    Raises
-    ------
-    InvalidFileError
-        If the file is empty, foreign, damaged or newer than this version.
+    Nothing is parsed before its checksum holds. A file that is foreign, damaged, forged
+    or newer is an InvalidFileError.
     """
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
@@ -284,31 +236,10 @@ def no_constant(name):
 
 
 def read_tensors(file, header, *, mapped=(), verify=True):
-    """Read the tensors, and check them.
+    """Read and check the tensors, name -> array that owns its memory.
 
-    Parameters
-    ----------
-    file : binary file
-        As `read_header` leaves it.
-
-    header : Header
-        Of this file.
-
-    mapped : collection of str
-        Names of tensors that are left in the file, to be read when they are used.
-
-    verify : bool
-        Whether to compute their checksum, for which all are read once.
-
-    Returns
-    -------
-    tensors : dict
-        Name -> array that owns its memory, or memory map.
-
-    Raises
-    ------
-    InvalidFileError
-        If a byte is not what was written.
+    Those named in `mapped` are memory maps of the file instead. Without `verify` no
+    checksum is computed, and they are not read.
     """
     tensors = {}
     checksum = hashlib.sha256()

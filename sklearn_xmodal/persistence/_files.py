@@ -199,22 +199,8 @@ def load(path):
 def read(path, *, mmap_mode="r", verify=True):
     """Read a file, or the folder of an index from an earlier version.
 
-    Parameters
-    ----------
-    path : str or path-like
-        Where it is.
-
-    mmap_mode : {"r", None}, default="r"
-        Whether the vectors of an index stay in the file.
-
-    verify : bool, default=True
-        Whether to compute the checksum of arrays, and to look for values that no index
-        has.
-
-    Returns
-    -------
-    obj : estimator, encoder or RetrievalIndex
-        As it was saved.
+    The vectors of an index stay in the file but with `mmap_mode=None`. Without `verify`
+    there is no look at checksums of arrays, and at values that no index has.
     """
     path = _checked_path(path)
     if path.is_dir():

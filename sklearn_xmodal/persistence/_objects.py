@@ -141,26 +141,10 @@ def _check_version(version, known, name):
 
 
 def restored(cls, version, parameters, state, output=None):
-    """Return an object of a public class.
+    """Return an object of a public class from what was found in a file.
 
-    Parameters
-    ----------
-    cls : type
-        From `find_class`.
-
-    version : int
-        Of parameters and state; 0 for attributes from a file of format 1.
-
-    parameters, state : dict
-        What was found in a file. Parameters that are missing have their defaults.
-
-    output : dict, default=None
-        What `set_output` had set.
-
-    Returns
-    -------
-    value : object
-        As it was saved.
+    Version 0 is of attributes from a file of format 1. Parameters that are missing have
+    their defaults; `output` is what `set_output` had set.
     """
     name, current = cls.__name__, _version_of(cls)
     parameters, state = migrated(name, version, current, parameters, state)

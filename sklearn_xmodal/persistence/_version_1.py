@@ -54,27 +54,7 @@ KINDS = {
 
 
 def read_folder(path, *, mmap_mode, verify, read_model):
-    """Read the index in a folder.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-
-    mmap_mode : {"r", None}
-        Whether vectors stay in their file.
-
-    verify : bool
-        Whether to compute checksums of arrays.
-
-    read_model : callable
-        Reads the file of the retriever.
-
-    Returns
-    -------
-    index : RetrievalIndex
-        As it was saved.
-    """
+    """Return the index in a folder; `read_model` reads the file of its retriever."""
     content = _read_document(path)
     state = {k: v for k, v in content.items() if k != "arrays"}
     state["arrays"] = {

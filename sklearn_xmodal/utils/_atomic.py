@@ -20,27 +20,9 @@ def replacing(path):
     """Open a file that takes the place of another one once it is complete.
 
     It is written beside the other one, under a hidden name that ends in
-    ``.xmodal-tmp``, brought to the disk, and renamed. What an earlier process
-    left there when it was killed is removed first.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file is to be; there may be one. A symbolic link stays, and what it
-        points to is replaced.
-
-    Yields
-    ------
-    file : binary file
-        Empty, writable and seekable.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-
-    ValueError
-        If there is a folder, or anything else that is no regular file.
+    ``.xmodal-tmp``, brought to the disk, and renamed. What an earlier process left
+    there when it was killed is removed first. A symbolic link stays, and what it points
+    to is replaced. A path that is neither free nor a regular file is a ValueError.
     """
     _check_place(Path(path))
     path = Path(os.path.realpath(path))
@@ -132,13 +114,7 @@ def _keep_mode(path, temporary):
 
 
 def sync(path):
-    """Bring a file, or the names in a folder, to the disk.
-
-    Parameters
-    ----------
-    path : path-like
-        Windows, which opens no folders, is left to itself.
-    """
+    """Bring a file, or the names in a folder, to the disk; Windows opens no folders."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -2,21 +2,7 @@
 
 
 def check_entries(found, expected):
-    """Raise a ValueError unless a dict has exactly these entries.
-
-    Parameters
-    ----------
-    found : dict
-        From a file.
-
-    expected : iterable of str
-        Names.
-
-    Raises
-    ------
-    ValueError
-        If any is missing or unknown.
-    """
+    """Raise a ValueError unless a dict from a file has exactly these entries."""
     expected, found = set(expected), set(found)
     if found != expected:
         missing, unknown = sorted(expected - found), sorted(found - expected)

@@ -203,6 +203,14 @@ class TestRoundTrip:
         with pytest.raises(InvalidFileError, match="which holds a CCARetriever; use"):
             RetrievalIndex.load(saved)
 
+    def test_subclasses_are_saved_as_what_they_add_to(self, path, data):
+        class Own(RetrievalIndex):
+            pass
+
+        Own(vectors=data[1]).save(path)
+        assert type(load(path)) is RetrievalIndex
+        assert type(Own.load(path)) is Own
+
     def test_payload_of_any_length_is_kept(self, path):
         n = 5000
         payload = [{"text": "x" * 50, "of": (i, None)} for i in range(n)]
