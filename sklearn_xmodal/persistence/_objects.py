@@ -70,20 +70,24 @@ def _version_of(cls):
 
 
 def _encode_object(value, encoder, path):
-    cls, parameters = type(value), {}
-    if _has_parameters(cls):
-        names = inspect.signature(cls).parameters
-        parameters = {name: getattr(value, name) for name in names}
+    cls, parameters = type(value), _parameters(value)
+    get_state, _ = _state_methods(cls)
     _check_storable(value, parameters, path)
     node = {
         "class": cls.__name__,
         "version": _version_of(cls),
         "parameters": encoder.encode_all(parameters, path),
-        "state": encoder.encode_all(_state_of(value, parameters, path), path),
+        "state": encoder.encode_all(get_state(value), path),
     }
     if _OUTPUT in vars(value):
         node["output"] = encoder.encode(vars(value)[_OUTPUT], f"{path}.{_OUTPUT}")
     return node
+
+
+def _parameters(value):
+    cls = type(value)
+    names = inspect.signature(cls).parameters if _has_parameters(cls) else ()
+    return {name: getattr(value, name) for name in names}
 
 
 def _check_storable(value, parameters, path):
@@ -99,22 +103,37 @@ def _check_storable(value, parameters, path):
         )
 
 
-def _state_of(value, parameters, path):
-    if hasattr(type(value), "_get_file_state"):
-        return value._get_file_state()
-    state = {k: v for k, v in vars(value).items() if k not in {*parameters, _OUTPUT}}
-    others = [] if _transitional.is_meant(value) else _other_than_fitted(state)
+def _state_methods(cls):
+    """Return a function from an object to its state, and one that sets it."""
+    if hasattr(cls, "_get_file_state"):
+        return cls._get_file_state, cls._set_file_state
+    if _transitional.is_meant(cls):  # TRANSITIONAL: these two lines
+        return _transitional.get_state, _transitional.set_state
+    return _fitted, _set_fitted
+
+
+def _fitted(value):
+    names = {*_parameters(value), _OUTPUT}
+    state = {k: v for k, v in vars(value).items() if k not in names}
+    others = [name for name in state if not _is_fitted(name)]
     if others:
         raise TypeError(
-            f"{path} must hold nothing but parameters and fitted attributes, whose "
-            f"names end in _, to be stored. Got {', '.join(others)} beside these; "
-            "delete what is not of the model, or use pickle or joblib."
+            f"{type(value).__name__} must hold nothing but parameters and fitted "
+            f"attributes, whose names end in _, to be stored. Got {', '.join(others)} "
+            "beside these; delete what is not of the model, or use pickle or joblib."
         )
     return state
 
 
-def _other_than_fitted(names):
-    return [n for n in names if n.startswith("_") or not n.endswith("_")]
+def _set_fitted(value, state, version):
+    for name in state:
+        if not _is_fitted(name) or hasattr(type(value), name):
+            raise forged(f"{type(value).__name__}.{name}")
+    vars(value).update(state)
+
+
+def _is_fitted(name):
+    return name.isidentifier() and name.endswith("_") and not name.startswith("_")
 
 
 def _decode_object(node, decoder):
@@ -160,23 +179,9 @@ def restored(cls, version, parameters, state, output=None):
         if list(output) != ["transform"] or type(output["transform"]) is not str:
             raise forged(f"{name} with the output {output!r}")
         vars(value)[_OUTPUT] = output
-    if hasattr(cls, "_set_file_state"):
-        value._set_file_state(state, current)
-    else:
-        _set_attributes(value, state)
+    _, set_state = _state_methods(cls)
+    set_state(value, state, current)
     return value
-
-
-def _set_attributes(value, state):
-    cls = type(value)
-    is_private = _transitional.is_meant(value)
-    others = [] if is_private else _other_than_fitted(state)
-    for name in [*others, *state]:
-        if name in others or not name.isidentifier() or hasattr(cls, name):
-            raise forged(f"{cls.__name__}.{name}")
-    vars(value).update(state)
-    if is_private:
-        _transitional.after_load(value)
 
 
 def _is_encoder(value):

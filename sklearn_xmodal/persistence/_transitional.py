@@ -1,7 +1,7 @@
 """TRANSITIONAL: private attributes of retrievers, until each says its state.
 
-To be deleted, with what `_objects`, `_files` and `_migrations` take from here, once all
-retrievers have ``_get_file_state`` and ``_set_file_state``.
+To be deleted once all retrievers have ``_get_file_state`` and ``_set_file_state``, and
+with it two lines of `_objects`, one of `_files`, and `_with_objects` of `_migrations`.
 """
 
 from sklearn_xmodal.persistence._codec import Kind
@@ -13,15 +13,29 @@ _ADAPTED = ("History", "MSLNNet", "NeighbourNet")
 PARTS = (*_CLOSED_FORM, *_NEURAL, *_ADAPTED)
 
 
-def is_meant(value):
-    """Tell whether private attributes of an object go along."""
-    return hasattr(type(value), "transform_image")
+def is_meant(cls):
+    """Tell whether private attributes of a class go along."""
+    return hasattr(cls, "transform_image")
 
 
-def after_load(value):
-    """Let an estimator take up what was set."""
-    if hasattr(type(value), "_after_load"):
+def get_state(value):
+    """Return all attributes but parameters."""
+    left_out = {*value.get_params(deep=False), "_sklearn_output_config"}
+    return {k: v for k, v in vars(value).items() if k not in left_out}
+
+
+def set_state(value, state, version):
+    """Set them, and let the estimator take them up."""
+    _set_all(value, state)
+    if hasattr(value, "_after_load"):
         value._after_load()
+
+
+def _set_all(value, attributes):
+    for name in attributes:
+        if not name.isidentifier() or hasattr(type(value), name):
+            raise forged(f"{type(value).__name__}.{name}")
+    vars(value).update(attributes)
 
 
 def _class_of(name):
@@ -71,11 +85,8 @@ def make(name, state):
     cls = _class_of(name)
     if issubclass(cls, tuple):
         return cls(**state)
-    for attribute in state:
-        if not attribute.isidentifier() or hasattr(cls, attribute):
-            raise forged(f"{name}.{attribute}")
     value = cls.__new__(cls)
-    vars(value).update(state)
+    _set_all(value, state)
     return value
 
 
