@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.encoders import Chain, EstimatorEncoder
@@ -12,6 +13,7 @@ from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._sklearn_compat import (
     get_feature_names,
     in_output_container,
@@ -26,6 +28,15 @@ from sklearn_xmodal.utils._validation import (
     is_continuous,
     sorted_labels,
 )
+
+_ALWAYS_FITTED = (
+    "n_image_features_",
+    "n_text_features_",
+    "n_features_in_",
+    "image_encoder_",
+    "text_encoder_",
+)
+_SOMETIMES_FITTED = ("classes_", "feature_names_in_")
 
 
 class BaseRetriever(
@@ -57,6 +68,13 @@ class BaseRetriever(
     __metadata_request__fit = DATA_ARGUMENTS
     __metadata_request__transform = DATA_ARGUMENTS
     __metadata_request__score = DATA_ARGUMENTS
+
+    #: Names of fitted attributes, beside those of every retriever, that files hold:
+    #: what every fit sets, and what some fits do.
+    _fitted: tuple = ()
+    _sometimes_fitted: tuple = ()
+    #: What `_more_state` makes of other attributes holds these.
+    _fitted_within: tuple = ()
 
     # First one: what other types are converted to. The others are kept.
     _dtypes: tuple = (np.float64, np.float32)
@@ -260,6 +278,43 @@ class BaseRetriever(
             self._sklearn_output_config = {"transform": transform}
         return self
 
+    def _get_file_state(self):
+        """Return what a file holds of a fit, nothing where there was none."""
+        if "image_encoder_" not in vars(self):
+            return {}
+        names = [*_ALWAYS_FITTED, *self._fitted]
+        optional = [*_SOMETIMES_FITTED, *self._sometimes_fitted]
+        names += [name for name in optional if name in vars(self)]
+        known = {*names, *self._fitted_within}
+        more = [n for n in vars(self) if n.endswith("_") and n not in known]
+        if more:
+            raise TypeError(
+                f"{type(self).__name__} must hold nothing but its own attributes to be "
+                f"stored. Got {', '.join(more)} beside these; delete what is not of "
+                "the model, or use pickle or joblib."
+            )
+        return {name: getattr(self, name) for name in names} | self._more_state()
+
+    def _set_file_state(self, state, version):
+        """Take over what `_get_file_state` has returned."""
+        if not state:
+            return
+        state = dict(state)
+        self._take_more_state(state)
+        optional = {*_SOMETIMES_FITTED, *self._sometimes_fitted} & set(state)
+        check_entries(state, {*_ALWAYS_FITTED, *self._fitted, *optional})
+        vars(self).update(state)
+        self._feature_names = {
+            name: self._encoder(name).feature_names_in_ for name in MODALITIES
+        }
+
+    def _more_state(self):
+        """Return what is private, by names that stay."""
+        return {}
+
+    def _take_more_state(self, state):
+        """Take that out of a state again."""
+
     def _check_pairs(self, method, X_img, X_txt, y):
         """Validate pairs to learn from, and record their widths and names."""
         data = resolve_input(self, method, X_img, X_txt, y, reset=True)
@@ -374,6 +429,8 @@ def encoder_of(estimator, modality, example=None):
         One of a Pipeline takes whatever its first step takes.
     """
     estimator = getattr(estimator, "best_estimator_", estimator)
+    if isinstance(estimator, FrozenEstimator):
+        return encoder_of(estimator.estimator, modality, example)
     if isinstance(estimator, BaseRetriever):
         check_is_fitted(estimator)
         return estimator._encoder(modality)

@@ -208,6 +208,8 @@ class CCARetriever(PartialFitMixin, BaseCCA):
     (3, 4)
     """
 
+    _fitted = ("canonical_correlations_", "image_loadings_", "text_loadings_", "alpha_")
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"oas"}), tuple],

@@ -139,6 +139,17 @@ class CCARetrieverCV(BaseCCA):
     1.0
     """
 
+    _fitted = (
+        "canonical_correlations_",
+        "image_loadings_",
+        "text_loadings_",
+        "alpha_",
+        "cv_results_",
+        "best_index_",
+        "best_score_",
+        "n_splits_",
+    )
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alphas": ["array-like"],

@@ -211,6 +211,8 @@ class KCCARetriever(BaseRetriever):
     (3, 4)
     """
 
+    _fitted = ("canonical_correlations_", "image_gamma_", "text_gamma_")
+
     _parameter_constraints: dict = {
         "n_components": [
             Interval(Integral, 1, None, closed="left"),

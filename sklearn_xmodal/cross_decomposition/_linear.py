@@ -7,7 +7,7 @@ from sklearn.utils.extmath import svd_flip
 
 from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.cross_decomposition._dask import are_dask_pairs, check_dask_pairs
-from sklearn_xmodal.cross_decomposition._moments import pair_moments
+from sklearn_xmodal.cross_decomposition._moments import PairMoments, pair_moments
 from sklearn_xmodal.cross_decomposition._problems import (
     MomentProblem,
     moment_problem,
@@ -199,6 +199,15 @@ class PartialFitMixin:
             vars(self).update(state)
             raise
         return self
+
+    def _more_state(self):
+        moments = getattr(self, "_moments", None)
+        return {"moments": None if moments is None else moments.state()}
+
+    def _take_more_state(self, state):
+        moments = state.pop("moments")
+        if moments is not None:
+            self._moments = PairMoments.from_state(moments)
 
     def _add_pairs(self, X_img, X_txt, y, sample_weight):
         before = getattr(self, "_moments", None)

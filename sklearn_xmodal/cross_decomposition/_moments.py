@@ -6,6 +6,8 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
+from sklearn_xmodal.utils._entries import check_entries
+
 # Rows of a block: about this many values, to stay in the cache, but enough rows for
 # the matrix product to run at its full speed.
 _BLOCK_VALUES = 2**19
@@ -56,6 +58,16 @@ class Mean(NamedTuple):
         return Mean(self.weight, self.high[columns], self.low[columns])
 
 
+_ENTRIES = (
+    "n_samples",
+    "n_image_features",
+    "weight",
+    "mean",
+    "mean_rounding",
+    "products",
+)
+
+
 class PairMoments(NamedTuple):
     """Means and centred sums of products of image and text columns side by side."""
 
@@ -83,6 +95,26 @@ class PairMoments(NamedTuple):
             self.n_image_features,
             self.mean.merged(other.mean),
             products,
+        )
+
+    def state(self):
+        """Return what a file holds, by names that stay."""
+        return {
+            "n_samples": self.n_samples,
+            "n_image_features": self.n_image_features,
+            "weight": self.mean.weight,
+            "mean": self.mean.high,
+            "mean_rounding": self.mean.low,
+            "products": self.products,
+        }
+
+    @classmethod
+    def from_state(cls, state):
+        """Return the moments from what `state` gave."""
+        check_entries(state, _ENTRIES)
+        mean = Mean(state["weight"], state["mean"], state["mean_rounding"])
+        return cls(
+            state["n_samples"], state["n_image_features"], mean, state["products"]
         )
 
     def covariances(self):

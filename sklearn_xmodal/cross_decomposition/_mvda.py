@@ -130,6 +130,8 @@ class MvDARetriever(ClassLabelsMixin, AxesRetriever):
 
     _takes_indicator = False
 
+    _fitted = ("eigenvalues_",)
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), tuple],

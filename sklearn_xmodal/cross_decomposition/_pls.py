@@ -117,6 +117,8 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
     (3, 4)
     """
 
+    _fitted = ("singular_values_", "image_loadings_", "text_loadings_")
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "scale": ["boolean", tuple],

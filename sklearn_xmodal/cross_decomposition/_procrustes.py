@@ -117,6 +117,8 @@ class ProcrustesRetriever(AxesRetriever):
     (3, 4)
     """
 
+    _fitted = ("singular_values_",)
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "singular_value_power": [Interval(Real, 0, None, closed="left")],

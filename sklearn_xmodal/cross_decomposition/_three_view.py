@@ -140,6 +140,8 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
     (3, 4)
     """
 
+    _fitted = ("eigenvalues_", "class_weights_", "class_embeddings_")
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), tuple],

@@ -115,6 +115,8 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
     (3, 15)
     """
 
+    _fitted = ("estimator_", "image_filler_", "text_filler_")
+
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "transform"])],
         "n_image_features": [Integral, None],

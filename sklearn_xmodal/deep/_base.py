@@ -7,7 +7,8 @@ from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.deep._parameters import check_callbacks, check_layer_sizes
 from sklearn_xmodal.deep._preprocessing import fit_input_map
-from sklearn_xmodal.deep._two_encoders import NeighbourNet, TwoEncoders
+from sklearn_xmodal.deep._state import net_from_state, net_state
+from sklearn_xmodal.deep._two_encoders import NeighbourNet, TwoEncoders, restored_net
 from sklearn_xmodal.deep.training import (
     NonFiniteLossError,
     PairDataset,
@@ -33,6 +34,8 @@ class TwoEncoderRetriever(BaseRetriever):
     _module: type = TwoEncoders
     _loss: type
 
+    _fitted: tuple = ("device_", "n_iter_")
+    _fitted_within = ("net_", "history_")
     _dtypes = (np.float64, np.float32)
 
     def _targets(self, y, n_pairs):
@@ -71,7 +74,7 @@ class TwoEncoderRetriever(BaseRetriever):
 
     def _arrays(self):
         # Not device_: a net from a CUDA machine may have been loaded without one.
-        return TorchArrays(next(self.net_.module_.parameters()).device.type)
+        return TorchArrays(str(next(self.net_.module_.parameters()).device))
 
     def _fit(self, X_img, X_txt, y):
         target = self._targets(y, X_img.shape[0])
@@ -86,6 +89,20 @@ class TwoEncoderRetriever(BaseRetriever):
         callbacks = [*recorded(self._loss.TERMS), *self._schedules(n_steps)]
         options = net_options(self, data, seeds[1:], n_epochs, callbacks)
         return self._train_anew(NeighbourNet(**options).initialize(), data)
+
+    def _more_state(self):
+        return {"net": net_state(self.net_)}
+
+    def _take_more_state(self, state):
+        self.net_ = net_from_state(state.pop("net"), self._module, self._restored_net)
+        self.history_ = self.net_.history
+        # That of a net from a CUDA machine which has found none here.
+        state["device_"] = self.net_.device
+        for name in ("image_encoder_", "text_encoder_"):
+            state[name] = state[name]._with_arrays(self._arrays())
+
+    def _restored_net(self, optimizer, options):
+        return restored_net(type(self), optimizer, options)
 
     def _seeds(self, call=0):
         """Draw the seeds of inputs, weights, dropout and batches."""

@@ -170,6 +170,7 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     True
     """
 
+    _fitted = ("device_", "n_iter_", "temperature_")
     _parameter_constraints: dict = {
         **SHARED_CONSTRAINTS,
         "positives": [StrOptions({"pairs", "classes"})],

@@ -156,6 +156,7 @@ class DCCARetriever(TwoEncoderRetriever):
     (2, 4)
     """
 
+    _fitted = ("device_", "n_iter_", "cca_")
     _parameter_constraints: dict = {
         **SHARED_CONSTRAINTS,
         "alpha": [Interval(Real, 0, None, closed="neither"), tuple],

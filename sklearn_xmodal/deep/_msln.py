@@ -14,6 +14,7 @@ from sklearn_xmodal.deep._msln_training import (
     build_net,
     build_partial_net,
     inputs_of_members,
+    restored_net,
     validation_score,
 )
 from sklearn_xmodal.deep._parameters import (
@@ -22,6 +23,7 @@ from sklearn_xmodal.deep._parameters import (
     check_layer_sizes,
 )
 from sklearn_xmodal.deep.blocks import (
+    VARIATES,
     block_weights,
     contrastive_weight,
     represent,
@@ -387,6 +389,13 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     _parameter_constraints: dict = PARAMETER_CONSTRAINTS
 
+    _fitted = (
+        "device_",
+        "n_iter_",
+        "class_embeddings_",
+        "contrastive_weight_",
+        "block_weights_",
+    )
     _module = MSLNModule
     _loss = MSLNLoss
 
@@ -574,12 +583,12 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     def _take(self, net):
         super()._take(net)
-        self._is_partial, self._net_classes = net.continues, self.classes_
+        self._net_classes = self.classes_
 
     def _train_a_little(self, data):
         """Train the net of the last call, or a new one from the weights there are."""
         weights = self.net_.module_.state_dict() if hasattr(self, "net_") else None
-        if weights is not None and self._is_partial:
+        if weights is not None and self.net_.continues:
             net = self.net_
             net.resume(*self._seeds(len(net.history))[2:])
         else:
@@ -608,6 +617,22 @@ class MSLNRetriever(TwoEncoderRetriever):
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)
         self._variates = start_variates(self.block_weights_, data, rng)
+
+    def _more_state(self):
+        variates = {name: v.state() for name, v in self._variates.items()}
+        classes = self._net_classes
+        return {**super()._more_state(), "variates": variates, "net_classes": classes}
+
+    def _take_more_state(self, state):
+        super()._take_more_state(state)
+        self._net_classes = state.pop("net_classes")
+        self._variates = {
+            name: VARIATES[name].from_state(of_block)
+            for name, of_block in state.pop("variates").items()
+        }
+
+    def _restored_net(self, optimizer, options):
+        return restored_net(optimizer, options)
 
     def _encoders(self, data):
         network, on = self.net_.module_, self._arrays()

@@ -1,111 +1,57 @@
 """What is kept of a net in a file: its sizes, weights, history and optimiser."""
 
 import math
-from functools import partial
 
 import numpy as np
 import torch
 from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
-from sklearn_xmodal.deep import _msln_training, _two_encoders
-from sklearn_xmodal.deep._acmr import ACMRRetriever
-from sklearn_xmodal.deep._contrastive import ContrastiveRetriever
-from sklearn_xmodal.deep._dcca import DCCARetriever
-from sklearn_xmodal.deep._dscmr import DSCMRRetriever
-from sklearn_xmodal.deep._msln_network import MSLNModule
 from sklearn_xmodal.deep.training import usable_device
+from sklearn_xmodal.utils._entries import check_entries
 
-#: Name of a loss in files -> whose it is.
-_METHODS = {
-    method._loss.__name__: method
-    for method in (ACMRRetriever, ContrastiveRetriever, DCCARetriever, DSCMRRetriever)
-}
+_ENTRIES = ("options", "optimizer", "weights", "history", "optimizer_state")
 _PREFIXES = ("module__", "criterion__", "optimizer__", "callbacks__")
 _OPTIONS = ("lr", "max_epochs", "batch_size", "verbose", "device")
 _BATCHES = "batches"
 
 
-def find_optimizer(name):
-    """Return an optimiser of torch by the name of its class.
+def net_state(net):
+    """Return what a file holds of a net that has done its training.
 
-    Parameters
-    ----------
-    name : str
-        Such as "AdamW".
-
-    Returns
-    -------
-    optimizer : type
-        A class of `torch.optim`.
-
-    Raises
-    ------
-    TypeError
-        If there is none.
+    That of one which goes on, by `partial_fit`, has the state of its optimiser.
     """
-    found = vars(torch.optim).get(name)
-    if isinstance(found, type) and issubclass(found, torch.optim.Optimizer):
-        return found
-    raise TypeError(
-        f"optimizer must be a class of torch.optim to be stored. Got {name!r}."
-    )
-
-
-def _net_to_state(net):
     options = {
         name: value
         for name, value in vars(net).items()
         if name in _OPTIONS or name.startswith(_PREFIXES)
     }
+    goes_on = net.continues
     return {
         "options": options,
         "optimizer": net.optimizer,
         "weights": _to_arrays(dict(net.module_.state_dict())),
-        "history": net.history,
+        "history": _history_to_state(net.history),
+        "optimizer_state": _to_arrays(net.optimizer_.state_dict()) if goes_on else None,
     }
 
 
-def _net_from_state(state, module, restored):
+def net_from_state(state, module, restore):
+    """Return the net; `restore` makes one of a module from optimiser and options."""
+    check_entries(state, _ENTRIES)
     options = dict(state["options"])
     for name in ("device", "module__device"):
         options[name] = usable_device(options[name])
     weights = {name: torch.from_numpy(w) for name, w in state["weights"].items()}
     _check_sizes(module, options, weights)
-    net = restored(state["optimizer"], options)
+    net = restore(state["optimizer"], options)
     net.module_.load_state_dict(weights)
-    net.history = state["history"]
-    return net
-
-
-def _msln_to_state(net):
-    state = _net_to_state(net)
-    if net.continues:
-        state["optimizer_state"] = _to_arrays(net.optimizer_.state_dict())
-    return state
-
-
-def _msln_from_state(state):
-    net = _net_from_state(state, MSLNModule, _msln_training.restored_net)
-    if "optimizer_state" in state:
+    net.history = _history_from_state(state["history"])
+    if state["optimizer_state"] is not None:
         net.continues = True
         net.optimizer_.load_state_dict(_to_tensors(state["optimizer_state"]))
         _check_optimizer(net.optimizer_)
         _set_best_scores(net)
-    net.pause()
-    return net
-
-
-def _neighbour_to_state(net):
-    return {**_net_to_state(net), "loss": net.criterion.__name__}
-
-
-def _neighbour_from_state(state):
-    if state["loss"] not in _METHODS:
-        raise ValueError(f"no loss {state['loss']!r}")
-    method = _METHODS[state["loss"]]
-    restored = partial(_two_encoders.restored_net, method)
-    net = _net_from_state(state, method._module, restored)
     net.pause()
     return net
 
@@ -193,11 +139,3 @@ def _history_from_state(state):
     epochs = zip(state["epochs"], batches, strict=True)
     # In the order in which skorch records them.
     return History({_BATCHES: of_epoch, **epoch} for epoch, of_epoch in epochs)
-
-
-#: Name of a class in files -> functions to and from a dict of arrays and plain values.
-ADAPTERS = {
-    "History": (_history_to_state, _history_from_state),
-    "MSLNNet": (_msln_to_state, _msln_from_state),
-    "NeighbourNet": (_neighbour_to_state, _neighbour_from_state),
-}

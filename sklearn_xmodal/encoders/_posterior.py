@@ -48,6 +48,53 @@ class PosteriorEncoder(Encoder):
     link: str
     offset: np.ndarray
 
+    @classmethod
+    def of_classifier(cls, classifier, *, mean, scale, offset):
+        """Return the encoder of a fitted logistic regression.
+
+        Parameters
+        ----------
+        classifier : LogisticRegression or OneVsRestClassifier
+            Of scikit-learn; the latter of such regressions, for several classes per
+            item.
+
+        mean : ndarray of shape (n_features_in_,)
+            As in the constructor.
+
+        scale : float
+            As in the constructor.
+
+        offset : ndarray of shape (n_components_,)
+            As in the constructor.
+
+        Returns
+        -------
+        encoder : PosteriorEncoder
+            Which gives the probabilities of the classifier.
+        """
+        members = getattr(classifier, "estimators_", None)
+        if members is None:
+            weights, intercept = classifier.coef_.T, classifier.intercept_
+            link = "binary" if len(classifier.classes_) == 2 else "softmax"
+        else:
+            weights, intercept = np.zeros((len(mean), len(members))), []
+            for i, member in enumerate(members):
+                if hasattr(member, "coef_"):
+                    weights[:, i] = member.coef_[0]
+                    intercept.append(member.intercept_[0])
+                else:  # of a label that all items share, or none
+                    always = member.predict_proba(mean[None])[0, 1]
+                    intercept.append(np.inf if always else -np.inf)
+            intercept, link = np.array(intercept), "logistic"
+        return cls(
+            mean=mean,
+            scale=scale,
+            weights=weights,
+            intercept=intercept,
+            link=link,
+            offset=offset,
+        )
+
     @property
     def n_features_in_(self):
         """Number of features of the modality."""

@@ -164,6 +164,9 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
     (2, 9)
     """
 
+    _fitted = ("estimators_", "weights_")
+    _sometimes_fitted = ("cv_results_", "best_index_", "best_score_", "n_splits_")
+
     _parameter_constraints: dict = {
         "estimators": [list],
         "weights": ["array-like", StrOptions({"cv"}), None],

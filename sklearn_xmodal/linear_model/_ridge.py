@@ -115,6 +115,8 @@ class RidgeRetriever(ClassVectorsRetriever):
     (2, 3)
     """
 
+    _fitted = ("class_embeddings_",)
+
     _parameter_constraints: dict = {
         "alpha": [Interval(Real, 0, None, closed="left"), tuple],
         "class_embeddings": [Mapping, "array-like", None],

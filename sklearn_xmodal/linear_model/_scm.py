@@ -122,6 +122,8 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
     (2, 3)
     """
 
+    _fitted = ("cca_", "matching_", "n_iter_")
+
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"oas"}), tuple],

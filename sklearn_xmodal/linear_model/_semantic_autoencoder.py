@@ -127,6 +127,8 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
     (2, 4)
     """
 
+    _fitted = ("class_embeddings_",)
+
     _parameter_constraints: dict = {
         "reconstruction_weight": [Interval(Real, 0, None, closed="left"), tuple],
         "class_embeddings": [Mapping, "array-like", None],

@@ -127,6 +127,8 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
     (2, 3)
     """
 
+    _fitted = ("image_classifier_", "text_classifier_", "n_iter_")
+
     _parameter_constraints: dict = {
         "C": [Interval(Real, 0, None, closed="neither"), tuple],
         "centered": ["boolean"],
@@ -172,9 +174,8 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
         offset = np.zeros(len(self.classes_))
         if self.centered:
             offset = classifier.predict_proba(X).mean(axis=0, dtype=np.float64)
-        found = _scores_of(classifier, X.shape[1])
-        return classifier, PosteriorEncoder(
-            mean=mean, scale=scale, offset=offset, **found
+        return classifier, PosteriorEncoder.of_classifier(
+            classifier, mean=mean, scale=scale, offset=offset
         )
 
     @property
@@ -206,27 +207,6 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
     def text_offset_(self):
         """Mean posterior of the training texts, 0 where not `centered`."""
         return self.text_encoder_.offset
-
-
-def _scores_of(classifier, n_features):
-    """Return weights (n_features, n_scores), intercepts and link of a classifier."""
-    if not isinstance(classifier, OneVsRestClassifier):
-        link = "binary" if len(classifier.classes_) == 2 else "softmax"
-        return {
-            "weights": classifier.coef_.T,
-            "intercept": classifier.intercept_,
-            "link": link,
-        }
-    weights = np.zeros((n_features, len(classifier.estimators_)))
-    intercept = np.zeros(len(classifier.estimators_))
-    for i, of_label in enumerate(classifier.estimators_):
-        if hasattr(of_label, "coef_"):
-            weights[:, i] = of_label.coef_[0]
-            intercept[i] = of_label.intercept_[0]
-        else:  # of a label that all pairs share, or none
-            always = of_label.predict_proba(np.zeros((1, n_features)))[0, 1]
-            intercept[i] = np.inf if always else -np.inf
-    return {"weights": weights, "intercept": intercept, "link": "logistic"}
 
 
 def _n_iterations(classifier):

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_xmodal.neighbors._exact import rescore, run_in_batches, search_exact
 from sklearn_xmodal.neighbors._faiss_index import import_faiss, load_index, make_index
+from sklearn_xmodal.utils._entries import check_entries
 
 #: Parameters of each type of index, in faiss's words, with their defaults; those of a
 #: search can be changed later.
@@ -13,6 +14,12 @@ INDEX_PARAMS = {
     "flat": {},
     "hnsw": {"M": 32, "efConstruction": 40, "efSearch": 64},
     "ivf": {"nlist": None, "nprobe": 16},
+}
+#: What is kept of each type beside the vectors, see `load_index`.
+GRAPHS = {
+    "flat": (),
+    "hnsw": ("levels", "neighbors", "entry_point"),
+    "ivf": ("centroids",),
 }
 SEARCH_PARAMS = {"efSearch", "nprobe"}
 
@@ -23,32 +30,7 @@ _MOST_REMOVED = 0.5
 
 
 def check_index_params(backend, index_type, params):
-    """Validate the parameters of a faiss index and fill in the defaults.
-
-    Parameters
-    ----------
-    backend : {"exact", "faiss"}
-        Only "faiss" has any.
-
-    index_type : {"flat", "hnsw", "ivf"}
-        Type of the index.
-
-    params : dict or None
-        Parameters by faiss's names.
-
-    Returns
-    -------
-    params : dict
-        All of them.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is unknown, or a value is no positive integer.
-
-    ImportError
-        If faiss is needed and not installed.
-    """
+    """Return checked parameters of a faiss index, with the defaults filled in."""
     if backend != "faiss":
         if index_type != "flat" or params is not None:
             raise ValueError(
@@ -91,9 +73,9 @@ class ExactBackend:
     def keep(self, gallery, mask):
         """Forget all rows but those of a mask; the gallery is what is left."""
 
-    def arrays(self, gallery):
-        """Return what `load_engine` needs beside the gallery: arrays, and a node."""
-        return {}, None
+    def graph(self, gallery):
+        """Return what `load_engine` needs beside the gallery."""
+        return {}
 
     def search(self, *args, **kwargs):
         """Find the best rows, see `search_exact`."""
@@ -101,21 +83,8 @@ class ExactBackend:
 
 
 class FaissBackend:
-    """A faiss index over the vectors of a gallery.
+    """A faiss index over vectors, float32 of shape (n_items, n_columns).
 
-    Parameters
-    ----------
-    index_type : {"flat", "hnsw", "ivf"}
-        Type of the index.
-
-    params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32, C-contiguous.
-
-    Notes
-    -----
     faiss cannot take a row out of an HNSW graph. `places` therefore says which row of
     the gallery each row of the index is, -1 for none, and searches skip those.
     """
@@ -173,30 +142,30 @@ class FaissBackend:
             )
         return scores, found
 
-    def arrays(self, gallery):
-        """Return what `from_arrays` needs beside the gallery: arrays, and a node."""
+    def graph(self, gallery):
+        """Return what `load_index` needs beside the gallery, by name."""
         if (self.places < 0).any():
-            return FaissBackend(self.index_type, self.params, gallery).arrays(gallery)
+            return FaissBackend(self.index_type, self.params, gallery).graph(gallery)
         faiss = import_faiss()
         if self.index_type == "hnsw":
             hnsw = self.index.hnsw
-            arrays = {
-                name: faiss.vector_to_array(getattr(hnsw, name))
-                for name in ("levels", "neighbors")
+            return {
+                "levels": faiss.vector_to_array(hnsw.levels),
+                "neighbors": faiss.vector_to_array(hnsw.neighbors),
+                "entry_point": int(hnsw.entry_point),
             }
-            return arrays, int(hnsw.entry_point)
         if self.index_type == "ivf":
             quantizer = faiss.downcast_index(self.index.quantizer)
-            return {"centroids": quantizer.reconstruct_n(0, quantizer.ntotal)}, None
-        return {}, None
+            return {"centroids": quantizer.reconstruct_n(0, quantizer.ntotal)}
+        return {}
 
     @classmethod
-    def from_arrays(cls, index_type, params, gallery, arrays, entry_point):
+    def from_graph(cls, index_type, params, gallery, graph):
         """Return a backend without building its graph or training its centroids."""
         self = cls.__new__(cls)
         self.index_type, self.params = index_type, params
         self.places = np.arange(len(gallery))
-        self.index = load_index(index_type, params, gallery, arrays, entry_point)
+        self.index = load_index(index_type, params, gallery, graph)
         return self
 
     def _search_params(self, gallery, positions):
@@ -225,62 +194,15 @@ def _ranked(query, gallery, found):
 
 
 def make_engine(backend, index_type, index_params, vectors):
-    """Return what searches the vectors of a gallery.
-
-    Parameters
-    ----------
-    backend : {"exact", "faiss"}
-        Which one.
-
-    index_type : {"flat", "hnsw", "ivf"}
-        Of "faiss".
-
-    index_params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32, C-contiguous.
-
-    Returns
-    -------
-    engine : ExactBackend or FaissBackend
-        With these vectors in it.
-    """
+    """Return what searches vectors, float32 of shape (n_items, n_columns)."""
     if backend == "exact":
         return ExactBackend()
     return FaissBackend(index_type, index_params, vectors)
 
 
-def load_engine(backend, index_type, index_params, vectors, arrays, entry_point):
-    """Return what `make_engine` has made, from what its method `arrays` gave.
-
-    Parameters
-    ----------
-    backend : {"exact", "faiss"}
-        Which one.
-
-    index_type : {"flat", "hnsw", "ivf"}
-        Of "faiss".
-
-    index_params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32, C-contiguous.
-
-    arrays : dict
-        What "hnsw" and "ivf" need; others are left alone.
-
-    entry_point : int or None
-        Of "hnsw".
-
-    Returns
-    -------
-    engine : ExactBackend or FaissBackend
-        With these vectors in it.
-    """
+def load_engine(backend, index_type, index_params, vectors, graph):
+    """Return what `make_engine` has made, from what its method `graph` gave."""
+    check_entries(graph, GRAPHS[index_type])
     if backend == "exact":
         return ExactBackend()
-    return FaissBackend.from_arrays(
-        index_type, index_params, vectors, arrays, entry_point
-    )
+    return FaissBackend.from_graph(index_type, index_params, vectors, graph)

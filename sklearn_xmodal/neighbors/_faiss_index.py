@@ -11,18 +11,7 @@ _LEAST_PER_LIST = 39
 
 
 def import_faiss():
-    """Return the module faiss.
-
-    Returns
-    -------
-    faiss : module
-        Imported when it is first needed.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed, with what to do.
-    """
+    """Return the module faiss, or raise an ImportError that says what to do."""
     try:
         import faiss
     except ImportError as error:
@@ -34,23 +23,9 @@ def import_faiss():
 
 
 def make_index(index_type, params, vectors):
-    """Return an empty faiss index, trained on the vectors where its type needs it.
+    """Return an empty faiss index of inner products.
 
-    Parameters
-    ----------
-    index_type : {"flat", "hnsw", "ivf"}
-        Type of the index.
-
-    params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32.
-
-    Returns
-    -------
-    index : faiss.Index
-        Of inner products.
+    It is trained on the vectors, (n_items, n_columns), where its type needs that.
     """
     faiss = import_faiss()
     n_columns = vectors.shape[1]
@@ -82,40 +57,16 @@ def _n_lists(nlist, n_items):
     return max(1, min(nlist, n_items))
 
 
-def load_index(index_type, params, vectors, arrays, entry_point):
+def load_index(index_type, params, vectors, graph):
     """Return a faiss index of vectors without building its graph or centroids.
 
-    Parameters
-    ----------
-    index_type : {"flat", "hnsw", "ivf"}
-        Type of the index.
-
-    params : dict
-        As returned by `check_index_params`.
-
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32.
-
-    arrays : dict
-        The "levels" and "neighbors" of an HNSW graph, or the "centroids" of lists.
-
-    entry_point : int or None
-        Where searches of an HNSW graph start.
-
-    Returns
-    -------
-    index : faiss.Index
-        With all vectors in it.
-
-    Raises
-    ------
-    ValueError
-        If the arrays are not those of such an index.
+    The graph has "levels", "neighbors" and "entry_point" of HNSW, or the "centroids" of
+    lists; a ValueError says what cannot be those of such an index.
     """
     faiss = import_faiss()
     n_items, n_columns = vectors.shape
     if index_type == "ivf":
-        centroids = arrays["centroids"]
+        centroids = graph["centroids"]
         if not _is_array(centroids, np.float32, (centroids.shape[0], n_columns)):
             raise ValueError("centroids must be float32 vectors as wide as the gallery")
         index = _empty_ivf(faiss, n_columns, centroids.shape[0])
@@ -126,8 +77,9 @@ def load_index(index_type, params, vectors, arrays, entry_point):
     if index_type != "hnsw":
         index.add(vectors)
         return index
-    levels, neighbors = arrays["levels"], arrays["neighbors"]
+    levels, neighbors = graph["levels"], graph["neighbors"]
     offsets = _checked_offsets(faiss, index.hnsw, n_items, levels, neighbors)
+    entry_point = graph["entry_point"]
     if not (0 <= entry_point < n_items and levels[entry_point] == levels.max()):
         raise ValueError("searches must start from a node of the highest level")
     for name, array in (

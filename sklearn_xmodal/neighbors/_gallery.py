@@ -180,37 +180,10 @@ class Gallery:
 
 
 def check_items(n, ids, labels, payload, next_id=0):
-    """Validate what belongs to n new items.
+    """Validate what belongs to n new items, whose ids count on from `next_id`.
 
-    Parameters
-    ----------
-    n : int
-        Number of items.
-
-    ids, labels, payload : sequence of length n or None
-        As the user gave them.
-
-    next_id : int, default=0
-        Where ids count on from, if there are none.
-
-    Returns
-    -------
-    ids : ndarray of shape (n,)
-        Integers, or of dtype object.
-
-    labels : ndarray of shape (n,) or None
-        The same.
-
-    payload : list or None
-        The same objects.
-
-    Raises
-    ------
-    ValueError
-        If a length is not n, or ids repeat.
-
-    TypeError
-        If an id or a label is not hashable, or one of the three has no order.
+    Returns ids and labels as arrays of shape (n,), integers or objects, and payload as
+    a list; the last two may be None.
     """
     for name, values in (("ids", ids), ("labels", labels), ("payload", payload)):
         _check_order(values, name)
@@ -230,21 +203,7 @@ def check_items(n, ids, labels, payload, next_id=0):
 
 
 def check_hashable(values, name):
-    """Return hashable values as an array of integers or of dtype object.
-
-    Parameters
-    ----------
-    values : sequence, set or ndarray of shape (n,)
-        Ids or labels.
-
-    name : str
-        Named in errors.
-
-    Returns
-    -------
-    values : ndarray of shape (n,)
-        NumPy's own scalars have become those of Python.
-    """
+    """Return ids or labels as an array of shape (n,), of integers or of objects."""
     values = [plain(value) for value in _as_list(values, name)]
     for value in values:
         try:
@@ -262,18 +221,7 @@ def check_hashable(values, name):
 
 
 def plain(value):
-    """Return the Python object that a NumPy number or string stands for.
-
-    Parameters
-    ----------
-    value : object
-        Whatever it may be.
-
-    Returns
-    -------
-    value : object
-        Equal to it.
-    """
+    """Return the Python object that a NumPy number or string stands for."""
     if isinstance(value, (np.number, np.bool_, np.str_)):
         return value.item()
     return value

@@ -1,39 +1,44 @@
 """Saving and loading of an index."""
 
-from sklearn_xmodal.neighbors._backends import (
-    check_index_params,
-    load_engine,
-)
+from copy import copy
+
+import numpy as np
+
+from sklearn_xmodal.encoders import Encoder
+from sklearn_xmodal.neighbors._backends import check_index_params, load_engine
 from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._encoding import check_same_width
+from sklearn_xmodal.neighbors._gallery import Gallery, check_items
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection
 from sklearn_xmodal.neighbors._lock import SharedLock
-from sklearn_xmodal.neighbors._storage import (
-    check_unit_vectors,
-    gallery_from,
-    gallery_state,
-    read_index,
-    write_index,
-)
-from sklearn_xmodal.persistence import load
+from sklearn_xmodal.persistence import InvalidFileError, save
+from sklearn_xmodal.persistence._files import read
+from sklearn_xmodal.utils._entries import check_entries
+from sklearn_xmodal.utils._scaling import row_blocks
 
 _PARAMS = ("backend", "index_type", "index_params", "n_smoothing_neighbors")
+_ITEMS = ("ids", "labels", "payload")
+_SCALARS = (str, int, float, bool, type(None))
+# Squared length of a unit vector and a hubness of at most 1, and rounding.
+_LONGEST_SQUARED = 2.001
 
 
 class SaveMixin:
     """The part of an index that knows what belongs on the disk."""
 
-    def save(self, path, *, include_retriever=True):
-        """Save the index into a folder, as arrays and JSON.
+    _file_version = 1
 
-        The retriever goes along, as by :func:`sklearn_xmodal.save`. An index that is
-        there is replaced in one step: whoever loads it, or whatever happens meanwhile,
-        finds the old one or the new one, whole.
+    def save(self, path, *, include_retriever=True):
+        """Save the index into one file, as :func:`sklearn_xmodal.save` does.
+
+        The retriever goes along. A file that is there is replaced in one step:
+        whoever loads it, or whatever happens meanwhile, finds the old one or the new
+        one, whole.
 
         Parameters
         ----------
         path : str or path-like
-            A new folder, or one that an index was saved to.
+            The file. An existing one is replaced.
 
         include_retriever : bool, default=True
             Whether to save the retriever, too.
@@ -41,8 +46,7 @@ class SaveMixin:
         Raises
         ------
         ValueError
-            If the path is that of a file or of a folder with other files, or the
-            index is empty.
+            If the path is that of a folder, a pipe or a device, or the index is empty.
 
         TypeError
             If an id or a label is not str, int, float, bool, None or a tuple of
@@ -53,12 +57,14 @@ class SaveMixin:
         --------
         load : The way back.
         """
-        retriever = self.retriever if include_retriever else None
-        with self._lock.reading():
-            if len(self) == 0:
-                raise ValueError("An index must hold items to be saved. Got none left.")
-            state, arrays = self._parts()
-            write_index(path, state, arrays, retriever)
+        index = copy(self)
+        # Files know the class of the package only: what a subclass adds is its own.
+        index.__class__ = next(
+            c for c in type(self).__mro__ if SaveMixin in c.__bases__
+        )
+        if not include_retriever:
+            index.retriever = index.image_encoder = index.text_encoder = None
+        save(index, path)
 
     @classmethod
     def load(
@@ -71,15 +77,15 @@ class SaveMixin:
         n_jobs=None,
         verbose=0,
     ):
-        """Load an index from a folder.
+        """Load an index from its file.
 
-        No code of a file is run. Trust the figures of an index no more than who
+        No code of the file is run. Trust the figures of an index no more than who
         wrote it.
 
         Parameters
         ----------
         path : str or path-like
-            The folder.
+            The file, or the folder that an earlier version has saved an index to.
 
         retriever : estimator, default=None
             What encodes queries, instead of the one that was saved; it must be the one
@@ -91,7 +97,7 @@ class SaveMixin:
             or hold them in memory.
 
         verify : bool, default=True
-            Whether to look for damage. This reads every file once.
+            Whether to look for damage among the arrays. This reads all of them once.
 
         n_jobs : int, default=None
             As in the constructor.
@@ -109,75 +115,139 @@ class SaveMixin:
         FileNotFoundError
             If there is no index.
 
-        ValueError
-            If a file is damaged, foreign or written by a newer version.
+        InvalidFileError
+            A `ValueError`, if the file is damaged, foreign or written by a newer
+            version.
 
         Examples
         --------
         >>> import os, tempfile
         >>> from sklearn_xmodal import RetrievalIndex
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = os.path.join(folder, "index")
+        ...     path = os.path.join(folder, "index.xmodal")
         ...     RetrievalIndex(vectors=[[1, 0], [0, 1]], ids=["a", "b"]).save(path)
         ...     index = RetrievalIndex.load(path, mmap_mode=None)
         >>> index.search(vectors=[[0, 3]], k=1).ids
         array([['b']], dtype=object)
         """
         check_params(mmap_mode=mmap_mode, n_jobs=n_jobs, verbose=verbose)
-        state, arrays, saved = read_index(path, mmap_mode=mmap_mode, verify=verify)
-        self = cls.__new__(cls)
-        if retriever is None and saved is not None:
-            retriever = load(saved)
-        self._take_retriever(retriever)
-        self.n_jobs, self.verbose = n_jobs, verbose
-        self._lock = SharedLock()
-        try:
-            self._set_parts(state, arrays, verify)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(
-                f"{path} is not what RetrievalIndex.save writes: {error}."
-            ) from None
-        return self
+        index = read(path, mmap_mode=mmap_mode, verify=verify)
+        if not issubclass(cls, type(index)):
+            raise InvalidFileError(
+                f"path must be that of an index. Got {str(path)!r}, which holds a "
+                f"{type(index).__name__}; use sklearn_xmodal.load."
+            )
+        index.__class__ = cls
+        if retriever is not None:
+            index._take_retriever(retriever)
+        index.n_jobs, index.verbose = n_jobs, verbose
+        return index
 
-    def _parts(self):
-        """Return what JSON can hold, and arrays."""
-        vectors = self._gallery.vectors
-        more, entry_point = self._engine.arrays(vectors)
-        arrays = {"vectors": vectors, **more}
-        if self._hubness is not None:
-            arrays["hubness_queries"] = self._hubness.queries
-        state = {
-            "modality": self.modality,
-            "entry_point": entry_point,
-            **{name: getattr(self, name) for name in _PARAMS},
-            "hubness": None if self._hubness is None else self._hubness.params,
-            **gallery_state(self._gallery),
-        }
-        return state, arrays
+    def _get_file_state(self):
+        # What is handed out stays as it is when the gallery changes: see `Gallery`.
+        with self._lock.reading():
+            if len(self) == 0:
+                raise ValueError("An index must hold items to be saved. Got none left.")
+            gallery, hubness = self._gallery, self._hubness
+            if hubness is not None:
+                hubness = {**hubness.params, "queries": hubness.queries}
+            return {
+                "image_encoder": self.image_encoder,
+                "text_encoder": self.text_encoder,
+                "modality": self.modality,
+                **{name: getattr(self, name) for name in _PARAMS},
+                "hubness": hubness,
+                "vectors": gallery.vectors,
+                "ids": _storable(gallery.ids, "ids"),
+                "labels": _storable(gallery.labels, "labels"),
+                "payload": _storable(gallery.payload, "payload", nested=True),
+                "next_id": gallery.next_id,
+                "graph": self._engine.graph(gallery.vectors),
+            }
 
-    def _set_parts(self, state, arrays, verify):
+    def _set_file_state(self, state, version):
         """Take over what was read, with the checks of things from strangers."""
+        self.retriever = None
+        names = {
+            "image_encoder",
+            "text_encoder",
+            "modality",
+            "hubness",
+            "vectors",
+            "next_id",
+            "graph",
+            *_PARAMS,
+            *_ITEMS,
+        }
+        check_entries(state, names)
+        for name in ("image_encoder", "text_encoder"):
+            if not isinstance(state[name], Encoder | None):
+                raise ValueError(f"the {name} is a {type(state[name]).__name__}")
+            setattr(self, name, state[name])
         if state["modality"] not in ("image", "text", None):
             raise ValueError(f"the modality is {state['modality']!r}")
-        self.modality = state["modality"]
+        self.modality, self.n_jobs, self.verbose = state["modality"], None, 0
+        self._lock = SharedLock()
         for name in _PARAMS:
             check_params(**{name: state[name]})
             setattr(self, name, state[name])
         self.index_params = check_index_params(
             self.backend, self.index_type, self.index_params or None
         )
-        vectors = check_unit_vectors(arrays["vectors"], verify)
-        self._gallery = gallery_from(state, vectors)
+        vectors = _checked_vectors(state["vectors"])
+        items = [
+            _storable(state[name], name, nested=name == "payload") for name in _ITEMS
+        ]
+        items = check_items(len(vectors), *items)
+        self._gallery = Gallery(vectors, *items, next_id=int(state["next_id"]))
         self._hubness = None
         if state["hubness"] is not None:
-            queries = check_unit_vectors(arrays["hubness_queries"], verify)
+            self._hubness = HubnessCorrection(**state["hubness"])
+            queries = _checked_vectors(self._hubness.queries)
             check_same_width(queries, vectors.shape[1] - 1)
-            self._hubness = HubnessCorrection(queries=queries, **state["hubness"])
         self._engine = load_engine(
-            self.backend,
-            self.index_type,
-            self.index_params,
-            vectors,
-            arrays,
-            state["entry_point"],
+            self.backend, self.index_type, self.index_params, vectors, state["graph"]
         )
+
+    def _check_vectors(self):
+        """Raise a ValueError if vectors have values that cannot be."""
+        queries = [] if self._hubness is None else [self._hubness.queries]
+        for vectors in (self._gallery.vectors, *queries):
+            for rows in row_blocks(*vectors.shape):
+                squares = np.einsum("ij,ij->i", vectors[rows], vectors[rows])
+                if not (squares <= _LONGEST_SQUARED).all():  # nor is NaN
+                    raise ValueError("vectors must not be longer than 1")
+
+
+def _checked_vectors(vectors):
+    is_right = vectors.dtype == np.float32 and vectors.ndim == 2 and vectors.size
+    if not is_right or not vectors.flags.c_contiguous:
+        raise ValueError("vectors must be a C-contiguous matrix of float32")
+    return vectors
+
+
+def _storable(values, name, *, nested=False):
+    """Return ids, labels or payload, if files may hold them."""
+    if values is None or getattr(values, "dtype", object) == np.int64:
+        return values
+    for value in values:
+        _check_storable(value, name, nested)
+    return values
+
+
+def _check_storable(value, name, nested):
+    if type(value) in _SCALARS:
+        return
+    is_dict = nested and type(value) is dict
+    if type(value) is tuple or (nested and type(value) is list):
+        inner = value
+    elif is_dict and all(type(key) is str for key in value):
+        inner = value.values()
+    else:
+        more = ", lists and dicts with str keys" if nested else ""
+        raise TypeError(
+            f"{name} can be saved if they are str, int, float, bool, None, tuples of "
+            f"those{more}. Got {value!r} of type {type(value).__name__}."
+        )
+    for item in inner:
+        _check_storable(item, name, nested)

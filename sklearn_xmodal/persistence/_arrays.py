@@ -120,14 +120,15 @@ def _decode_strings(node, decoder):
 
 
 def _encode_objects(value, encoder, path):
-    items = [encoder.encode(v, f"{path}[{i}]") for i, v in enumerate(value.flat)]
+    items = encoder.encode(list(value.flat), path)
     return {"shape": list(value.shape), "items": items}
 
 
 def _decode_objects(node, decoder):
-    array = np.empty(len(node["items"]), dtype=object)
-    for i, item in enumerate(node["items"]):
-        array[i] = decoder.decode(item)
+    items = decoder.decode(node["items"])
+    array = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):
+        array[i] = item
     return array.reshape(node["shape"])
 
 

@@ -17,29 +17,7 @@ _MOST_CLASSES = 1000
 
 
 def make_card(obj, card):
-    """Return what is known of a model, and what its owner says of it.
-
-    Parameters
-    ----------
-    obj : object
-        The model.
-
-    card : mapping or None
-        Further entries.
-
-    Returns
-    -------
-    card : dict
-        Of strings, numbers, `None`, lists and dicts.
-
-    Raises
-    ------
-    TypeError
-        If an entry is of other types.
-
-    ValueError
-        If an entry has the name of one that is written anyway.
-    """
+    """Return what is known of a model, and what its owner says of it, for JSON."""
     found = {
         "class": type(obj).__name__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -50,8 +28,8 @@ def make_card(obj, card):
         steps = [step for _, step in obj.steps]
         found["steps"] = [s if isinstance(s, str) else type(s).__name__ for s in steps]
         model = obj.steps[-1][1]
-    # scikit-learn's own properties raise AttributeErrors before fit.
-    found |= {n.rstrip("_"): int(vars(model)[n]) for n in _SHAPES if n in _vars(model)}
+    sizes = {name.rstrip("_"): _fitted(model, name) for name in _SHAPES}
+    found |= {name: int(n) for name, n in sizes.items() if n is not None}
     classes = _vars(model).get("classes_")
     if classes is not None:
         found["n_classes"] = len(classes)
@@ -65,6 +43,13 @@ def make_card(obj, card):
             f"{', '.join(sorted(found))}. Got {', '.join(taken)}."
         )
     return found | own
+
+
+def _fitted(model, name):
+    try:
+        return getattr(model, name, None)
+    except Exception:  # properties of models that are not fitted raise what they like
+        return None
 
 
 def _vars(model):

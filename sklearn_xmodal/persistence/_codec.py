@@ -1,8 +1,11 @@
 """Objects to JSON with tensors beside it, and back."""
 
+import hashlib
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from sklearn_xmodal.persistence._container import forged
 
@@ -10,6 +13,8 @@ from sklearn_xmodal.persistence._container import forged
 _PLAIN = (bool, int, str, type(None))
 #: Arrays that several objects share may be copied by some of them.
 _MOST_REPEATS = 16
+#: Longer lists are no part of the header, see the kind "list".
+MOST_ITEMS = 1000
 
 
 class Kind(NamedTuple):
@@ -28,53 +33,35 @@ class Kind(NamedTuple):
 
 
 class Encoder:
-    """From values to nodes.
+    """From values to nodes, by kinds of which the first that matches is taken.
 
-    Parameters
-    ----------
-    kinds : dict
-        Name -> Kind, the first that matches is taken.
-
-    Attributes
-    ----------
-    tensors : dict
-        Name -> array, filled by `encode`.
+    `tensors` is name -> array, filled by `encode`.
     """
 
     def __init__(self, kinds):
         self.kinds = kinds
         self.tensors = {}
         self._seen = {}  # id -> its number, and the value, which keeps the id taken
+        self._contents = {}  # checksum -> name of the tensor
 
     def encode(self, value, path):
-        """Return the node of a value.
-
-        Parameters
-        ----------
-        value : object
-            To be stored.
-
-        path : str
-            Where it was found, for tensor names and errors.
-
-        Returns
-        -------
-        node : object
-            Of what JSON knows.
-
-        Raises
-        ------
-        TypeError
-            If a value is of no known kind.
-        """
+        """Return the node of a value, for JSON; `path` is where it was found."""
         if type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):
             return value
-        if type(value) is list:
-            return [self.encode(v, f"{path}[{i}]") for i, v in enumerate(value)]
+        if type(value) is list and len(value) <= MOST_ITEMS:
+            return self.encode_items(value, path)
         for name, kind in self.kinds.items():
             if kind.matches(value):
                 return self._node(name, kind, value, path)
         raise TypeError(_refusal(value, path))
+
+    def encode_items(self, values, path):
+        """Return a list of the nodes of some values."""
+        return [self.encode(v, f"{path}[{i}]") for i, v in enumerate(values)]
+
+    def encode_all(self, values, path):
+        """Return a dict of the nodes of named values."""
+        return {name: self.encode(v, f"{path}.{name}") for name, v in values.items()}
 
     def _node(self, name, kind, value, path):
         if not kind.is_shared:
@@ -86,49 +73,33 @@ class Encoder:
         return {"type": name, "number": number, **kind.encode(value, self, path)}
 
     def add_tensor(self, array, path):
-        """Store a contiguous array of a type that files know, and return its name."""
+        """Store a contiguous array of a type that files know, and return its name.
+
+        Equal ones are stored once: encoders have the weights of a network, too.
+        """
+        content = hashlib.sha256(array.reshape(-1).view(np.uint8)).digest()
+        content = (array.dtype.str, array.shape, content)
+        if array.size and content in self._contents:
+            return self._contents[content]
         while path in self.tensors:
             path += "'"
         self.tensors[path] = array
+        self._contents[content] = path
         return path
 
 
 class Decoder:
-    """From nodes to values.
-
-    Parameters
-    ----------
-    kinds : dict
-        Name -> Kind.
-
-    tensors : dict
-        Name -> array.
-    """
+    """From nodes to values, by name -> Kind and name -> array."""
 
     def __init__(self, kinds, tensors):
         self.kinds = kinds
         self._tensors = dict(tensors)
+        self._taken = {}
         self._known = {}
         self._budget = _MOST_REPEATS * sum(a.nbytes for a in tensors.values())
 
     def decode(self, node):
-        """Return the value of a node.
-
-        Parameters
-        ----------
-        node : object
-            From JSON.
-
-        Returns
-        -------
-        value : object
-            As it was stored.
-
-        Raises
-        ------
-        InvalidFileError
-            If its type is not known; other errors where its fields make no sense.
-        """
+        """Return the value of a node; any error where its fields make no sense."""
         if isinstance(node, list):
             return [self.decode(item) for item in node]
         if not isinstance(node, dict):
@@ -138,14 +109,23 @@ class Decoder:
             return self._repeated(self._known[node["as"]])
         if name not in self.kinds:
             raise forged(f"a value of type {name!r}")
-        value = self.kinds[name].decode(node, self)
-        if "number" in node:
+        kind = self.kinds[name]
+        value = kind.decode(node, self)
+        # Others may not come again: who walks through them would find no end.
+        if "number" in node and kind.is_shared:
             self._known[node["number"]] = value
         return value
 
+    def decode_all(self, nodes):
+        """Return a dict of the values of named nodes."""
+        return {name: self.decode(node) for name, node in nodes.items()}
+
     def take_tensor(self, name):
-        """Return a tensor, once only: no file can grow in memory by repetition."""
-        return self._tensors.pop(name)
+        """Return a tensor, or a copy of one that was taken before."""
+        if name in self._taken:
+            return self._repeated(self._taken[name]).copy()
+        self._taken[name] = self._tensors.pop(name)
+        return self._taken[name]
 
     def finish(self):
         """Raise an InvalidFileError if tensors are left."""

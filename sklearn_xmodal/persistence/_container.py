@@ -4,7 +4,8 @@
 8 bytes   length n of the header, little-endian
 n bytes   header in JSON: ``__metadata__`` with format version, two checksums and
           the document; then type, shape and place of every tensor; then spaces
-the rest  the tensors without gaps, wide types first, so that all are aligned
+the rest  the tensors without gaps from a multiple of 64 on, wide types first, so
+          that all are aligned and large ones can be mapped into memory
 ========  ========================================================================
 
 Any reader of safetensors opens it. It is written and read here, rather than by that
@@ -31,7 +32,7 @@ from sklearn_xmodal.persistence._errors import InvalidFileError
 
 #: Changes where older versions could not read what newer ones write. The first
 #: checksum keeps its meaning in all versions.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 #: Numpy's name of a type -> that of safetensors.
 DTYPES = {
     "|b1": "BOOL",
@@ -49,6 +50,8 @@ DTYPES = {
 }
 MAX_HEADER = 2**26
 _MAX_DIMENSIONS = 32
+_ALIGNMENT = 64
+_READ_BYTES = 2**20
 _NUMPY_NAMES = {name: dtype for dtype, name in DTYPES.items()}
 _BLANK = "0" * 64
 _START = (
@@ -71,30 +74,14 @@ _FOREIGN = {
 class Header(NamedTuple):
     """What stands before the tensors."""
 
+    version: int  # of the format
     document: dict
     data_sha256: str
     tensors: list  # (name, dtype, shape, number of bytes), in order
 
 
 def write(file, document, tensors):
-    """Write a document and its tensors.
-
-    Parameters
-    ----------
-    file : binary file
-        Empty, writable and seekable.
-
-    document : dict
-        Of what JSON knows.
-
-    tensors : dict
-        Name -> C-contiguous array of one of `DTYPES`.
-
-    Raises
-    ------
-    ValueError
-        If the text is longer than readers accept.
-    """
+    """Write a document for JSON and its tensors, name -> C-contiguous array."""
     # Sorting is stable: otherwise in the order of the document.
     ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
     header = _header(document, ordered, _BLANK)
@@ -123,7 +110,7 @@ def _header(document, tensors, data_sha256):
     start = _START % (FORMAT_VERSION, _BLANK, data_sha256)
     text = f"{start}{json.dumps(_dumps(document))}}}{''.join(entries)}}}"
     header = text.encode("ascii")
-    header += b" " * (-len(header) % 8)
+    header += b" " * (-(8 + len(header)) % _ALIGNMENT)
     if len(header) > MAX_HEADER:
         raise ValueError(
             f"Parameters and other text must fit into {MAX_HEADER:,} bytes. Got "
@@ -145,26 +132,7 @@ def _header_checksum(header):
 
 
 def open_file(path):
-    """Open a file for `read_header`.
-
-    Parameters
-    ----------
-    path : Path
-        Of a regular file: opening a pipe would wait for somebody to write.
-
-    Returns
-    -------
-    file : binary file
-        At its first byte.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-
-    ValueError
-        If it is a folder or the like.
-    """
+    """Open a regular file at its first byte: a pipe would wait for a writer."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -182,22 +150,10 @@ def open_file(path):
 
 
 def read_header(file):
-    """Read what stands before the tensors, and check it.
+    """Read and check what stands before the tensors; the file is left at the first.
 
-    Parameters
-    ----------
-    file : binary file
-        From `open_file`; left at the first tensor.
-
-    Returns
-    -------
-    header : Header
-        Whose tensors fill the rest of the file.
-
-    Raises
-    ------
-    InvalidFileError
-        If the file is empty, foreign, damaged or newer than this version.
+    Nothing is parsed before its checksum holds. A file that is foreign, damaged, forged
+    or newer is an InvalidFileError.
     """
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
@@ -217,12 +173,12 @@ def read_header(file):
     file.seek(8 + length)
     if len(header) != length or _header_checksum(header) != found[2].decode():
         raise damaged("the checksum of its header does not match")
-    _check_version(int(found[1]))
+    version = _checked_version(int(found[1]))
     document, tensors = _parse(header)
     stop = 8 + length + sum(n_bytes for *_, n_bytes in tensors)
     if stop != size:
         raise damaged(f"it has {size:,} bytes, where its header tells of {stop:,}")
-    return Header(document, found[3].decode(), tensors)
+    return Header(version, document, found[3].decode(), tensors)
 
 
 def _looks_like(start, size):
@@ -236,19 +192,22 @@ def _looks_like(start, size):
     return f"a file of {size:,} bytes that starts with {start[:8]!r}"
 
 
-def _check_version(version):
+def _checked_version(version):
+    if version < 1:
+        raise forged(f"format version {version}")
     if version > FORMAT_VERSION:
         raise InvalidFileError(
             f"The file must have a format version of at most {FORMAT_VERSION}. Got "
             f"{version}: a newer sklearn_xmodal has written it. Update this one."
         )
+    return version
 
 
 def _parse(header):
     try:
-        entries = json.loads(header, parse_constant=_no_constant)
+        entries = json.loads(header, parse_constant=no_constant)
         document = json.loads(
-            entries.pop("__metadata__")["document"], parse_constant=_no_constant
+            entries.pop("__metadata__")["document"], parse_constant=no_constant
         )
         tensors, stop = [], 0
         for name, entry in entries.items():
@@ -271,47 +230,51 @@ def _n_values(shape):
     return prod(shape)
 
 
-def _no_constant(name):
+def no_constant(name):
+    """Refuse a number that is none, for `json.loads`."""
     raise ValueError(f"{name} in JSON")
 
 
-def read_tensors(file, header):
-    """Read the tensors, and check them.
+def read_tensors(file, header, *, mapped=(), verify=True):
+    """Read and check the tensors, name -> array that owns its memory.
 
-    Parameters
-    ----------
-    file : binary file
-        As `read_header` leaves it.
-
-    header : Header
-        Of this file.
-
-    Returns
-    -------
-    tensors : dict
-        Name -> array that owns its memory.
-
-    Raises
-    ------
-    InvalidFileError
-        If a byte is not what was written.
+    Those named in `mapped` are memory maps of the file instead. Without `verify` no
+    checksum is computed, and they are not read.
     """
     tensors = {}
     checksum = hashlib.sha256()
     for name, dtype, shape, n_bytes in header.tensors:
-        array = np.empty(shape, dtype)
+        if name in mapped and n_bytes:
+            start = file.tell()
+            tensors[name] = np.memmap(file, dtype, "r", start, shape)
+            file.seek(start)
+            _skip(file, n_bytes, checksum if verify else None)
+            continue
+        array = tensors[name] = np.empty(shape, dtype)
         values = array.reshape(-1).view(np.uint8)
         if file.readinto(values) != n_bytes:
             raise damaged("it has become shorter while it was read")
         checksum.update(values)
-        tensors[name] = array
-    if checksum.hexdigest() != header.data_sha256:
+    if verify and checksum.hexdigest() != header.data_sha256:
         raise damaged("the checksum of its arrays does not match")
     for name, array in tensors.items():
         # Other bytes in a boolean are undefined behaviour.
         if array.dtype == bool and array.view(np.uint8).max(initial=0) > 1:
             raise forged(f"tensor {name}: no booleans")
     return tensors
+
+
+def _skip(file, n_bytes, checksum):
+    """Go on behind a tensor, through its bytes where there is a checksum."""
+    if checksum is None:
+        file.seek(n_bytes, os.SEEK_CUR)
+        return
+    while n_bytes:
+        values = file.read(min(n_bytes, _READ_BYTES))
+        if not values:
+            raise damaged("it has become shorter while it was read")
+        checksum.update(values)
+        n_bytes -= len(values)
 
 
 def damaged(what):

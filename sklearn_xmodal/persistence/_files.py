@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from functools import partial
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -12,6 +13,7 @@ from sklearn_xmodal.persistence import (
     _objects,
     _skops,
     _values,
+    _version_1,
 )
 from sklearn_xmodal.persistence._card import make_card
 from sklearn_xmodal.persistence._codec import Decoder, Encoder
@@ -33,6 +35,8 @@ KINDS = {
     **_objects.KINDS,
     **_skops.KINDS,
 }
+#: What `read` may leave in a file: the largest array of an index.
+_MAPPED = {"RetrievalIndex.vectors"}
 # What a decoder may raise for values that do not belong together.
 _NONSENSE = (
     ArithmeticError,
@@ -49,19 +53,18 @@ _NONSENSE = (
 
 
 def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
-    """Store a model in one file, without pickle.
+    """Store a model or an index in one file, without pickle.
 
-    The file holds parameters and fitted attributes, arrays as they are, and a model
+    The file holds parameters and what was fitted, arrays as they are, and a model
     card. Whatever happens in the meantime, `path` is the old file or the new one as a
     whole.
 
     Parameters
     ----------
-    obj : estimator
+    obj : estimator, encoder or RetrievalIndex
         A retriever, a :class:`~sklearn_xmodal.ModalityTransformer`, a Pipeline of
         these and of scikit-learn's transformers, or one of the latter; fitted or not.
-        A :class:`~sklearn_xmodal.RetrievalIndex` goes into a folder, by its own
-        method.
+        Or a :class:`~sklearn_xmodal.RetrievalIndex`, or what encodes one modality.
 
     path : str or path-like
         The file. An existing one is replaced.
@@ -77,7 +80,8 @@ def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
         example; the message names it.
 
     ValueError
-        If `path` is a folder, or `card` has a name that is filled in anyway.
+        If `path` is a folder, a pipe or a device, or `card` has a name that is filled
+        in anyway.
 
     FileNotFoundError
         If the folder does not exist.
@@ -109,17 +113,16 @@ def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
     CCARetriever(n_components=4)
     """
     path = _checked_path(path)
-    if _objects.is_index(obj):
-        if card is not None:
-            raise ValueError(
-                f"card must be None for an index, which has none. Got {card}."
-            )
-        obj.save(path)
-        return
-    if not _objects.is_public(obj):
+    if not _is_model(obj):
         raise TypeError(
-            "obj must be an estimator of sklearn_xmodal or scikit-learn. Got "
-            f"{type(obj).__name__}."
+            "obj must be an estimator of sklearn_xmodal or scikit-learn, an encoder or "
+            f"a RetrievalIndex. Got {type(obj).__name__}."
+        )
+    if (path / _version_1.DOCUMENT).is_file():
+        raise ValueError(
+            f"path must be that of a file. Got {str(path)!r}, the folder of an index "
+            "from an earlier version. Load it, move or delete the folder, and save "
+            "what was loaded."
         )
     encoder = Encoder(KINDS)
     document = {"card": make_card(obj, card)}
@@ -135,21 +138,22 @@ def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
 
 
 def load(path):
-    """Read a model that `save` has written.
+    """Read what `save` has written, with this version or an earlier one.
 
     No code of the file is run, and nothing is imported by its wish: it may name
-    classes of this package and what skops holds safe of scikit-learn, and no others.
-    Every byte is checked. What was trained on CUDA comes to the CPU where there is
-    none.
+    public classes of this package and what skops holds safe of scikit-learn, and no
+    others. Every byte is checked. What was trained on CUDA comes to the CPU where there
+    is none. The vectors of an index stay in its file, and are read when they are
+    needed: see :meth:`sklearn_xmodal.RetrievalIndex.load`.
 
     Parameters
     ----------
     path : str or path-like
-        The file, or the folder of an index.
+        The file, or the folder of an index from an earlier version.
 
     Returns
     -------
-    obj : estimator or RetrievalIndex
+    obj : estimator, encoder or RetrievalIndex
         As it was saved.
 
     Raises
@@ -187,24 +191,54 @@ def load(path):
     ...         print(str(error).split(". ")[1])
     Got a pickle or joblib file, which would run code.
     """
+    return read(path)
+
+
+def read(path, *, mmap_mode="r", verify=True):
+    """Read a file, or the folder of an index from an earlier version.
+
+    The vectors of an index stay in the file but with `mmap_mode=None`. Without `verify`
+    there is no look at checksums of arrays, and at values that no index has.
+    """
     path = _checked_path(path)
     if path.is_dir():
-        return _objects.index_class().load(path)
-    with open_file(path) as file:
-        header = read_header(file)
-        tensors = read_tensors(file, header)
-    _warn_of_version(header.document)
-    decoder = Decoder(KINDS, tensors)
+        options = {"mmap_mode": mmap_mode, "verify": verify, "read_model": read}
+        decode = partial(_version_1.read_folder, path, **options)
+    else:
+        decode = partial(_decode, *_read_file(path, mmap_mode, verify))
     try:
-        obj = decoder.decode(header.document["object"])
-        decoder.finish()
-    except InvalidFileError:
+        obj = decode()
+        if not _is_model(obj):
+            raise forged(f"a {type(obj).__name__}")
+        if verify and hasattr(type(obj), "_check_vectors"):
+            obj._check_vectors()
+    except (InvalidFileError, OSError, ImportError):
         raise
     except _NONSENSE as error:
         raise forged(f"values that do not fit together, {error!r}") from error
-    if not _objects.is_public(obj):
-        raise forged(f"a {type(obj).__name__}")
     return obj
+
+
+def _read_file(path, mmap_mode, verify):
+    mapped = () if mmap_mode is None else _MAPPED
+    with open_file(path) as file:
+        header = read_header(file)
+        tensors = read_tensors(file, header, mapped=mapped, verify=verify)
+    _warn_of_version(header.document)
+    return header, tensors
+
+
+def _decode(header, tensors):
+    kinds = KINDS if header.version > 1 else {**KINDS, **_version_1.KINDS}
+    decoder = Decoder(kinds, tensors)
+    obj = decoder.decode(header.document["object"])
+    decoder.finish()
+    return obj
+
+
+def _is_model(obj):
+    is_estimator = hasattr(obj, "get_params") and not isinstance(obj, type)
+    return is_estimator or _objects.is_model(obj)
 
 
 def read_card(path: str | os.PathLike) -> dict:
@@ -267,5 +301,5 @@ def _warn_of_version(document):
         warnings.warn(
             f"The file was written by sklearn_xmodal {version}, and is read by "
             f"{__version__}. Check the model before you rely on it.",
-            stacklevel=3,
+            stacklevel=5,
         )

@@ -1,119 +1,95 @@
-"""Objects of the classes that files may name, attribute by attribute."""
+"""Objects of public classes: parameters, and a state of a version that the class says.
 
+A class says what its files hold by ``_file_version`` (1 if there is none),
+``_get_file_state()``, which returns a dict, and ``_set_file_state(state, version)``,
+which raises a `ValueError` for entries that are unknown or missing. Without these, the
+state is the fitted public attributes. An encoder says the same by ``kind``,
+``version``, ``state()`` and ``from_state(state, version)``.
+"""
+
+import inspect
 from importlib import import_module
 
-from sklearn.base import BaseEstimator
-
+from sklearn_xmodal.encoders import Encoder
+from sklearn_xmodal.encoders._base import PARTS, Part
 from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import forged
+from sklearn_xmodal.persistence._errors import InvalidFileError
+from sklearn_xmodal.persistence._migrations import migrated
 
-#: Every class that a file can hold: its name there -> the module to import it from.
-#: A new one needs a line here if its attributes are of known kinds; one of a public
-#: module may be saved by itself, too. Estimators are made from their parameters, named
-#: tuples from their fields; other objects get their attributes back, and `__init__` is
-#: not called. A method ``_after_load`` of the class, without arguments, comes last.
-CLASSES = {
-    "ACMRRetriever": "sklearn_xmodal.deep",
-    "BagOfVisualWords": "sklearn_xmodal.feature_extraction",
-    "CCARetriever": "sklearn_xmodal.cross_decomposition",
-    "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",
-    "ClassDisjointKFold": "sklearn_xmodal.model_selection",
-    "ClassDisjointShuffleSplit": "sklearn_xmodal.model_selection",
-    "ContrastiveRetriever": "sklearn_xmodal.deep",
-    "DCCARetriever": "sklearn_xmodal.deep",
-    "DSCMRRetriever": "sklearn_xmodal.deep",
-    "Familiarity": "sklearn_xmodal.deep.blocks._familiarity",
-    "FourierMap": "sklearn_xmodal.cross_decomposition._kernel_maps",
-    "FrozenEstimator": "sklearn.frozen",
-    "GeneralizedShuffleSplit": "sklearn_xmodal.model_selection",
-    "HOGTransformer": "sklearn_xmodal.feature_extraction",
-    "KCCARetriever": "sklearn_xmodal.cross_decomposition",
-    "KernelMap": "sklearn_xmodal.cross_decomposition._kernels",
-    "KernelVariates": "sklearn_xmodal.deep.blocks._variates",
-    "LinearVariates": "sklearn_xmodal.deep.blocks._variates",
-    "LocalBinaryPatternTransformer": "sklearn_xmodal.feature_extraction",
-    "MSLNRetriever": "sklearn_xmodal.deep",
-    "Mean": "sklearn_xmodal.cross_decomposition._moments",
-    "ModalityTransformer": "sklearn_xmodal.pairs",
-    "MvDARetriever": "sklearn_xmodal.cross_decomposition",
-    "PLSRetriever": "sklearn_xmodal.cross_decomposition",
-    "PairMoments": "sklearn_xmodal.cross_decomposition._moments",
-    "Pipeline": "sklearn.pipeline",
-    "ProcrustesRetriever": "sklearn_xmodal.cross_decomposition",
-    "Representation": "sklearn_xmodal.deep.blocks._representation",
-    "RidgeRetriever": "sklearn_xmodal.linear_model",
-    "SCMRetriever": "sklearn_xmodal.linear_model",
-    "SemanticAutoencoderRetriever": "sklearn_xmodal.linear_model",
-    "SemanticMatchingRetriever": "sklearn_xmodal.linear_model",
-    "ThreeViewCCARetriever": "sklearn_xmodal.cross_decomposition",
-    "ViewsModel": "sklearn_xmodal.cross_decomposition",
-    "ViewsRetriever": "sklearn_xmodal.cross_decomposition",
-    "VotingRetriever": "sklearn_xmodal.ensemble",
-}
-#: Classes that need code of their own: name -> module of the class, and module with
-#: ``ADAPTERS[name]``, a pair of functions from an object to a dict of known kinds
-#: and back.
-ADAPTED = {
-    "History": ("skorch.history", "sklearn_xmodal.deep._state"),
-    "MSLNNet": ("sklearn_xmodal.deep._msln_training", "sklearn_xmodal.deep._state"),
-    "NeighbourNet": (
-        "sklearn_xmodal.deep._two_encoders",
-        "sklearn_xmodal.deep._state",
-    ),
-}
-_INDEX = "RetrievalIndex", "sklearn_xmodal.neighbors"
-_OPTIMIZERS = "sklearn_xmodal.deep._state"
-#: Attributes of scikit-learn that are no state of a fitted model.
+#: Files may name the classes among the public names of these packages.
+PACKAGES = (
+    "sklearn_xmodal",
+    "sklearn_xmodal.feature_extraction",
+    "sklearn_xmodal.model_selection",
+)
+#: And these.
+OTHERS = {"FrozenEstimator": "sklearn.frozen", "Pipeline": "sklearn.pipeline"}
+_OPTIMIZERS = "torch.optim"
+#: Attributes of scikit-learn: what `set_output` says, and what is no state of a model.
+_OUTPUT = "_sklearn_output_config"
 _METADATA_REQUEST = "_metadata_request"
 
 
-def is_public(value):
+def find_class(name):
+    """Return the public class of a name that files may use, or None."""
+    if name in OTHERS:
+        return getattr(import_module(OTHERS[name]), name)
+    for package in map(import_module, PACKAGES):
+        if name in package.__all__:
+            found = getattr(package, name)
+            return found if _is_storable(found) else None
+    return None
+
+
+def is_model(value):
     """Tell whether an object may be the one that a file is about."""
-    is_model = _is_known(value) and "._" not in CLASSES[type(value).__name__]
-    return is_model or isinstance(value, BaseEstimator)
+    return _is_known(value) or isinstance(value, Encoder)
 
 
-def is_index(value):
-    """Tell whether an object is a gallery, which has files of its own."""
-    return type(value).__name__ == _INDEX[0] and type(value) is index_class()
+def _is_storable(found):
+    if not isinstance(found, type) or inspect.isabstract(found):
+        return False
+    return _has_parameters(found) or hasattr(found, "_set_file_state")
 
 
-def index_class():
-    """Return the class of galleries."""
-    name, module = _INDEX
-    return getattr(import_module(module), name)
-
-
-def _find_class(name):
-    return getattr(import_module(CLASSES[name]), name)
+def _has_parameters(cls):
+    """Tell estimators and splitters, which are made from their parameters."""
+    return hasattr(cls, "get_params") or hasattr(cls, "split")
 
 
 def _is_known(value):
-    name = type(value).__name__
-    return name in CLASSES and _find_class(name) is type(value)
+    cls = type(value)
+    is_near = cls.__module__.partition(".")[0] in ("sklearn", "sklearn_xmodal")
+    return is_near and find_class(cls.__name__) is cls
+
+
+def _version_of(cls):
+    return getattr(cls, "_file_version", 1)
 
 
 def _encode_object(value, encoder, path):
-    cls, attributes = type(value), _attributes(value)
-    node = {"class": cls.__name__}
-    if isinstance(value, BaseEstimator):
-        parameters = value.get_params(deep=False)
-        _check_parameters(value, parameters, path)
-        node["parameters"] = _encode_all(parameters, encoder, path)
-        attributes = {k: v for k, v in attributes.items() if k not in parameters}
-    node["attributes"] = _encode_all(attributes, encoder, path)
+    cls, parameters = type(value), _parameters(value)
+    get_state, _ = _state_methods(cls)
+    _check_storable(value, parameters, path)
+    node = {
+        "class": cls.__name__,
+        "version": _version_of(cls),
+        "parameters": encoder.encode_all(parameters, path),
+        "state": encoder.encode_all(get_state(value), path),
+    }
+    if _OUTPUT in vars(value):
+        node["output"] = encoder.encode(vars(value)[_OUTPUT], f"{path}.{_OUTPUT}")
     return node
 
 
-def _attributes(value):
-    return value._asdict() if isinstance(value, tuple) else vars(value)
+def _parameters(value):
+    cls = type(value)
+    names = inspect.signature(cls).parameters if _has_parameters(cls) else ()
+    return {name: getattr(value, name) for name in names}
 
 
-def _encode_all(values, encoder, path):
-    return {k: encoder.encode(v, f"{path}.{k}") for k, v in values.items()}
-
-
-def _check_parameters(value, parameters, path):
+def _check_storable(value, parameters, path):
     if parameters.get("memory") is not None:
         raise TypeError(
             f"{path}.memory must be None to be stored: a cache is a folder of pickles "
@@ -126,72 +102,133 @@ def _check_parameters(value, parameters, path):
         )
 
 
+def _state_methods(cls):
+    """Return a function from an object to its state, and one that sets it."""
+    if hasattr(cls, "_get_file_state"):
+        return cls._get_file_state, cls._set_file_state
+    return _fitted, _set_fitted
+
+
+def _fitted(value):
+    names = {*_parameters(value), _OUTPUT}
+    state = {k: v for k, v in vars(value).items() if k not in names}
+    others = [name for name in state if not _is_fitted(name)]
+    if others:
+        raise TypeError(
+            f"{type(value).__name__} must hold nothing but parameters and fitted "
+            f"attributes, whose names end in _, to be stored. Got {', '.join(others)} "
+            "beside these; delete what is not of the model, or use pickle or joblib."
+        )
+    return state
+
+
+def _set_fitted(value, state, version):
+    for name in state:
+        if not _is_fitted(name) or hasattr(type(value), name):
+            raise forged(f"{type(value).__name__}.{name}")
+    vars(value).update(state)
+
+
+def _is_fitted(name):
+    return name.isidentifier() and name.endswith("_") and not name.startswith("_")
+
+
 def _decode_object(node, decoder):
     name = node["class"]
-    if name not in CLASSES:
+    cls = find_class(name)
+    if cls is None:
         raise forged(f"an object of class {name!r}")
-    cls = _find_class(name)
-    is_estimator = issubclass(cls, BaseEstimator)
-    # In the order of the encoder: attributes may be the very objects of parameters.
-    parameters = node["parameters"] if is_estimator else {}
-    parameters = {k: decoder.decode(v) for k, v in parameters.items()}
-    attributes = {k: decoder.decode(v) for k, v in node["attributes"].items()}
-    if issubclass(cls, tuple):
-        return cls(**attributes)
-    if is_estimator:
-        if parameters.get("memory") is not None:  # would unpickle from there
-            raise forged("a Pipeline with a cache")
-        value = cls(**parameters)
-    else:
-        value = cls.__new__(cls)
-    for attribute in attributes:
-        if not attribute.isidentifier() or hasattr(cls, attribute):
-            raise forged(f"{name}.{attribute}")
-    vars(value).update(attributes)
-    if hasattr(cls, "_after_load"):
-        value._after_load()
+    # In the order of the encoder: the state may hold the very objects of parameters.
+    parameters = decoder.decode_all(node["parameters"])
+    state = decoder.decode_all(node["state"])
+    output = decoder.decode(node.get("output"))
+    _check_version(node["version"], _version_of(cls), name)
+    return restored(cls, node["version"], parameters, state, output)
+
+
+def _check_version(version, known, name):
+    if type(version) is not int or version < 1:
+        raise forged(f"version {version!r} of a {name}")
+    if version > known:
+        raise InvalidFileError(
+            f"The file must hold a {name} of version {known} at most. Got {version}: a "
+            "newer sklearn_xmodal has written it. Update this one."
+        )
+
+
+def restored(cls, version, parameters, state, output=None):
+    """Return an object of a public class from what was found in a file.
+
+    Version 0 is of attributes from a file of format 1. Parameters that are missing have
+    their defaults; `output` is what `set_output` had set.
+    """
+    name, current = cls.__name__, _version_of(cls)
+    parameters, state = migrated(name, version, current, parameters, state)
+    if parameters.get("memory") is not None:  # would unpickle from there
+        raise forged("a Pipeline with a cache")
+    has_parameters = _has_parameters(cls)
+    known = inspect.signature(cls).parameters if has_parameters else ()
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise forged(f"{name} with a parameter {unknown[0]!r}")
+    value = cls(**parameters) if has_parameters else cls.__new__(cls)
+    if output is not None:
+        if list(output) != ["transform"] or type(output["transform"]) is not str:
+            raise forged(f"{name} with the output {output!r}")
+        vars(value)[_OUTPUT] = output
+    _, set_state = _state_methods(cls)
+    set_state(value, state, current)
     return value
 
 
-def _is_adapted(value):
-    name = type(value).__name__
-    if name not in ADAPTED:
-        return False
-    return getattr(import_module(ADAPTED[name][0]), name) is type(value)
+def _is_part(value):
+    return isinstance(value, Part) and PARTS.get(value.kind) is type(value)
 
 
-def _adapter(name):
-    if name not in ADAPTED:
-        raise forged(f"an object of class {name!r}")
-    return import_module(ADAPTED[name][1]).ADAPTERS[name]
+def _encode_part(value, encoder, path):
+    state = encoder.encode_all(value.state(), path)
+    return {"kind": value.kind, "version": value.version, "state": state}
 
 
-def _encode_adapted(value, encoder, path):
-    name = type(value).__name__
-    state = _adapter(name)[0](value)
-    return {"class": name, "state": _encode_all(state, encoder, path)}
-
-
-def _decode_adapted(node, decoder):
-    restore = _adapter(node["class"])[1]
-    return restore({k: decoder.decode(v) for k, v in node["state"].items()})
+def _decode_part(node, decoder):
+    kind, version = node["kind"], node["version"]
+    if kind not in PARTS:
+        raise forged(f"an encoder of kind {kind!r}")
+    cls = PARTS[kind]
+    _check_version(version, cls.version, f"{kind!r} encoder")
+    return cls.from_state(decoder.decode_all(node["state"]), version)
 
 
 def _is_optimizer(value):
-    return isinstance(value, type) and value.__module__.startswith("torch.optim.")
+    return isinstance(value, type) and value.__module__.startswith(f"{_OPTIMIZERS}.")
 
 
 def _encode_optimizer(value, encoder, path):
-    _decode_optimizer({"name": value.__name__}, None)
+    if _find_optimizer(value.__name__) is not value:
+        raise TypeError(
+            f"{path} must be a class of {_OPTIMIZERS} to be stored. Got "
+            f"{value.__qualname__}."
+        )
     return {"name": value.__name__}
 
 
 def _decode_optimizer(node, decoder):
-    return import_module(_OPTIMIZERS).find_optimizer(node["name"])
+    found = _find_optimizer(node["name"])
+    if found is None:
+        raise forged(f"an optimiser {node['name']!r}")
+    return found
+
+
+def _find_optimizer(name):
+    """Return an optimiser of torch by the name of its class, or None."""
+    optimizers = import_module(_OPTIMIZERS)
+    found = vars(optimizers).get(name)
+    is_one = isinstance(found, type) and issubclass(found, optimizers.Optimizer)
+    return found if is_one else None
 
 
 KINDS = {
     "object": Kind(_is_known, _encode_object, _decode_object, is_shared=True),
-    "adapted": Kind(_is_adapted, _encode_adapted, _decode_adapted, is_shared=True),
+    "encoder": Kind(_is_part, _encode_part, _decode_part, is_shared=True),
     "optimizer": Kind(_is_optimizer, _encode_optimizer, _decode_optimizer),
 }

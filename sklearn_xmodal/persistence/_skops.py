@@ -12,7 +12,6 @@ import zipfile
 from math import prod
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
 from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import forged
@@ -62,12 +61,15 @@ class _RefusedError(Exception):
 
 
 def _is_of_sklearn(value):
-    is_kind = isinstance(value, BaseEstimator) or hasattr(value, "split")  # splitters
-    return is_kind and type(value).__module__.startswith("sklearn.")
+    if not type(value).__module__.startswith("sklearn."):
+        return False
+    from sklearn.base import BaseEstimator  # encoders need no scikit-learn
+
+    return isinstance(value, BaseEstimator) or hasattr(value, "split")  # splitters
 
 
 def _encode(value, encoder, path):
-    if isinstance(value, MetaEstimatorMixin) and hasattr(value, "refit"):
+    if hasattr(value, "estimator") and hasattr(value, "refit"):
         raise TypeError(
             f"{path} must be a model to be stored, not the search for one. Got a "
             f"{type(value).__name__}: save its best_estimator_."

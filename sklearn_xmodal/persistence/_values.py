@@ -1,5 +1,6 @@
-"""Numbers that JSON would change, tuples, dicts, paths and random states."""
+"""Numbers that JSON would change, long lists, tuples, dicts, paths, random states."""
 
+import json
 import struct
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from sklearn_xmodal.persistence._arrays import checked_dtype
 from sklearn_xmodal.persistence._codec import Kind
+from sklearn_xmodal.persistence._container import no_constant
 
 _KEY_LENGTH = 624  # of the Mersenne twister
 
@@ -36,12 +38,23 @@ def _decode_scalar(node, decoder):
     return value
 
 
+def _encode_list(value, encoder, path):
+    # Millions of items are no text for the header, which has a largest size.
+    text = json.dumps(encoder.encode_items(value, path), allow_nan=False)
+    return {"tensor": encoder.add_tensor(np.frombuffer(text.encode(), np.uint8), path)}
+
+
+def _decode_list(node, decoder):
+    text = decoder.take_tensor(node["tensor"]).tobytes()
+    return decoder.decode(json.loads(text, parse_constant=no_constant))
+
+
 def _encode_tuple(value, encoder, path):
     return {"items": encoder.encode(list(value), path)}
 
 
 def _decode_tuple(node, decoder):
-    return tuple(decoder.decode(item) for item in node["items"])
+    return tuple(decoder.decode(node["items"]))
 
 
 def _encode_dict(value, encoder, path):
@@ -96,6 +109,7 @@ KINDS = {
     "scalar": Kind(
         lambda value: isinstance(value, np.generic), _encode_scalar, _decode_scalar
     ),
+    "list": Kind(lambda value: type(value) is list, _encode_list, _decode_list),
     "tuple": Kind(lambda value: type(value) is tuple, _encode_tuple, _decode_tuple),
     "dict": Kind(lambda value: type(value) is dict, _encode_dict, _decode_dict),
     "RandomState": Kind(

@@ -20,30 +20,12 @@ def replacing(path):
     """Open a file that takes the place of another one once it is complete.
 
     It is written beside the other one, under a hidden name that ends in
-    ``.xmodal-tmp``, brought to the disk, and renamed. What an earlier process
-    left there when it was killed is removed first.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file is to be; there may be one. A symbolic link stays, and what it
-        points to is replaced.
-
-    Yields
-    ------
-    file : binary file
-        Empty, writable and seekable.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-
-    ValueError
-        If the path is that of a folder.
+    ``.xmodal-tmp``, brought to the disk, and renamed. What an earlier process left
+    there when it was killed is removed first. A symbolic link stays, and what it points
+    to is replaced. A path that is neither free nor a regular file is a ValueError.
     """
+    _check_place(Path(path))
     path = Path(os.path.realpath(path))
-    _check_place(path)
     _remove_leftovers(path)
     temporary, file = _open_beside(path)
     try:
@@ -66,6 +48,11 @@ def _check_place(path):
     if path.is_dir():
         raise ValueError(
             f"path must be that of a file. Got {str(path)!r}, which is a folder."
+        )
+    if path.exists() and not path.is_file():
+        raise ValueError(
+            f"path must be that of a regular file, or of none. Got {str(path)!r}, "
+            "which is a pipe, a device or a socket."
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(
@@ -127,13 +114,7 @@ def _keep_mode(path, temporary):
 
 
 def sync(path):
-    """Bring a file, or the names in a folder, to the disk.
-
-    Parameters
-    ----------
-    path : path-like
-        Windows, which opens no folders, is left to itself.
-    """
+    """Bring a file, or the names in a folder, to the disk; Windows opens no folders."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_xmodal import CCARetriever, load, save
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.persistence._container import read_header, read_tensors, write
+from sklearn_xmodal.persistence import _container
 from tests.persistence.compare import assert_same
 
 
@@ -26,12 +26,13 @@ def round_trip(tmp_path):
 def rewrite():
     """Change the document of a file, or its tensors, and set the checksums right."""
 
-    def change(path, document=lambda d: d, tensors=lambda t: t):
+    def change(path, document=lambda d: d, tensors=lambda t: t, version=None):
         with path.open("rb") as file:
-            header = read_header(file)
-            arrays = read_tensors(file, header)
-        with path.open("wb") as file:
-            write(file, document(header.document), tensors(arrays))
+            header = _container.read_header(file)
+            arrays = _container.read_tensors(file, header)
+        with path.open("wb") as file, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_container, "FORMAT_VERSION", version or header.version)
+            _container.write(file, document(header.document), tensors(arrays))
 
     return change
 

@@ -2,7 +2,7 @@
 
 ``python -m tests.persistence.golden`` writes those of `golden_models` and
 `golden_indexes` that are missing, and never touches one that is there. A new format of
-files gets a folder of its own.
+files gets a folder of its own, and the old ones stay.
 """
 
 import json
@@ -10,8 +10,7 @@ from pathlib import Path
 
 from sklearn_xmodal import ImageTextPairs, RetrievalIndex, ViewsModel, save
 from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.neighbors import _files as index_files
-from sklearn_xmodal.persistence import _container as model_files
+from sklearn_xmodal.persistence._container import FORMAT_VERSION
 from tests.persistence.describe import describe, restore
 from tests.persistence.golden_indexes import INDEXES
 from tests.persistence.golden_models import MODELS
@@ -20,8 +19,8 @@ TABLES = {"models": MODELS, "indexes": INDEXES}
 FOLDER = Path(__file__).with_name("golden")
 #: Format of files that are written today -> what their names end in.
 FORMATS = {
-    "models": (f"models-{model_files.FORMAT_VERSION}", ".xmodal"),
-    "indexes": (f"indexes-{index_files.FORMAT_VERSION}", ".index"),
+    "models": (f"models-{FORMAT_VERSION}", ".xmodal"),
+    "indexes": (f"indexes-{FORMAT_VERSION}", ".index"),
 }
 _N_FOUND = 4
 
@@ -105,7 +104,8 @@ def found_in(obj, queries):
     return {"object": describe(obj), "answers": describe(answers(obj, queries))}
 
 
-def _write(path, obj, queries):
+def write(path, obj, queries):
+    """Save a model or an index, and beside it what it is and answers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save(obj, path)
     described = {name: describe(query) for name, query in queries.items()}
@@ -121,7 +121,7 @@ def write_missing():
         for name, make in table.items():
             path = path_of(kind, name)
             if not path.exists():
-                _write(path, *make())
+                write(path, *make())
                 written.append(path)
     return written
 

@@ -210,6 +210,7 @@ MODELS = {
     "CCARetrieverCV-generalized": lambda: _cca_cv(
         GeneralizedShuffleSplit(2, random_state=0), n_components=1
     ),
+    "CCARetrieverCV-many-alphas": lambda: (CCARetrieverCV(alphas=[0.5] * 1001), {}),
     "CCARetrieverCV-of-sklearn": lambda: _cca_cv(KFold(3)),
     "KCCARetriever-nystroem": lambda: _retriever(
         "KCCARetriever", approximation="nystroem", n_landmarks=8

@@ -252,6 +252,15 @@ def test_a_save_meanwhile_does_not_disturb_a_load(tmp_path, monkeypatch):
     assert load(path).n_components == 2
 
 
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", ".nfs0000000000a1"])
+def test_what_the_system_leaves_beside_does_no_harm(name, tmp_path):
+    (tmp_path / name).write_bytes(b"x")
+    for n_components in (2, 3):
+        save(CCARetriever(n_components), tmp_path / "model")
+        assert load(tmp_path / "model").n_components == n_components
+    assert (tmp_path / name).read_bytes() == b"x"
+
+
 def test_long_names_are_fine(tmp_path):
     for name in ("m" * 250, "é" * 120):
         save(CCARetriever(2), tmp_path / name)

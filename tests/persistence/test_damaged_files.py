@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import socket
 import zipfile
 
 import joblib
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_xmodal import CCARetriever, load, save
+from sklearn_xmodal import CCARetriever, RetrievalIndex, load, save
 from sklearn_xmodal.persistence import InvalidFileError, read_card
 from tests.conftest import RETRIEVERS
 
@@ -144,3 +145,29 @@ def test_pipes_are_refused_without_waiting(path):
     os.mkfifo(path)
     with pytest.raises(ValueError, match="which is no regular file"):
         load(path)
+    _check_that_it_stays(path)
+
+
+def _check_that_it_stays(path):
+    before, names = path.stat(), sorted(path.parent.iterdir())
+    for obj in (CCARetriever(), RetrievalIndex(vectors=[[1.0]])):
+        with pytest.raises(ValueError, match="which is a pipe, a device or a socket"):
+            save(obj, path)
+    assert os.path.samestat(path.stat(), before)
+    assert path.stat().st_mode == before.st_mode
+    assert sorted(path.parent.iterdir()) == names
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs devices")
+def test_nothing_is_put_in_the_place_of_a_device_or_a_link_to_it(path):
+    path.symlink_to(os.devnull)
+    _check_that_it_stays(path)
+    assert path.is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs sockets with a path")
+def test_nothing_is_put_in_the_place_of_a_socket(monkeypatch, path):
+    monkeypatch.chdir(path.parent)  # their paths are short
+    with socket.socket(socket.AF_UNIX) as own:
+        own.bind(path.name)
+        _check_that_it_stays(path)

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import hashlib
 import json
+import shutil
 import sys
 import tracemalloc
 
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 
-from sklearn_xmodal import CCARetriever, load, save
+from sklearn_xmodal import CCARetriever, RetrievalIndex, load, save
 from sklearn_xmodal.persistence import InvalidFileError, _container, read_card
 from tests.conftest import PATHS, RETRIEVERS, thorough_but
+from tests.persistence.golden import FOLDER
+from tests.persistence.golden_indexes import INDEXES
 
 
 def _forge(path, header, data=b"", version=b"1"):
@@ -34,7 +37,7 @@ def _forge(path, header, data=b"", version=b"1"):
 def test_newer_format_versions_are_named(path):
     _forge(path, b'"document":"{}"}}', version=b"7")
     for read in (load, read_card):
-        with pytest.raises(InvalidFileError, match=r"at most 1\. Got 7.*Update this"):
+        with pytest.raises(InvalidFileError, match=r"at most 2\. Got 7.*Update this"):
             read(path)
 
 
@@ -143,30 +146,35 @@ def _strings(lengths):
     return {"type": "strings", "text": "t", "lengths": "n"}, tensors
 
 
-def _object(cls, **attributes):
-    return {"type": "object", "class": cls, "attributes": attributes}
+def _object(cls, parameters=None, **state):
+    node = {"type": "object", "class": cls, "parameters": parameters or {}}
+    return {**node, "version": 1, "state": state}
 
 
-def _estimator(parameters=None, **attributes):
-    return {**_object("CCARetriever", **attributes), "parameters": parameters or {}}
+def _old_object(cls, parameters=None, **attributes):
+    node = {"type": "object", "class": cls, "parameters": parameters or {}}
+    return {**node, "attributes": attributes}
+
+
+def _old_net(cls="MSLNNet", **state):
+    net = {"type": "adapted", "class": cls, "state": state}
+    return _old_object("MSLNRetriever", net_=net)
+
+
+def _long_list(text):
+    return {"type": "list", "tensor": "t"}, {"t": np.frombuffer(text, np.uint8)}
 
 
 ONE = {"t": np.ones(3)}
-NODES = {
+#: What is the same in files of all formats.
+VALUES = {
     "unknown kind": ({"type": "pickle"}, {}, "a value of type 'pickle'"),
     "no kind": ({}, {}, "a value of type None"),
     "kind of no name": ({"type": ["x"]}, {}, "do not fit"),
-    "foreign class": (_object("Popen"), {}, "an object of class 'Popen'"),
-    "path of a class": (_object("subprocess.Popen"), {}, "class 'subprocess.Popen'"),
-    "class of no name": (_object(["Mean"]), {}, "do not fit"),
-    "adapter": ({"type": "adapted", "class": "os", "state": {}}, {}, "class 'os'"),
-    "optimiser": ({"type": "optimizer", "name": "os"}, {}, "do not fit"),
-    "module": ({"type": "optimizer", "name": "Optimizer.__init__"}, {}, "do not fit"),
-    "unknown parameter": (_estimator({"evil": 1}), {}, "do not fit"),
-    "method": (_estimator(transform=1), {}, r"CCARetriever\.transform"),
-    "class attribute": (_estimator(__class__=1), {}, r"CCARetriever\.__class__"),
-    "no name": (_estimator(**{"a b": 1}), {}, r"CCARetriever\.a b"),
-    "missing fields": (_object("Mean", weight=1.0), {}, "do not fit"),
+    "optimiser": ({"type": "optimizer", "name": "os"}, {}, "an optimiser 'os'"),
+    "module": ({"type": "optimizer", "name": "Optimizer.a"}, {}, "an optimiser 'Opt"),
+    "scheduler": ({"type": "optimizer", "name": "lr_scheduler"}, {}, "an optimiser 'l"),
+    "optimiser of no name": ({"type": "optimizer", "name": []}, {}, "do not fit"),
     "missing tensor": (_array("x"), {}, "do not fit"),
     "tensor used twice": ([_array(), _array()], ONE, "do not fit"),
     "tensor not used": (1, ONE, "nothing refers to, such as t"),
@@ -178,6 +186,17 @@ NODES = {
         ONE,
         "the same arrays time and again",
     ),
+    "repeated lists": (
+        [{"type": "tuple", "number": 0, "items": []}, {"type": "same", "as": 0}],
+        {},
+        "do not fit",
+    ),
+    "long list of no JSON": ({"type": "list", "tensor": "t"}, ONE, "do not fit"),
+    "long list of nothing": ({"type": "list", "tensor": "x"}, {}, "do not fit"),
+    "long list within": (*_long_list(b'[{"type": "list", "tensor": "t"}]'), "not fit"),
+    "NaN in a long list": (*_long_list(b"[NaN]"), "do not fit"),
+    "deep long list": (*_long_list(b"[" * 10**6), "do not fit"),
+    "pickle in a long list": (*_long_list(b'[{"type": "pickle"}]'), "'pickle'"),
     "key of no value": ({"type": "dict", "items": [[[], 1]]}, {}, "do not fit"),
     "sparse beyond": (*_sparse([7], [0, 1]), "do not fit"),
     "sparse before": (*_sparse([-1], [0, 1]), "do not fit"),
@@ -196,17 +215,116 @@ NODES = {
     "object scalar": ({"type": "scalar", "dtype": "|O", "hex": "00"}, {}, "do not fit"),
     "objects": ({"type": "objects", "shape": [10**12], "items": []}, {}, "do not fit"),
     "no estimator": ([1, 2], {}, "a list"),
-    "part of one": (_object("KernelMap", kernel="rbf"), {}, "a KernelMap"),
 }
 
 
-@pytest.mark.parametrize("name", NODES)
-def test_forged_values_are_refused(name, path, rewrite):
-    node, tensors, message = NODES[name]
+def _objects(make):
+    """Return what is to be refused of objects, as one of the formats writes them."""
+    return {
+        "foreign class": (make("Popen"), {}, "an object of class 'Popen'"),
+        "path of a class": (make("subprocess.Popen"), {}, "class 'subprocess.Popen'"),
+        "class of no name": (make(["Mean"]), {}, "do not fit"),
+        "function": (make("export_onnx"), {}, "class 'export_onnx'"),
+        "unknown parameter": (
+            make("CCARetriever", {"evil": 1}),
+            {},
+            "parameter 'evil'",
+        ),
+        "method": (make("CCARetriever", transform=1), {}, r"CCARetriever\.transform"),
+        "class attribute": (make("PLSRetriever", __class__=1), {}, r"r\.__class__"),
+        "no name": (make("CCARetriever", **{"a b": 1}), {}, r"CCARetriever\.a b"),
+        "method of a transformer": (make("ModalityTransformer", fit=1), {}, r"r\.fit"),
+        "private attribute": (make("ModalityTransformer", _a=1), {}, r"r\._a"),
+        "parameter of a splitter": (
+            make("ClassDisjointKFold", {"a": 1}, a=1),
+            {},
+            "r 'a'",
+        ),
+        "cache": (
+            make("Pipeline", {"steps": [], "memory": "/tmp"}),
+            {},
+            "with a cache",
+        ),
+        "abstract": (make("BaseRetriever"), {}, "class 'BaseRetriever'"),
+        "index of nothing": (make("RetrievalIndex"), {}, "do not fit"),
+        "index from parameters": (
+            make("RetrievalIndex", {"vectors": 1}),
+            {},
+            "do not|par",
+        ),
+    }
+
+
+NODES = {
+    1: {
+        **VALUES,
+        **_objects(_old_object),
+        "adapter": ({"type": "adapted", "class": "os", "state": {}}, {}, "class 'os'"),
+        "adapter of no name": (
+            {"type": "adapted", "class": [], "state": {}},
+            {},
+            "not fit",
+        ),
+        "net of nothing": (_old_net(), {}, "do not fit"),
+        "net of another kind": (_old_net("Mean"), {}, "class 'Mean'"),
+        "part of one": (_old_object("KernelMap", kernel="rbf"), {}, "a Part"),
+        "missing fields": (
+            _old_object("CCARetriever", _moments=_old_object("Mean", weight=1.0)),
+            {},
+            "do not fit",
+        ),
+        "method of a part": (
+            _old_object("KCCARetriever", _image_map=_old_object("KernelMap", blocks=1)),
+            {},
+            r"KernelMap\.blocks",
+        ),
+        "encoder": (
+            {"type": "object", "class": "Encoder", "attributes": {}},
+            {},
+            "class",
+        ),
+    },
+    2: {
+        **VALUES,
+        **_objects(_object),
+        "part of one": (_object("KernelMap", kernel="rbf"), {}, "class 'KernelMap'"),
+        "no version": (
+            {"type": "object", "class": "CCARetriever", "state": {}, "parameters": {}},
+            {},
+            "do not fit",
+        ),
+        "older than all": ({**_object("CCARetriever"), "version": 0}, {}, "version 0"),
+        "of format 1": (_old_object("CCARetriever"), {}, "do not fit"),
+        "adapter": ({"type": "adapted", "class": "os", "state": {}}, {}, "'adapted'"),
+        "net of an estimator": (
+            {"type": "part", "class": "os", "state": {}},
+            {},
+            "'os'",
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [(version, name) for version in NODES for name in NODES[version]],
+)
+def test_forged_values_are_refused(version, name, path, rewrite):
+    node, tensors, message = NODES[version][name]
     save(CCARetriever(), path)
-    rewrite(path, lambda d: {**d, "object": node}, lambda _: tensors)
+    rewrite(path, lambda d: {**d, "object": node}, lambda _: tensors, version)
     with pytest.raises(InvalidFileError, match=message):
         load(path)
+
+
+def test_the_formats_are_told_apart(path, rewrite):
+    save(CCARetriever(3), path)
+    rewrite(path, version=1)
+    with pytest.raises(InvalidFileError, match="do not fit"):
+        load(path)
+    old = _old_object("CCARetriever", {"n_components": 3})
+    rewrite(path, lambda d: {**d, "object": old}, version=1)
+    assert load(path).n_components == 3
 
 
 def test_modules_that_a_file_names_are_not_imported(path, rewrite, monkeypatch):
@@ -214,10 +332,11 @@ def test_modules_that_a_file_names_are_not_imported(path, rewrite, monkeypatch):
     module.write_text("raise SystemExit('executed')")
     monkeypatch.syspath_prepend(path.parent)
     for name in ("evil_module", "evil_module.Estimator"):
-        for kind in ("object", "adapted"):
+        nodes = {"object": 2, "part": 2, "adapted": 1}
+        for kind, version in [*nodes.items(), ("object", 1)]:
             save(CCARetriever(), path)
-            node = {"type": kind, "class": name, "attributes": {}, "state": {}}
-            rewrite(path, lambda d, node=node: {**d, "object": node})
+            node = {**_object(name), "type": kind, "attributes": {}}
+            rewrite(path, lambda d, n=node: {**d, "object": n}, version=version)
             with pytest.raises(InvalidFileError, match=f"class '{name}'"):
                 load(path)
     assert "evil_module" not in sys.modules
@@ -260,7 +379,26 @@ def _replaced(document, place, value):
     return document
 
 
-@pytest.mark.parametrize("name", thorough_but(PATHS, RETRIEVERS))
+def _fitted(name, small, path):
+    """Write what is to be changed: a model, an index, or one of format 1."""
+    if name in RETRIEVERS:
+        save(RETRIEVERS[name]().fit(*small), path)
+    elif name in INDEXES:
+        save(INDEXES[name]()[0], path)
+    else:
+        (old,) = FOLDER.glob(f"models-1/{name[:-2]}.xmodal")
+        shutil.copy(old, path)
+
+
+@pytest.mark.filterwarnings("ignore:The file was written by sklearn_xmodal")
+@pytest.mark.parametrize(
+    "name",
+    [
+        *thorough_but(PATHS, RETRIEVERS),
+        *thorough_but(["exact-gallery"], INDEXES),
+        *thorough_but(["KCCARetriever-1"], [f"{name}-1" for name in RETRIEVERS]),
+    ],
+)
 @settings(
     max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -270,7 +408,7 @@ def test_any_change_of_a_document_ends_in_a_model_or_a_clear_error(
     name, data, small, tmp_path_factory, rewrite
 ):
     path = tmp_path_factory.mktemp("any") / "model"
-    save(RETRIEVERS[name]().fit(*small), path)
+    _fitted(name, small, path)
     with path.open("rb") as file:
         document = _container.read_header(file).document
     places = [p for p in _places(document) if p[:1] == ("object",)]
@@ -280,7 +418,7 @@ def test_any_change_of_a_document_ends_in_a_model_or_a_clear_error(
     value = json.loads(json.dumps(value), parse_constant=lambda _: None)
     rewrite(path, lambda d: _replaced(d, place, value))
     with contextlib.suppress(InvalidFileError):
-        assert isinstance(load(path), BaseEstimator)
+        assert isinstance(load(path), (BaseEstimator, RetrievalIndex))
 
 
 def _at(node, place):

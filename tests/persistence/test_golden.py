@@ -2,6 +2,7 @@
 
 import inspect
 import shutil
+from importlib import import_module
 
 import pytest
 import sklearn
@@ -11,10 +12,10 @@ from sklearn.base import BaseEstimator
 import sklearn_xmodal
 from sklearn_xmodal import feature_extraction, load
 from sklearn_xmodal.neighbors._backends import INDEX_PARAMS
-from sklearn_xmodal.persistence import read_card
+from sklearn_xmodal.persistence import InvalidFileError, read_card
 from sklearn_xmodal.persistence._container import open_file, read_header
 from sklearn_xmodal.persistence._files import KINDS
-from sklearn_xmodal.persistence._objects import ADAPTED, CLASSES
+from sklearn_xmodal.persistence._objects import OTHERS, PACKAGES, find_class
 from tests.conftest import RETRIEVERS
 from tests.persistence import golden
 from tests.persistence.describe import assert_as_described
@@ -26,8 +27,15 @@ pytestmark = [
         "ignore::sklearn.exceptions.InconsistentVersionWarning",
     ),
 ]
+_TODAY = [golden.FOLDER / folder for folder, _ in golden.FORMATS.values()]
+needs_files_of_today = pytest.mark.skipif(
+    not all(folder.is_dir() for folder in _TODAY),
+    reason="written once all classes say their states",
+)
 PATHS = sorted([*golden.FOLDER.glob("*/*.xmodal"), *golden.FOLDER.glob("*/*.index")])
 #: What a file holds, or is expected to be -> package that it needs.
+#: Attributes of earlier versions.
+GONE = {"representation_"}
 EXTRAS = {
     "scikit-learn": "skops",
     "DataFrame": "pandas",
@@ -78,10 +86,29 @@ def _skip_where_it_cannot_be_read(path):
             pytest.skip(f"holds objects of scikit-learn {version}, which is newer")
 
 
+def _forget_what_is_gone(described):
+    """Drop attributes that later versions do not have; codes say what they held."""
+    if described["class"] == "RetrievalIndex":  # which has encoders in its place
+        described.pop("retriever", None)
+    for node in _nodes_in(described):
+        for name in node.get("attributes", {}).keys() & GONE:
+            del node["attributes"][name]
+
+
+def _nodes_in(node):
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from _nodes_in(item)
+
+
 def _check(path, original=None):
     """Raise an error unless a file gives what another one, or itself, once gave."""
     expected = golden.expected_of(path if original is None else original)
     found = golden.found_in(load(path), golden.queries_of(expected))
+    _forget_what_is_gone(expected["object"])
     is_network = "net_" in expected["object"].get("attributes", ())
     precision = "float32" if is_network else "float64"
     for part, described in found.items():
@@ -99,6 +126,7 @@ def _names_of(kind):
     return {path.stem for path in (golden.FOLDER / folder).glob(f"*{suffix}")}
 
 
+@needs_files_of_today
 @pytest.mark.parametrize("kind", golden.TABLES)
 def test_every_line_of_the_tables_has_a_file_in_the_format_of_today(kind):
     missing = sorted(set(golden.TABLES[kind]) - _names_of(kind))
@@ -110,6 +138,7 @@ def test_every_file_has_what_is_expected_of_it_beside_it():
     assert described == {path.with_suffix("") for path in PATHS}
 
 
+@needs_files_of_today
 def test_every_public_estimator_has_a_golden_file():
     packages = sklearn_xmodal, feature_extraction
     public = [getattr(package, n) for package in packages for n in package.__all__]
@@ -122,24 +151,28 @@ def test_every_public_estimator_has_a_golden_file():
     assert needed <= {name.partition("-")[0] for name in _names_of("models")}
 
 
+@needs_files_of_today
 def test_everything_that_a_file_may_hold_is_in_a_golden_file():
     held = set().union(*map(_held_in, PATHS))
-    missing = sorted({*CLASSES, *ADAPTED, *KINDS} - held)
+    public = {name for package in PACKAGES for name in import_module(package).__all__}
+    classes = {name for name in {*public, *OTHERS} if find_class(name)}
+    missing = sorted({*classes, *KINDS} - held)
     assert not missing, "give tests/persistence/golden_models.py a line that has it"
 
 
 def test_every_backend_has_a_golden_index():
-    objects = [golden.expected_of(p)["object"] for p in PATHS if p.is_dir()]
+    objects = [golden.expected_of(p)["object"] for p in PATHS if p.suffix == ".index"]
     found = {(obj["backend"], obj["index_type"]) for obj in objects}
     assert found == {("exact", "flat"), *(("faiss", name) for name in INDEX_PARAMS)}
 
 
 @pytest.fixture
 def copy_of(path):
-    """Copy a golden file to the path of the test, and return where it lies."""
+    """Copy a file, as golden ones are written, to the path of the test."""
 
-    def copy(name):
-        original = golden.path_of("models", name)
+    def copy(name, kind="models"):
+        original = path.with_name(f"original-{name}")
+        golden.write(original, *golden.TABLES[kind][name]())
         shutil.copy(original, path)
         _check(path, original)
         return original
@@ -151,7 +184,7 @@ def test_an_array_that_changed_a_little_is_noticed(path, copy_of, rewrite):
     original = copy_of("CCARetriever")
 
     def change(tensors):
-        tensors["CCARetriever.image_weights_"] *= 1 + 1e-6
+        tensors["CCARetriever.image_encoder_.weights"] *= 1 + 1e-6
         return tensors
 
     rewrite(path, tensors=change)
@@ -159,30 +192,36 @@ def test_an_array_that_changed_a_little_is_noticed(path, copy_of, rewrite):
         _check(path, original)
 
 
+@pytest.mark.parametrize("change", ["missing", "unknown", "renamed"])
 @pytest.mark.parametrize(
-    ("name", "attribute", "message"),
+    ("name", "entry"),
     [
-        ("CCARetriever", "text_weights_", "no attribute 'text_weights_'"),
-        ("KCCARetriever", "_image_map", "no attribute '_image_map'"),
-        ("MSLNRetriever-partial-fit", "_variates", "no attribute '_variates'"),
-        ("CCARetriever-partial-fit", "_moments", "partial_fit must begin"),
+        ("CCARetriever", "alpha_"),
+        ("CCARetriever-partial-fit", "moments"),
+        ("KCCARetriever", "text_encoder_"),
+        ("MSLNRetriever-partial-fit", "variates"),
+        ("MSLNRetriever-partial-fit", "net"),
     ],
 )
-def test_an_attribute_of_another_name_is_noticed(
-    name, attribute, message, path, copy_of, rewrite
+def test_a_state_with_other_entries_is_refused(
+    name, entry, change, path, copy_of, rewrite
 ):
-    original = copy_of(name)
+    copy_of(name)
 
-    def rename(document):
-        attributes = document["object"]["attributes"].items()
-        renamed = {f"{k}2" if k == attribute else k: value for k, value in attributes}
-        document["object"]["attributes"] = renamed
+    def changed(document):
+        state = dict(document["object"]["state"])
+        if change != "unknown":
+            value = state.pop(entry)
+        if change == "renamed":
+            state[f"{entry}2"] = value
+        if change == "unknown":
+            state[f"{entry}2"] = 1
+        document["object"]["state"] = state
         return document
 
-    rewrite(path, document=rename)
-    load(path)  # raises nothing
-    with pytest.raises((AttributeError, ValueError), match=message):
-        _check(path, original)
+    rewrite(path, document=changed)
+    with pytest.raises(InvalidFileError, match=entry):
+        load(path)
 
 
 def test_a_parameter_of_another_value_is_noticed(path, copy_of, rewrite):
@@ -197,8 +236,8 @@ def test_a_parameter_of_another_value_is_noticed(path, copy_of, rewrite):
         _check(path, original)
 
 
-def test_an_index_without_two_of_its_items_is_noticed():
-    whole, rest = (golden.path_of("indexes", n) for n in ("exact", "exact-removed"))
+def test_an_index_without_two_of_its_items_is_noticed(copy_of):
+    whole, rest = (copy_of(name, "indexes") for name in ("exact", "exact-removed"))
     with pytest.raises(AssertionError, match=r"object\.ids"):
         _check(rest, whole)
 

@@ -245,7 +245,7 @@ def test_network_larger_than_its_weights_is_never_made(pair, tmp_path, rewrite):
     save(_make().fit(X_img, X_txt, y), path)
 
     def enlarge(document):
-        options = document["object"]["attributes"]["net_"]["state"]["options"]
+        options = document["object"]["state"]["net_"]["state"]["options"]
         for key, value in options["items"]:
             if key == "module__hidden_layer_sizes":
                 value["items"] = [10**9]

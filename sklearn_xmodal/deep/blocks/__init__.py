@@ -5,10 +5,15 @@ change without notice.
 """
 
 from sklearn_xmodal.deep.blocks._representation import represent
-from sklearn_xmodal.deep.blocks._variates import start_variates, update_variates
+from sklearn_xmodal.deep.blocks._variates import (
+    VARIATES,
+    start_variates,
+    update_variates,
+)
 from sklearn_xmodal.deep.blocks._weights import block_weights, contrastive_weight
 
 __all__ = [
+    "VARIATES",
     "block_weights",
     "contrastive_weight",
     "represent",

@@ -7,10 +7,11 @@ import torch
 from scipy.spatial.distance import pdist
 
 from sklearn_xmodal.cross_decomposition._cca import canonical_weights
-from sklearn_xmodal.cross_decomposition._moments import pair_moments
+from sklearn_xmodal.cross_decomposition._moments import PairMoments, pair_moments
 from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.encoders._network import VariatesBlock, gaussian_kernel
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._linalg import inverse_root
 
 _N_LANDMARKS = 300
@@ -34,6 +35,8 @@ class LinearVariates:
     SETTINGS = ((0.1, 2.0), (1.0, 1.0), (10.0, 2.0))
     #: Pairs of directions at most; None for all.
     N_COMPONENTS = None
+    #: What files hold beside the moments.
+    _KERNEL: tuple = ()
 
     def __init__(self):
         self._moments = None
@@ -76,6 +79,20 @@ class LinearVariates:
         }
         return self
 
+    def state(self):
+        """Return what a file holds to take more pairs into account."""
+        return {"moments": self._moments.state()}
+
+    @classmethod
+    def from_state(cls, state):
+        """Return variates from what `state` gave, not solved."""
+        check_entries(state, {"moments", *cls._KERNEL})
+        self = cls()
+        self._moments = PairMoments.from_state(state["moments"])
+        for name in cls._KERNEL:
+            setattr(self, name, state[name])
+        return self
+
     def block(self, modality):
         """Return the part of an encoder that has the variates of one modality."""
         return VariatesBlock(mean=self.means[modality], weights=self.weights[modality])
@@ -90,6 +107,7 @@ class KernelVariates(LinearVariates):
 
     SETTINGS = ((0.3, 2.0), (3.0, 1.0), (30.0, 1.0))
     N_COMPONENTS = 20
+    _KERNEL = ("landmarks", "gammas", "roots")
 
     def prepare(self, data, rng):
         """Draw the landmarks, and learn the kernels' widths."""
@@ -112,6 +130,15 @@ class KernelVariates(LinearVariates):
         """Return kernel values in coordinates whose products are the kernel."""
         root = torch.as_tensor(self.roots[modality], device=x.device)
         return self._kernel(x.double(), modality) @ root
+
+    def state(self):
+        """Return the same, and the kernels."""
+        return {
+            **super().state(),
+            "landmarks": self.landmarks,
+            "gammas": self.gammas,
+            "roots": self.roots,
+        }
 
     def block(self, modality):
         """Return the same, with kernel values in place of features."""
