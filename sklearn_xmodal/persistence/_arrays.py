@@ -40,13 +40,14 @@ def _is_array(value):
 def _encode_array(value, encoder, path):
     # In its own order: products of the same numbers in another order of memory are
     # not the same to the last bit.
-    strides = [abs(step) for step in value.strides]
-    is_fortran = strides == sorted(strides) and not value.flags.c_contiguous
+    axes = sorted(range(value.ndim), key=lambda axis: -abs(value.strides[axis]))
+    if value.flags.c_contiguous:
+        axes.sort()
     little = checked_dtype(value.dtype, path)
-    array = np.asarray(value.T if is_fortran else value, dtype=little, order="C")
+    array = np.asarray(value.transpose(axes), dtype=little, order="C")
     node = {"tensor": encoder.add_tensor(array, path)}
-    if is_fortran:
-        node["order"] = "F"
+    if axes != sorted(axes):
+        node["axes"] = axes
     if value.dtype.str != little.str:
         node["dtype"] = value.dtype.str
     return node
@@ -59,7 +60,12 @@ def _decode_array(node, decoder):
         if dtype.newbyteorder("<") != array.dtype:
             raise ValueError(f"dtype {node['dtype']!r}")
         array = array.astype(dtype)
-    return array.T if node.get("order") == "F" else array
+    if "axes" in node:
+        axes = node["axes"]
+        if sorted(axes) != list(range(array.ndim)):
+            raise ValueError(f"axes {axes!r}")
+        return array.transpose(np.argsort(axes))
+    return array.T if node.get("order") == "F" else array  # that of format 1
 
 
 def _encode_characters(value, encoder, path):

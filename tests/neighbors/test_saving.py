@@ -358,7 +358,7 @@ class TestStrangers:
             lambda state, _: state.update(graph={"type": "dict", "items": [["a", 1]]}),
             lambda state, _: state.update(n_smoothing_neighbors="x"),
             lambda state, _: state.update(vectors=3),
-            lambda state, _: state["vectors"].update(order="F"),
+            lambda state, _: state["vectors"].update(axes=[1, 0]),
             lambda state, _: state["vectors"].update(dtype=">f4"),
             lambda _, tensors: tensors.update({"RetrievalIndex.vectors": np.ones(80)}),
             lambda _, t: t.update({"RetrievalIndex.vectors": np.ones((0, 5), "f4")}),

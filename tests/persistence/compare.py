@@ -28,6 +28,8 @@ def assert_same(a, b, path="object"):
             return
     if hasattr(a, "to_numpy"):
         _frames(a, b, path)
+    elif hasattr(a, "from_state"):  # an encoder
+        assert_same(a.state(), b.state(), path)
     elif type(a).__module__.startswith(("sklearn_xmodal", "sklearn.")):
         assert_same(dict(sorted(vars(a).items())), dict(sorted(vars(b).items())), path)
     else:

@@ -180,6 +180,9 @@ VALUES = {
     "tensor not used": (1, ONE, "nothing refers to, such as t"),
     "other type": (_array(dtype="<i8"), ONE, "do not fit"),
     "object type": (_array(dtype="|O"), ONE, "do not fit"),
+    "axes": (_array(axes=[1]), ONE, "do not fit"),
+    "axes of no number": (_array(axes=["x"]), ONE, "do not fit"),
+    "too many axes": (_array(axes=[0, 1]), ONE, "do not fit"),
     "reference to nothing": ({"type": "same", "as": 0}, {}, "do not fit"),
     "repetition": (
         [{**_array(), "number": 0}, *[{"type": "same", "as": 0}] * 99],

@@ -1,6 +1,7 @@
 """Values of every kind come back bit by bit; others are refused by name."""
 
 import io
+import itertools
 import json
 import math
 import struct
@@ -114,6 +115,11 @@ def test_order_of_memory_survives():
     base = np.arange(24.0).reshape(4, 6)
     for array in (np.asfortranarray(base), base.T, base[:, :2], base[::2, ::-1]):
         assert_same(array, there_and_back(array))
+    base = np.arange(24.0).reshape(2, 3, 4)
+    for axes in itertools.permutations(range(3)):
+        found = there_and_back(base.transpose(axes))
+        assert_same(base.transpose(axes), found)
+        assert found.strides == base.transpose(axes).strides
 
 
 def test_strings_of_numpy_survive():
