@@ -5,9 +5,15 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
-from sklearn_xmodal.cross_decomposition._permutation import permutation_test
-from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
+from sklearn_xmodal.cross_decomposition._engine._permutation import permutation_test
+from sklearn_xmodal.cross_decomposition._engine._problems import (
+    MomentProblem,
+    pair_problem,
+)
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+    PartialFitMixin,
+    SpectralRetriever,
+)
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_tuples
 
@@ -15,34 +21,27 @@ from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_
 _LARGEST_ALPHA = 1e12
 
 
-class BaseCCA(LinearRetriever):
-    """Base of the retrievers that solve ridge CCA."""
+class BaseCCA(SpectralRetriever):
+    r"""Base of the retrievers that solve ridge CCA.
+
+    With roots :math:`W^\top (C + \alpha s I) W = I` of both ridged covariances:
+
+    .. math::
+        W_v^\top C_{vt} W_t = U S V^\top, \qquad
+        w_v = W_v u, \quad w_t = W_t v.
+    """
 
     def _solve_with(self, problem, alpha):
         alphas = ridges(problem, alpha)
-        whitened = problem.whitened(alphas)
-        U, S, Vt = self._decompose(whitened.cross, problem.n_samples)
-        self.alpha_ = np.array(alphas)
-        self.canonical_correlations_ = S  # singular values of the whitened covariance
-        return self._components(problem, whitened, U, S, Vt, self.correlation_power)
+        whitened = problem.whitened(alphas)  # W_v' C_vt W_t
+        triplets = self._decompose(whitened.cross, problem.n_samples)  # U, S, V'
+        self.alpha_, self.canonical_correlations_ = np.array(alphas), triplets[1]
+        # W_v U and W_t V
+        return self._components(problem, whitened, triplets, self.correlation_power)
 
 
 def canonical_weights(moments, alpha, correlation_power):
-    """Return the weights that lead from centred features to canonical variates.
-
-    Parameters
-    ----------
-    moments : PairMoments
-        Of the pairs.
-
-    alpha, correlation_power : float
-        As in :class:`CCARetriever`.
-
-    Returns
-    -------
-    W_img, W_txt : ndarray of shape (n_features, k)
-        Variates are centred features times these.
-    """
+    """Return what leads from centred features to canonical variates, two of (p, k)."""
     cca = CCARetriever(alpha=alpha, correlation_power=correlation_power)
     encoders = cca._solve(MomentProblem(moments))
     return tuple(encoder.weights * encoder.scales for encoder in encoders)
@@ -103,9 +102,10 @@ class CCARetriever(PartialFitMixin, BaseCCA):
     alpha : float, "oas" or tuple of two of these, default=1.0
         Ridge relative to the mean variance of the modality, at least 0. "oas"
         takes the one of the oracle approximating shrinkage [4]_, which suits the
-        estimation of a Gaussian covariance from as many samples as `sample_weight`
-        counts; a grid search for retrieval often wants more. A tuple gives
-        ``(image, text)``.
+        estimation of a Gaussian covariance from as many samples as the sum of
+        `sample_weight` says: weights are repetitions, so that ten times the weights
+        give a smaller ridge. A grid search for retrieval often wants more. A tuple
+        gives ``(image, text)``.
 
     correlation_power : float, default=1.0
         Every canonical variate is multiplied by its correlation to this power

@@ -10,7 +10,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklearn_xmodal.cross_decomposition._linear import LinearRetriever
+from sklearn_xmodal.cross_decomposition._engine._retrievers import SpectralRetriever
 from sklearn_xmodal.deep._msln import MSLNRetriever
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._atomic import replacing
@@ -20,7 +20,7 @@ _LARGEST = 2**31  # bytes of a protobuf message
 
 
 class _LinearEncoder(nn.Module):
-    """What a LinearRetriever does to one modality, in float64 inside."""
+    """What a SpectralRetriever does to one modality, in float64 inside."""
 
     def __init__(self, retriever, modality):
         super().__init__()
@@ -108,7 +108,7 @@ def export_onnx(retriever, folder):
     and up to some 1e-5 for the blocks "kernel" and "posterior" of an
     :class:`MSLNRetriever`, which magnify the rounding of the features.
     """
-    if not isinstance(retriever, (MSLNRetriever, LinearRetriever)):
+    if not isinstance(retriever, (MSLNRetriever, SpectralRetriever)):
         raise TypeError(
             "retriever must be an MSLNRetriever, CCARetriever, CCARetrieverCV or "
             f"PLSRetriever. Got {type(retriever).__name__}; of a Pipeline, give the "
@@ -116,7 +116,7 @@ def export_onnx(retriever, folder):
         )
     check_is_fitted(retriever)
     _check_packages()
-    is_linear = isinstance(retriever, LinearRetriever)
+    is_linear = isinstance(retriever, SpectralRetriever)
     encoder = _LinearEncoder if is_linear else _NetworkEncoder
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from sklearn_xmodal.utils._scaling import row_blocks
+from sklearn_xmodal.utils._blocks import row_blocks
 
 
 class Side:

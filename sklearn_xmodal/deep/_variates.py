@@ -6,7 +6,7 @@ from scipy.spatial.distance import pdist
 from torch.nn import functional as F
 
 from sklearn_xmodal.cross_decomposition._cca import canonical_weights
-from sklearn_xmodal.cross_decomposition._moments import pair_moments
+from sklearn_xmodal.cross_decomposition._engine._moments import pair_moments
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import inverse_root
 

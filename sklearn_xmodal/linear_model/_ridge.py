@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from numbers import Integral, Real
 
-from sklearn_xmodal.cross_decomposition._axes import (
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     ClassVectorsRetriever,
-    modality_axes,
-    projections,
+    linear_encoders,
 )
+from sklearn_xmodal.cross_decomposition._engine._sides import modality_axes
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
@@ -133,8 +133,9 @@ class RidgeRetriever(ClassVectorsRetriever):
             modality_axes(X_img, "image", memberships),
             modality_axes(X_txt, "text", memberships),
         )
-        coordinates = [
-            side.with_classes @ vectors / side.ridged(alpha)[:, None]
+        # In the axes V of C_xx: W = V (variances + alpha s)^-1 V' C_xe
+        weights = [
+            side.root(side.with_classes @ vectors / side.ridged(alpha)[:, None])
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)
         ]
-        return projections(*axes, *coordinates)
+        return linear_encoders(axes, weights)

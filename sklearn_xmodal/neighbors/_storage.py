@@ -13,7 +13,7 @@ from sklearn_xmodal.neighbors._files import (
 )
 from sklearn_xmodal.neighbors._gallery import Gallery, check_items
 from sklearn_xmodal.persistence import save
-from sklearn_xmodal.utils._scaling import row_blocks
+from sklearn_xmodal.utils._blocks import row_blocks
 
 _SCALARS = (str, int, float, bool, type(None))
 # Squared length of a unit vector and a hubness of at most 1, and rounding.
