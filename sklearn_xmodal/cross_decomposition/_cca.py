@@ -14,6 +14,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     PartialFitMixin,
     SpectralRetriever,
 )
+from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_tuples
 
@@ -24,20 +25,21 @@ _LARGEST_ALPHA = 1e12
 class BaseCCA(SpectralRetriever):
     r"""Base of the retrievers that solve ridge CCA.
 
-    With roots :math:`W^\top (C + \alpha s I) W = I` of both ridged covariances:
+    With roots R of the ridged covariances, :math:`R^\top (C + \alpha s I) R = I`:
 
     .. math::
-        W_v^\top C_{vt} W_t = U S V^\top, \qquad
-        w_v = W_v u, \quad w_t = W_t v.
+        R_v^\top C_{vt} R_t = U S V^\top, \qquad W_v = R_v U, \quad W_t = R_t V.
     """
 
     def _solve_with(self, problem, alpha):
         alphas = ridges(problem, alpha)
-        whitened = problem.whitened(alphas)  # W_v' C_vt W_t
-        triplets = self._decompose(whitened.cross, problem.n_samples)  # U, S, V'
-        self.alpha_, self.canonical_correlations_ = np.array(alphas), triplets[1]
-        # W_v U and W_t V
-        return self._components(problem, whitened, triplets, self.correlation_power)
+        whitened = problem.whitened(alphas)
+        U, S, Vt = self._decompose(whitened.cross, problem.n_samples)
+        weights = whitened.directions(U, Vt)
+        self.alpha_, self.canonical_correlations_ = np.array(alphas), S
+        # Relative to the largest, since a strong ridge makes all of them tiny.
+        scales = relative_powers(S, self.correlation_power)
+        return self._encoders(problem.sides, weights, scales)
 
 
 def canonical_weights(moments, alpha, correlation_power):

@@ -308,7 +308,7 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
         alphas = per_modality(self.alpha, "alpha")
         maps, gammas = self._maps(sides, random_state)
         self.image_gamma_, self.text_gamma_ = gammas
-        # Variates k(x)' A - b, with K_v A_v and K_t A_t of correlations S.
+        # Variates are kernel values times duals, less offsets.
         if self.approximation is None:
             S, duals, offsets = exact_pairs(maps, alphas, k, random_state)
         else:

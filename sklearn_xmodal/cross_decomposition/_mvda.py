@@ -9,7 +9,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     LinearRetriever,
     directions,
 )
-from sklearn_xmodal.cross_decomposition._engine._sides import modality_axes
+from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._class_embeddings import class_memberships, class_shares
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import Interval
@@ -155,10 +155,7 @@ class MvDARetriever(ClassLabelsMixin, LinearRetriever):
         y = self._check_classes(y)
         memberships = class_memberships(y, self.classes_)
         shares = class_shares(memberships)
-        axes = (
-            modality_axes(X_img, "image", memberships),
-            modality_axes(X_txt, "text", memberships),
-        )
+        axes = separate_axes(X_img, X_txt, memberships)
         roots = [
             side.whitening(alpha)
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)

@@ -8,6 +8,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     PartialFitMixin,
     SpectralRetriever,
 )
+from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality
 
@@ -149,6 +150,7 @@ class PLSRetriever(PartialFitMixin, SpectralRetriever):
             )
         ]
         scaled = problem.scaled(scales)
-        triplets = self._decompose(scaled.cross, problem.n_samples)
-        self.singular_values_ = triplets[1]
-        return self._components(problem, scaled, triplets, self.singular_value_power)
+        U, S, Vt = self._decompose(scaled.cross, problem.n_samples)
+        self.singular_values_ = S
+        powers = relative_powers(S, self.singular_value_power)
+        return self._encoders(problem.sides, scaled.directions(U, Vt), powers)

@@ -133,7 +133,7 @@ class ProcrustesRetriever(LinearRetriever):
     def _fit(self, X_img, X_txt, y):
         image, text, cross = pair_axes(X_img, X_txt)
         k = self._count_components(cross)
-        U, S, Vt = stable_svd(cross[:k, :k])
+        U, S, Vt = stable_svd(cross[:k, :k])  # of Z_v' Z_t / n
         self.singular_values_ = S
         coordinates = [np.zeros((r, k)) for r in cross.shape]
         coordinates[0][:k], coordinates[1][:k] = U, Vt.T

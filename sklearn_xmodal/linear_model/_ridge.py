@@ -7,7 +7,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     ClassVectorsRetriever,
     linear_encoders,
 )
-from sklearn_xmodal.cross_decomposition._engine._sides import modality_axes
+from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
@@ -129,10 +129,7 @@ class RidgeRetriever(ClassVectorsRetriever):
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
         vectors, memberships = self._vectors_of_classes(y)
-        axes = (
-            modality_axes(X_img, "image", memberships),
-            modality_axes(X_txt, "text", memberships),
-        )
+        axes = separate_axes(X_img, X_txt, memberships)
         # In the axes V of C_xx: W = V (variances + alpha s)^-1 V' C_xe
         weights = [
             side.root(side.with_classes @ vectors / side.ridged(alpha)[:, None])

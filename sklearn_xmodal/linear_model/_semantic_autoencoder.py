@@ -9,7 +9,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     ClassVectorsRetriever,
     linear_encoders,
 )
-from sklearn_xmodal.cross_decomposition._engine._sides import modality_axes
+from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import stable_eigh
 from sklearn_xmodal.utils._sklearn_compat import Interval
@@ -150,10 +150,7 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
         covariance = class_covariance(vectors, memberships)
         scale = np.sqrt(np.trace(covariance) / len(covariance))
         a, U = stable_eigh(covariance / scale**2)
-        axes = (
-            modality_axes(X_img, "image", memberships),
-            modality_axes(X_txt, "text", memberships),
-        )
+        axes = separate_axes(X_img, X_txt, memberships)
         weights = per_modality(self.reconstruction_weight, "reconstruction_weight")
         solved = [
             _encoder(side, vectors / scale, np.maximum(a, 0), U, weight)

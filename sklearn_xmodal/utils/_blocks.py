@@ -2,11 +2,13 @@
 
 import sys
 
+# Of features that are read.
+_VALUES = 2**22
 # Of what is computed row by row: larger blocks are no faster.
 _MOST_BYTES = 2**26
 
 
-def row_blocks(n_rows, width, budget=2**22, *, least=1, most=None):
+def row_blocks(n_rows, width, budget=None, *, least=1, most=None):
     """Cut rows into slices of bounded size.
 
     Parameters
@@ -17,8 +19,8 @@ def row_blocks(n_rows, width, budget=2**22, *, least=1, most=None):
     width : int
         What a row takes, in the unit of `budget`: values or bytes.
 
-    budget : float, default=2**22
-        What a block may take; by default values of features that are read.
+    budget : float, default=None
+        What a block may take; `None` is a number of values that suits features.
 
     least : int, default=1
         Rows of every block but the last, whatever they take.
@@ -31,7 +33,7 @@ def row_blocks(n_rows, width, budget=2**22, *, least=1, most=None):
     blocks : list of slice
         Together all rows, in order; one empty slice of no rows.
     """
-    step = max(least, int(budget // width))
+    step = max(least, int((_VALUES if budget is None else budget) // width))
     step = step if most is None else min(most, step)
     starts = range(0, max(n_rows, 1), step)
     return [slice(start, min(start + step, n_rows)) for start in starts]

@@ -20,7 +20,7 @@ from sklearn_xmodal.utils._class_embeddings import (
     class_memberships,
     class_vectors,
 )
-from sklearn_xmodal.utils._linalg import leading_svd, relative_powers, stable_svd
+from sklearn_xmodal.utils._linalg import leading_svd, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import check_numbers, count, validate_tuples
 
@@ -85,8 +85,8 @@ class ClassVectorsRetriever(ClassLabelsMixin, LinearRetriever):
 class SpectralRetriever(DaskPairsMixin, LinearRetriever):
     """Base of those that take pairs of directions from the cross-covariance (CCA, PLS).
 
-    A subclass writes ``_solve(problem)``, which returns what `_components` makes of
-    the directions that it finds.
+    A subclass writes ``_solve(problem)``, which returns what `_encoders` makes of the
+    weights that it finds.
     """
 
     @abstractmethod
@@ -166,18 +166,14 @@ class SpectralRetriever(DaskPairsMixin, LinearRetriever):
             )
         return leading_svd(cross, self.n_components)
 
-    def _components(self, problem, whitened, triplets, power):
-        """Return the encoders of singular triplets U, S, Vt of `whitened.cross`."""
-        U, S, Vt = triplets
-        W_img, W_txt = whitened.directions(U, Vt)
-        signs = signs_of(W_img)
-        # In C order, as they are written to files.
-        weights = [np.ascontiguousarray(W * signs) for W in (W_img, W_txt)]
+    def _encoders(self, sides, weights, scales):
+        """Return the encoders of pairs of directions, and set the loadings."""
+        signs = signs_of(weights[0])
+        weights = [np.ascontiguousarray(W * signs) for W in weights]
         self.image_loadings_, self.text_loadings_ = (
-            side.loadings(W) for side, W in zip(problem.sides, weights, strict=True)
+            side.loadings(W) for side, W in zip(sides, weights, strict=True)
         )
-        # Relative to the largest, which a strong ridge makes tiny.
-        return linear_encoders(problem.sides, weights, relative_powers(S, power))
+        return linear_encoders(sides, weights, scales)
 
 
 class PartialFitMixin:

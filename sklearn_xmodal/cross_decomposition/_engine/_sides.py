@@ -209,11 +209,16 @@ class RowSide(Side):
             yield columns, A
 
 
-def modality_axes(X, modality, memberships):
-    """Find the axes of one modality, (n_samples, n_features), and classes along them.
+def separate_axes(X_img, X_txt, memberships):
+    """Return the axes of image and text, which never meet, and classes along them."""
+    return (
+        _modality_axes(X_img, "image", memberships),
+        _modality_axes(X_txt, "text", memberships),
+    )
 
-    From second moments where there are more samples than features.
-    """
+
+def _modality_axes(X, modality, memberships):
+    # By moments where there are more samples than features.
     if X.shape[0] > X.shape[1]:
         moments = pair_moments(X, X[:, :0])
         side = MomentSide(moments.mean, moments.covariances()[0], modality)
