@@ -28,7 +28,7 @@ ALLOWED = {
     "_version": set(),
     "utils": set(),
     # ImageTextPairs for models of other packages, when one of them is called.
-    "encoders": {"pairs"},
+    "encoders": {"pairs", "utils"},
     "pairs": {"utils"},
     **dict.fromkeys(MIDDLE, BOTTOM | {"pairs"}),
     "base": BOTTOM | {"metrics", "pairs"},

@@ -5,9 +5,16 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
-from sklearn_xmodal.cross_decomposition._permutation import permutation_test
-from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
+from sklearn_xmodal.cross_decomposition._engine._permutation import permutation_test
+from sklearn_xmodal.cross_decomposition._engine._problems import (
+    MomentProblem,
+    pair_problem,
+)
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+    PartialFitMixin,
+    SpectralRetriever,
+)
+from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_tuples
 
@@ -15,34 +22,28 @@ from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_
 _LARGEST_ALPHA = 1e12
 
 
-class BaseCCA(LinearRetriever):
-    """Base of the retrievers that solve ridge CCA."""
+class BaseCCA(SpectralRetriever):
+    r"""Base of the retrievers that solve ridge CCA.
+
+    With roots R of the ridged covariances, :math:`R^\top (C + \alpha s I) R = I`:
+
+    .. math::
+        R_v^\top C_{vt} R_t = U S V^\top, \qquad W_v = R_v U, \quad W_t = R_t V.
+    """
 
     def _solve_with(self, problem, alpha):
         alphas = ridges(problem, alpha)
         whitened = problem.whitened(alphas)
         U, S, Vt = self._decompose(whitened.cross, problem.n_samples)
-        self.alpha_ = np.array(alphas)
-        self.canonical_correlations_ = S  # singular values of the whitened covariance
-        return self._components(problem, whitened, U, S, Vt, self.correlation_power)
+        weights = whitened.directions(U, Vt)
+        self.alpha_, self.canonical_correlations_ = np.array(alphas), S
+        # Relative to the largest, since a strong ridge makes all of them tiny.
+        scales = relative_powers(S, self.correlation_power)
+        return self._encoders(problem.sides, weights, scales)
 
 
 def canonical_weights(moments, alpha, correlation_power):
-    """Return the weights that lead from centred features to canonical variates.
-
-    Parameters
-    ----------
-    moments : PairMoments
-        Of the pairs.
-
-    alpha, correlation_power : float
-        As in :class:`CCARetriever`.
-
-    Returns
-    -------
-    W_img, W_txt : ndarray of shape (n_features, k)
-        Variates are centred features times these.
-    """
+    """Return what leads from centred features to canonical variates, two of (p, k)."""
     cca = CCARetriever(alpha=alpha, correlation_power=correlation_power)
     encoders = cca._solve(MomentProblem(moments))
     return tuple(encoder.weights * encoder.scales for encoder in encoders)
@@ -103,9 +104,10 @@ class CCARetriever(PartialFitMixin, BaseCCA):
     alpha : float, "oas" or tuple of two of these, default=1.0
         Ridge relative to the mean variance of the modality, at least 0. "oas"
         takes the one of the oracle approximating shrinkage [4]_, which suits the
-        estimation of a Gaussian covariance from as many samples as `sample_weight`
-        counts; a grid search for retrieval often wants more. A tuple gives
-        ``(image, text)``.
+        estimation of a Gaussian covariance from as many samples as the sum of
+        `sample_weight` says: weights are repetitions, so that ten times the weights
+        give a smaller ridge. A grid search for retrieval often wants more. A tuple
+        gives ``(image, text)``.
 
     correlation_power : float, default=1.0
         Every canonical variate is multiplied by its correlation to this power

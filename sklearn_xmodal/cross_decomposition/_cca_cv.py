@@ -7,12 +7,15 @@ import numpy as np
 from sklearn.model_selection import check_cv
 
 from sklearn_xmodal.cross_decomposition._cca import BaseCCA, CCARetriever
-from sklearn_xmodal.cross_decomposition._moments import (
+from sklearn_xmodal.cross_decomposition._engine._moments import (
     PairMoments,
     condensed_rows,
     pair_moments,
 )
-from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
+from sklearn_xmodal.cross_decomposition._engine._problems import (
+    MomentProblem,
+    pair_problem,
+)
 from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 from sklearn_xmodal.utils._cv_results import cv_results

@@ -1,40 +1,33 @@
 """Kernel canonical correlation analysis."""
 
 from numbers import Integral, Real
+from operator import attrgetter
 
 import numpy as np
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.cross_decomposition._dask import (
-    are_dask_pairs,
-    check_dask_pairs,
-    take_rows,
-)
-from sklearn_xmodal.cross_decomposition._kernel_maps import (
+from sklearn_xmodal.cross_decomposition._engine._dask import DaskPairsMixin, take_rows
+from sklearn_xmodal.cross_decomposition._engine._kernel_maps import (
     approximate_pairs,
     check_shift_invariant,
     choose_landmarks,
     random_features,
 )
-from sklearn_xmodal.cross_decomposition._kernel_solver import exact_pairs
-from sklearn_xmodal.cross_decomposition._kernels import check_square
-from sklearn_xmodal.cross_decomposition._spread import scale_kernel
+from sklearn_xmodal.cross_decomposition._engine._kernel_solver import exact_pairs
+from sklearn_xmodal.cross_decomposition._engine._kernels import check_square
+from sklearn_xmodal.cross_decomposition._engine._spread import scale_kernel
 from sklearn_xmodal.encoders import KernelEncoder, KernelMap
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import relative_powers
-from sklearn_xmodal.utils._sklearn_compat import (
-    Interval,
-    StrOptions,
-    validate_on_fit,
-)
+from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 _AUTO_COMPONENTS = 20
 
 
-class KCCARetriever(BaseRetriever):
+class KCCARetriever(DaskPairsMixin, BaseRetriever):
     r"""Regularised kernel canonical correlation analysis for retrieval.
 
     Ridge CCA in the feature spaces of two kernels [1]_:
@@ -170,6 +163,10 @@ class KCCARetriever(BaseRetriever):
 
     Notes
     -----
+    Dask arrays need an approximation: landmarks are fetched, all else is summed by
+    blocks, on the workers of a cluster if there is one. With the exact form or
+    precomputed kernels they are a TypeError.
+
     Memory is that of two kernel matrices and one factor of the same size, 24 bytes
     times n_samples squared; time that of the kernels, one Cholesky factorisation of
     their sum and, whatever the ridge, some ten thin blocks of products.
@@ -275,52 +272,6 @@ class KCCARetriever(BaseRetriever):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    @validate_on_fit
-    def fit(self, X_img, X_txt=None, y=None):
-        """Learn the common space from pairs.
-
-        There are three forms: ``fit(X_img, X_txt, y)`` with two matrices;
-        ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
-        with one matrix, image columns first, where `n_image_features` is set. With
-        an approximation these may be Dask arrays: landmarks are fetched, all else is
-        summed by blocks, on the workers of a cluster if there is one.
-
-        Parameters
-        ----------
-        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
-            Image features, pairs, or a stacked matrix.
-
-        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
-                default=None
-            Text features in the two-array form; in the other two forms the
-            second argument is `y`.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Class labels; recorded, not learnt from.
-
-        Returns
-        -------
-        self : KCCARetriever
-            The fitted retriever.
-
-        Raises
-        ------
-        ValueError
-            If a side is missing, the rows do not pair up, a value is NaN or
-            infinite, a kernel is not positive semi-definite, or there are fewer
-            components than asked for.
-
-        TypeError
-            If Dask arrays come without an approximation, or as precomputed kernels.
-        """
-        if not are_dask_pairs(X_img):
-            return super().fit(X_img, X_txt, y)
-        self._check_takes_dask()
-        X_img, X_txt, y = check_dask_pairs(self, X_img, X_txt, y)
-        self._record_classes(y)
-        self._set_encoders(*self._fit(X_img, X_txt, y))
-        return self
-
     def _check_takes_dask(self):
         if self.approximation is None:
             raise TypeError(
@@ -334,20 +285,36 @@ class KCCARetriever(BaseRetriever):
                 "the kernel, and pass the features."
             )
 
+    image_dual_coef_ = property(
+        attrgetter("image_encoder_.dual_coef"),
+        doc="Coefficients of the image kernel in columns.",
+    )
+    text_dual_coef_ = property(
+        attrgetter("text_encoder_.dual_coef"),
+        doc="Coefficients of the text kernel in columns.",
+    )
+    X_image_fit_ = property(
+        attrgetter("image_encoder_.values.basis"),
+        doc="Training images, or landmarks; not defined for random features.",
+    )
+    X_text_fit_ = property(
+        attrgetter("text_encoder_.values.basis"),
+        doc="Training texts, or landmarks; not defined for random features.",
+    )
+
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
-        n = X_img.shape[0]
+        n, sides = X_img.shape[0], (X_img, X_txt)
         k = self._check_n_components(n)
         random_state = check_random_state(self.random_state)
-        sides = X_img, X_txt
-        maps = [
-            self._make_map(X, modality, random_state)
-            for X, modality in zip(sides, MODALITIES, strict=True)
-        ]
+        alphas = per_modality(self.alpha, "alpha")
+        maps, gammas = self._maps(sides, random_state)
+        self.image_gamma_, self.text_gamma_ = gammas
+        # Variates are kernel values times duals, less offsets.
         if self.approximation is None:
-            S, duals, offsets = exact_pairs(maps, self._alphas(), k, random_state)
+            S, duals, offsets = exact_pairs(maps, alphas, k, random_state)
         else:
-            S, duals, offsets = approximate_pairs(sides, maps, self._alphas(), k)
+            S, duals, offsets = approximate_pairs(sides, maps, alphas, k)
         k = self._check_available(S, n, k)
         self.canonical_correlations_ = S[:k]
         scales = relative_powers(S[:k], self.correlation_power)
@@ -357,29 +324,6 @@ class KCCARetriever(BaseRetriever):
             )
             for found, dual, offset in zip(maps, duals, offsets, strict=True)
         ]
-
-    @property
-    def image_dual_coef_(self):
-        """Coefficients of the image kernel in columns."""
-        return self.image_encoder_.dual_coef
-
-    @property
-    def text_dual_coef_(self):
-        """Coefficients of the text kernel in columns."""
-        return self.text_encoder_.dual_coef
-
-    @property
-    def X_image_fit_(self):  # noqa: N802
-        """Training images, or landmarks; not defined for random features."""
-        return self.image_encoder_.values.basis
-
-    @property
-    def X_text_fit_(self):  # noqa: N802
-        """Training texts, or landmarks; not defined for random features."""
-        return self.text_encoder_.values.basis
-
-    def _alphas(self):
-        return per_modality(self.alpha, "alpha")
 
     def _check_n_components(self, n_samples):
         if self.n_components == "auto":
@@ -406,30 +350,42 @@ class KCCARetriever(BaseRetriever):
             )
         return k
 
-    def _make_map(self, X, modality, random_state):
-        """Set up the kernel of one modality, or what approximates it."""
-        index = MODALITIES.index(modality)
-        kernel, degree, coef0, gamma, params = (
-            per_modality(getattr(self, name), name)[index]
-            for name in ("kernel", "degree", "coef0", "gamma", "kernel_params")
+    def _maps(self, sides, random_state):
+        """Return what stands for the kernels of both modalities, and their gammas."""
+        settings = zip(
+            per_modality(self.kernel, "kernel"),
+            per_modality(self.gamma, "gamma"),
+            per_modality(self.degree, "degree"),
+            per_modality(self.coef0, "coef0"),
+            per_modality(self.kernel_params, "kernel_params"),
+            strict=True,
         )
-        if kernel == "precomputed":
-            check_square(X, modality)
-        gamma, origin = scale_kernel(X, kernel, gamma, random_state, modality)
-        setattr(self, f"{modality}_gamma_", gamma)
+        maps, gammas = [], []
+        for X, modality, (kernel, gamma, degree, coef0, params) in zip(
+            sides, MODALITIES, settings, strict=True
+        ):
+            if kernel == "precomputed":
+                check_square(X, modality)
+            gamma, origin = scale_kernel(X, kernel, gamma, random_state, modality)
+            if not callable(kernel):
+                params = {"gamma": gamma, "degree": degree, "coef0": coef0}
+            gammas.append(gamma)
+            maps.append(
+                self._map(X, modality, kernel, params or {}, origin, random_state)
+            )
+        return maps, gammas
+
+    def _map(self, X, modality, kernel, params, origin, random_state):
         if self.approximation == "rff":
             check_shift_invariant(kernel, modality)
             shape = X.shape[1], self.n_landmarks
-            return random_features(kernel, gamma, origin, *shape, random_state)
+            return random_features(
+                kernel, params["gamma"], origin, *shape, random_state
+            )
         rows = self._basis_rows(X, kernel, modality, random_state)
-        basis = X if rows is None else take_rows(X, rows, modality)
-        if callable(kernel):
-            params = params or {}
-        else:
-            params = {"gamma": gamma, "degree": degree, "coef0": coef0}
         return KernelMap(
             kernel=kernel,
-            basis=basis,
+            basis=X if rows is None else take_rows(X, rows, modality),
             params=params,
             origin=origin,
             columns=rows,

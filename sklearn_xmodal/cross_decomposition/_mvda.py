@@ -5,18 +5,18 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.cross_decomposition._axes import (
-    AxesRetriever,
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+    LinearRetriever,
     directions,
-    modality_axes,
 )
+from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._class_embeddings import class_memberships, class_shares
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 
-class MvDARetriever(ClassLabelsMixin, AxesRetriever):
+class MvDARetriever(ClassLabelsMixin, LinearRetriever):
     r"""Multi-view discriminant analysis for cross-modal retrieval.
 
     Linear discriminant analysis of images and texts projected into one space, where
@@ -156,16 +156,13 @@ class MvDARetriever(ClassLabelsMixin, AxesRetriever):
         validate_tuples(self)
         y = self._check_classes(y)
         memberships = class_memberships(y, self.classes_)
-        axes = (
-            modality_axes(X_img, "image", memberships),
-            modality_axes(X_txt, "text", memberships),
-        )
+        shares = class_shares(memberships)
+        axes = separate_axes(X_img, X_txt, memberships)
         roots = [
-            1 / np.sqrt(side.ridged(alpha))[:, None]
+            side.whitening(alpha)
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)
         ]
-        shares = class_shares(memberships)
-        # Covariances with memberships are class means times shares.
+        # Columns sqrt(p_k) mu_k, whitened: covariances with memberships are p_k mu_k.
         M = np.vstack(
             [
                 root * side.with_classes / np.sqrt(shares)
@@ -178,7 +175,7 @@ class MvDARetriever(ClassLabelsMixin, AxesRetriever):
         halves = np.split(U[:, :k], [len(roots[0])])
         coordinates = [root * half for root, half in zip(roots, halves, strict=True)]
         scales = relative_powers(self.eigenvalues_, self.eigenvalue_power)
-        return directions(*axes, *coordinates, scales)[0]
+        return directions(axes, coordinates, scales)[0]
 
     def _count_components(self, S):
         """Return how many directions to keep; class means sum to zero."""

@@ -4,12 +4,16 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+    PartialFitMixin,
+    SpectralRetriever,
+)
+from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality
 
 
-class PLSRetriever(PartialFitMixin, LinearRetriever):
+class PLSRetriever(PartialFitMixin, SpectralRetriever):
     r"""Partial least squares for cross-modal retrieval.
 
     Finds pairs of orthonormal directions along which image and text features have
@@ -140,6 +144,7 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
         self.n_image_features = n_image_features
 
     def _solve(self, problem):
+        # D_v C_vt D_t = U S V' with diagonal D; weights are D_v U and D_t V.
         scales = [
             side.unit_scale() if scale else side.varies.astype(np.float64)
             for side, scale in zip(
@@ -149,4 +154,5 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
         scaled = problem.scaled(scales)
         U, S, Vt = self._decompose(scaled.cross, problem.n_samples)
         self.singular_values_ = S
-        return self._components(problem, scaled, U, S, Vt, self.singular_value_power)
+        powers = relative_powers(S, self.singular_value_power)
+        return self._encoders(problem.sides, scaled.directions(U, Vt), powers)

@@ -4,16 +4,16 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._axes import (
-    AxesRetriever,
+from sklearn_xmodal.cross_decomposition._engine._problems import pair_axes
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+    LinearRetriever,
     directions,
-    pair_axes,
 )
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import Interval
 
 
-class ProcrustesRetriever(AxesRetriever):
+class ProcrustesRetriever(LinearRetriever):
     r"""Orthogonal map between the principal components of images and of texts.
 
     Both modalities are centred and reduced to the same number of principal
@@ -134,17 +134,22 @@ class ProcrustesRetriever(AxesRetriever):
 
     def _fit(self, X_img, X_txt, y):
         image, text, cross = pair_axes(X_img, X_txt)
+        k = self._count_components(cross)
+        U, S, Vt = stable_svd(cross[:k, :k])  # of Z_v' Z_t / n
+        self.singular_values_ = S
+        coordinates = [np.zeros((r, k)) for r in cross.shape]
+        coordinates[0][:k], coordinates[1][:k] = U, Vt.T
+        scales = relative_powers(S, self.singular_value_power)
+        return directions((image, text), coordinates, scales)[0]
+
+    def _count_components(self, cross):
         available = min(cross.shape)
-        k = available if self.n_components is None else self.n_components
-        if k > available:
+        if self.n_components is None:
+            return available
+        if self.n_components > available:
             raise ValueError(
                 f"n_components must be at most {available}, the number of principal "
                 "components of the modality with fewer of them. Got "
-                f"n_components={k}."
+                f"n_components={self.n_components}."
             )
-        U, S, Vt = stable_svd(cross[:k, :k])
-        self.singular_values_ = S
-        U_img, U_txt = np.zeros((len(cross), k)), np.zeros((cross.shape[1], k))
-        U_img[:k], U_txt[:k] = U, Vt.T
-        scales = relative_powers(S, self.singular_value_power)
-        return directions(image, text, U_img, U_txt, scales)[0]
+        return self.n_components

@@ -5,10 +5,10 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._axes import (
+from sklearn_xmodal.cross_decomposition._engine._problems import pair_axes
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     ClassVectorsRetriever,
     directions,
-    pair_axes,
 )
 from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import relative_powers, stable_eigh
@@ -171,26 +171,25 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
         vectors, memberships = self._vectors_of_classes(y)
-        root = _whitening(class_covariance(vectors, memberships), self.class_alpha)
+        R_cls = _whitening(class_covariance(vectors, memberships), self.class_alpha)
         image, text, cross = pair_axes(X_img, X_txt, memberships)
-        D_img, D_txt = (
-            1 / np.sqrt(side.ridged(alpha))[:, None]
-            for side, alpha in zip(
-                (image, text), per_modality(self.alpha, "alpha"), strict=True
-            )
-        )
+        alphas = per_modality(self.alpha, "alpha")
+        # Whitened by R_i, the problem is that of a symmetric matrix with the blocks
+        # R_i' C_ij R_j and identities on its diagonal; then W_i = R_i U_i.
+        R_img, R_txt = image.whitening(alphas[0]), text.whitening(alphas[1])
         eigenvalues, U = _eigenvectors(
-            D_img * cross * D_txt.T,
-            D_img * (image.with_classes @ vectors @ root),
-            D_txt * (text.with_classes @ vectors @ root),
+            R_img * cross * R_txt.T,
+            R_img * (image.with_classes @ vectors @ R_cls),
+            R_txt * (text.with_classes @ vectors @ R_cls),
         )
         k = self._count_components(eigenvalues)
-        ends = [len(D_img), len(D_img) + len(D_txt)]
+        ends = [len(R_img), len(R_img) + len(R_txt)]
         U_img, U_txt, U_cls = np.split(U[:, :k], ends)
         self.eigenvalues_ = eigenvalues[:k]
         scales = relative_powers(self.eigenvalues_, self.eigenvalue_power)
-        encoders, signs = directions(image, text, D_img * U_img, D_txt * U_txt, scales)
-        self.class_weights_ = root @ U_cls * signs
+        coordinates = R_img * U_img, R_txt * U_txt
+        encoders, signs = directions((image, text), coordinates, scales)
+        self.class_weights_ = R_cls @ U_cls * signs
         return encoders
 
     def _count_components(self, eigenvalues):

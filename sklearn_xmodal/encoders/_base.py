@@ -1,7 +1,6 @@
 """What every encoder is: a frozen map from the features of one modality to codes."""
 
 import copy
-import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -9,11 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
+from sklearn_xmodal.utils._blocks import row_blocks, working_memory
+
 #: What a part is called in files -> class. Filled as classes are defined.
 PARTS: dict = {}
 
-# Blocks of what is computed per row: larger ones are no faster.
-_BLOCK_BYTES = 2**26
+#: Rows that go through at a time, however few bytes they take.
+MOST_ROWS = 2**16
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -91,7 +92,7 @@ class Encoder(Part, ABC):
 
     feature_names_in_: ClassVar[Any] = None  # of an instance, set by `_named`
     #: That go through at a time; None where steps inside cut rows themselves.
-    _most_rows: ClassVar[int | None] = 2**16
+    _most_rows: ClassVar[int | None] = MOST_ROWS
 
     def __call__(self, X):
         """Encode items of the modality.
@@ -147,8 +148,8 @@ class Encoder(Part, ABC):
         # In a graph the number of rows is a name.
         if self._most_rows is None or isinstance(X.shape[0], str):
             return self._encode(X)
-        n_bytes = self._bytes_per_row(X)
-        blocks = list(row_blocks(X.shape[0], n_bytes, self._most_rows))
+        width, budget = self._bytes_per_row(X), working_memory()
+        blocks = row_blocks(X.shape[0], width, budget, most=self._most_rows)
         if len(blocks) == 1:
             return self._encode(X)
         Z = np.empty((X.shape[0], self.n_components_), dtype=X.dtype)
@@ -276,15 +277,3 @@ def _as_floats(X, name):
         except (TypeError, ValueError):  # objects that are no numbers
             pass
     raise ValueError(f"{_capital(name)} must be real numbers. Got dtype {X.dtype}.")
-
-
-def row_blocks(n_rows, bytes_per_row, most_rows=2**16):
-    """Cut rows into slices of bounded memory, one at least."""
-    limit = _BLOCK_BYTES
-    if "sklearn" in sys.modules:  # whose setting it is
-        from sklearn import get_config
-
-        limit = min(limit, get_config()["working_memory"] * 2**20)
-    step = min(most_rows, max(1, int(limit / bytes_per_row)))
-    starts = range(0, max(n_rows, 1), step)
-    return (slice(start, min(start + step, n_rows)) for start in starts)

@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from sklearn_xmodal.encoders._base import Encoder, row_blocks
+from sklearn_xmodal.encoders._base import MOST_ROWS, Encoder
+from sklearn_xmodal.utils._blocks import row_blocks, working_memory
 
 #: Kernels that are computed here; the others are those of scikit-learn.
 OWN_KERNELS = ("linear", "poly", "polynomial", "sigmoid", "rbf", "laplacian", "cosine")
@@ -114,7 +115,8 @@ def kernel_values(kernel, X, Y, *, gamma=None, degree=3, coef0=1):
 
 def value_blocks(found, X, batches=None):
     """Yield slices of rows, and what a map makes of them, (n, n_values) in float64."""
-    for rows in batches or row_blocks(X.shape[0], found._bytes_per_row(X)):
+    width, budget = found._bytes_per_row(X), working_memory()
+    for rows in batches or row_blocks(X.shape[0], width, budget, most=MOST_ROWS):
         yield rows, found._encode(X[rows])
 
 

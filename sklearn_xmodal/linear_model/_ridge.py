@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from numbers import Integral, Real
 
-from sklearn_xmodal.cross_decomposition._axes import (
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     ClassVectorsRetriever,
-    modality_axes,
-    projections,
+    linear_encoders,
 )
+from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
@@ -131,12 +131,10 @@ class RidgeRetriever(ClassVectorsRetriever):
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
         vectors, memberships = self._vectors_of_classes(y)
-        axes = (
-            modality_axes(X_img, "image", memberships),
-            modality_axes(X_txt, "text", memberships),
-        )
-        coordinates = [
-            side.with_classes @ vectors / side.ridged(alpha)[:, None]
+        axes = separate_axes(X_img, X_txt, memberships)
+        # In the axes V of C_xx: W = V (variances + alpha s)^-1 V' C_xe
+        weights = [
+            side.root(side.with_classes @ vectors / side.ridged(alpha)[:, None])
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)
         ]
-        return projections(*axes, *coordinates)
+        return linear_encoders(axes, weights)

@@ -5,11 +5,11 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._axes import (
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     ClassVectorsRetriever,
-    modality_axes,
-    projections,
+    linear_encoders,
 )
+from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import stable_eigh
 from sklearn_xmodal.utils._sklearn_compat import Interval
@@ -152,22 +152,19 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
         covariance = class_covariance(vectors, memberships)
         scale = np.sqrt(np.trace(covariance) / len(covariance))
         a, U = stable_eigh(covariance / scale**2)
-        axes = (
-            modality_axes(X_img, "image", memberships),
-            modality_axes(X_txt, "text", memberships),
-        )
+        axes = separate_axes(X_img, X_txt, memberships)
         weights = per_modality(self.reconstruction_weight, "reconstruction_weight")
-        coordinates = [
+        solved = [
             _encoder(side, vectors / scale, np.maximum(a, 0), U, weight)
             for side, weight in zip(axes, weights, strict=True)
         ]
-        return projections(*axes, *coordinates)
+        return linear_encoders(axes, solved)
 
 
-def _encoder(axes, vectors, a, U, weight):
+def _encoder(side, vectors, a, U, weight):
     """Solve the Sylvester equation in the axes of x and of e; return W transposed."""
-    scale = np.sqrt(axes.variance)
-    b = axes.variances / axes.variance
-    cross = axes.with_classes @ vectors @ U / scale  # (r, n_class_features)
+    scale = np.sqrt(side.variance)
+    b = side.variances / side.variance
+    cross = side.with_classes @ vectors @ U / scale  # (r, n_class_features)
     W = (1 + weight) * cross / (weight * a + b[:, None])
-    return W @ U.T / scale
+    return side.root(W @ U.T / scale)

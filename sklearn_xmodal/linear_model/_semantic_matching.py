@@ -2,6 +2,7 @@
 
 import warnings
 from numbers import Integral, Real
+from operator import attrgetter
 
 import numpy as np
 from scipy import sparse
@@ -146,6 +147,31 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
         self.tol = tol
         self.n_image_features = n_image_features
 
+    image_mean_ = property(
+        attrgetter("image_encoder_.mean"),
+        doc="What is subtracted from images.",
+    )
+    text_mean_ = property(
+        attrgetter("text_encoder_.mean"),
+        doc="What is subtracted from texts.",
+    )
+    image_scale_ = property(
+        attrgetter("image_encoder_.scale"),
+        doc="Root mean square of the training images around their means.",
+    )
+    text_scale_ = property(
+        attrgetter("text_encoder_.scale"),
+        doc="Root mean square of the training texts around their means.",
+    )
+    image_offset_ = property(
+        attrgetter("image_encoder_.offset"),
+        doc="Mean posterior of the training images, 0 where not `centered`.",
+    )
+    text_offset_ = property(
+        attrgetter("text_encoder_.offset"),
+        doc="Mean posterior of the training texts, 0 where not `centered`.",
+    )
+
     def _fit(self, X_img, X_txt, y):
         validate_tuples(self)
         y = self._check_classes(y)
@@ -177,36 +203,6 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
         return classifier, PosteriorEncoder.of_classifier(
             classifier, mean=mean, scale=scale, offset=offset
         )
-
-    @property
-    def image_mean_(self):
-        """What is subtracted from images."""
-        return self.image_encoder_.mean
-
-    @property
-    def text_mean_(self):
-        """What is subtracted from texts."""
-        return self.text_encoder_.mean
-
-    @property
-    def image_scale_(self):
-        """Root mean square of the training images around their means."""
-        return self.image_encoder_.scale
-
-    @property
-    def text_scale_(self):
-        """Root mean square of the training texts around their means."""
-        return self.text_encoder_.scale
-
-    @property
-    def image_offset_(self):
-        """Mean posterior of the training images, 0 where not `centered`."""
-        return self.image_encoder_.offset
-
-    @property
-    def text_offset_(self):
-        """Mean posterior of the training texts, 0 where not `centered`."""
-        return self.text_encoder_.offset
 
 
 def _n_iterations(classifier):

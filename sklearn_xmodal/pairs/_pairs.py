@@ -68,6 +68,8 @@ class ImageTextPairs:
                 "ImageTextPairs needs at least one side. Got image=None and text=None."
             )
         if self.image is not None and self.text is not None:
+            check_known_size(self.image)
+            check_known_size(self.text)
             n_image, n_text = self.image.shape[0], self.text.shape[0]
             if n_image != n_text:
                 raise ValueError(
@@ -264,3 +266,12 @@ def _describe(side):
         return f"{side.shape} {type(side).__name__}"
     kind = " sparse" if sparse.issparse(side) else ""
     return f"{tuple(side.shape)} {side.dtype}{kind}"
+
+
+def check_known_size(X):
+    """Raise a ValueError for a Dask array that does not know its own shape."""
+    if any(size != size for size in X.shape):  # NaN
+        raise ValueError(
+            "Dask arrays must have chunks of known size, since rows are pairs. Got "
+            f"shape {X.shape}. Call X.compute_chunk_sizes() first."
+        )

@@ -5,24 +5,7 @@ import math
 import numpy as np
 from scipy import sparse
 
-_BLOCK_VALUES = 2**22
-
-
-def row_blocks(n_rows, n_columns):
-    """Return slices of rows that hold a bounded number of values.
-
-    Parameters
-    ----------
-    n_rows, n_columns : int
-        Shape of the data.
-
-    Returns
-    -------
-    blocks : list of slice
-        Together all rows, in order.
-    """
-    step = max(1, _BLOCK_VALUES // n_columns)
-    return [slice(start, start + step) for start in range(0, n_rows, step)]
+from sklearn_xmodal.utils._blocks import row_blocks
 
 
 def mean_and_scale(X, modality):

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.extmath import svd_flip
 
 from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
-from sklearn_xmodal.cross_decomposition import _moments
+from sklearn_xmodal.cross_decomposition._engine import _moments
 from tests.conftest import SEEDS
 
 EXACT = {"rtol": 0, "atol": 1e-10}
@@ -714,6 +714,15 @@ class TestShrinkage:
         for features, alpha in zip((X, Y), est.alpha_, strict=True):
             _, shrinkage = oas(features)
             np.testing.assert_allclose(alpha / (1 + alpha), shrinkage, rtol=1e-10)
+
+    def test_weights_are_repetitions(self, seed):
+        X, Y = draw(seed)
+        est = CCARetriever(alpha="oas").fit(X, Y, sample_weight=10)
+        repeated = CCARetriever(alpha="oas").fit(
+            np.repeat(X, 10, 0), np.repeat(Y, 10, 0)
+        )
+        np.testing.assert_allclose(est.alpha_, repeated.alpha_, rtol=1e-10)
+        assert (est.alpha_ < CCARetriever(alpha="oas").fit(X, Y).alpha_).all()
 
     def test_may_be_asked_of_one_modality(self, seed):
         X, Y = draw(seed)

@@ -22,7 +22,7 @@ from sklearn_xmodal import (
     KCCARetriever,
     PLSRetriever,
 )
-from sklearn_xmodal.cross_decomposition import _dask
+from sklearn_xmodal.cross_decomposition._engine import _dask
 from sklearn_xmodal.datasets import make_paired_modalities
 
 da = pytest.importorskip("dask.array")
@@ -264,6 +264,17 @@ class TestErrors:
         if len(arguments) < 4:  # KCCARetriever takes no weights
             with pytest.raises(error, match=match):
                 again(NYSTROEM).fit(*arguments)
+
+    def test_pairs_of_unknown_length_say_how_to_know_it(self):
+        A, B = chunked(*draw())
+        rows = A[:, 0] > 0
+        with pytest.raises(ValueError, match=r"\(nan, 8\). Call X.compute_chunk_sizes"):
+            ImageTextPairs(A[rows], B[rows])
+        with pytest.raises(ValueError, match=r"\(nan, 6\). Call X.compute_chunk_sizes"):
+            ImageTextPairs(A, B[rows])
+        known = [M[rows].compute_chunk_sizes() for M in (A, B)]
+        expected = CCARetriever(3).fit(*(M.compute() for M in known))
+        assert_same(CCARetriever(3).fit(ImageTextPairs(*known)), expected)
 
     def test_too_many_components(self):
         with pytest.raises(ValueError, match=r"at most 6, .* Got n_components=7"):

@@ -14,9 +14,10 @@ from sklearn.svm import SVC
 from sklearn.utils import get_tags
 
 from sklearn_xmodal import CCARetriever, ImageTextPairs, KCCARetriever, KernelPairs
-from sklearn_xmodal.cross_decomposition import _kernel_solver, _kernels
-from sklearn_xmodal.cross_decomposition._spread import scale_kernel
+from sklearn_xmodal.cross_decomposition._engine import _kernel_solver
+from sklearn_xmodal.cross_decomposition._engine._spread import scale_kernel
 from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.encoders import KernelMap
 from tests.conftest import SEEDS
 
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)
@@ -491,12 +492,12 @@ class TestMemory:
         est = KCCARetriever(3).fit(X[:150], Y[:150])
         sizes = []
 
-        def measured(*args, **kwargs):
-            K = pairwise_kernels(*args, **kwargs)
+        def measured(self, X, Y, inner=KernelMap._values):
+            K = inner(self, X, Y)
             sizes.append(K.nbytes)
             return K
 
-        monkeypatch.setattr(_kernels, "pairwise_kernels", measured)
+        monkeypatch.setattr(KernelMap, "_values", measured)
         with config_context(working_memory=megabytes):
             est.transform_image(X)
         assert sum(sizes) == 600 * 150 * 8

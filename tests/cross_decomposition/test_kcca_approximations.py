@@ -8,12 +8,13 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import pairwise_kernels, rbf_kernel
 
 from sklearn_xmodal import CCARetriever, KCCARetriever
-from sklearn_xmodal.cross_decomposition import _kernels
-from sklearn_xmodal.cross_decomposition._kernel_maps import (
-    FourierMap,
+from sklearn_xmodal.cross_decomposition._engine._kernel_maps import (
     choose_landmarks,
+    random_features,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.encoders import FourierMap, KernelMap
+from sklearn_xmodal.utils import _blocks
 from tests.conftest import SEEDS
 
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)
@@ -115,8 +116,7 @@ class TestFewerFeatures:
     def test_random_features_reproduce_the_kernel(self, seed, kernel):
         X, _, _ = draw(seed)
         chance = np.random.RandomState(seed)
-        found = FourierMap(kernel, 0.05, X.mean(axis=0), 9, 40_000, chance)
-        F = np.vstack([values for _, values in found.blocks(X)])
+        F = random_features(kernel, 0.05, X.mean(axis=0), 9, 40_000, chance).apply(X)
         expected = pairwise_kernels(X, metric=kernel, gamma=0.05)
         np.testing.assert_allclose(F @ F.T, expected, atol=0.04)
         np.testing.assert_allclose(np.square(F).sum(axis=1), 1)
@@ -140,21 +140,21 @@ class TestBlocks:
         X, Y, _ = draw(seed, n=400)
         est = KCCARetriever(3, approximation=approximation, n_landmarks=40)
         whole = est.fit(X, Y).transform(X, Y)
-        monkeypatch.setattr(_kernels, "_BLOCK_BYTES", 40_000)
+        monkeypatch.setattr(_blocks, "_MOST_BYTES", 40_000)
         for Z, expected in zip(est.fit(X, Y).transform(X, Y), whole, strict=True):
             np.testing.assert_allclose(Z, expected, atol=1e-8)
 
     def test_are_all_that_is_held(self, seed, approximation, monkeypatch):
         X, Y, _ = draw(seed, n=2000)
         largest = []
-        for cls in (_kernels.KernelMap, FourierMap):
+        for cls in (KernelMap, FourierMap):
 
-            def blocks(self, X, batches=None, inner=cls.blocks):
-                for rows, values in inner(self, X, batches):
-                    largest.append(values.nbytes)
-                    yield rows, values
+            def encode(self, X, inner=cls._encode):
+                values = inner(self, X)
+                largest.append(values.nbytes)
+                return values
 
-            monkeypatch.setattr(cls, "blocks", blocks)
+            monkeypatch.setattr(cls, "_encode", encode)
         est = KCCARetriever(2, approximation=approximation, n_landmarks=50)
         with config_context(working_memory=0.5):
             est.fit(X, Y)

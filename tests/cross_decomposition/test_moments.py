@@ -7,8 +7,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from sklearn_xmodal.cross_decomposition import _moments
-from sklearn_xmodal.cross_decomposition._moments import condensed_rows, pair_moments
+from sklearn_xmodal.cross_decomposition._engine import _moments
+from sklearn_xmodal.cross_decomposition._engine._moments import (
+    condensed_rows,
+    pair_moments,
+)
 from tests.conftest import SEEDS
 
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import sparse
 
-from sklearn_xmodal.cross_decomposition._spread import column_spread
+from sklearn_xmodal.cross_decomposition._engine._spread import column_spread
 from tests.conftest import SEEDS
 
 EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)

@@ -43,7 +43,7 @@ from sklearn_xmodal.deep.blocks._weights import (
 from sklearn_xmodal.deep.training import _data, _loop
 from sklearn_xmodal.encoders import NetworkEncoder
 from sklearn_xmodal.metrics import cross_modal_score
-from sklearn_xmodal.utils import _scaling
+from sklearn_xmodal.utils import _blocks
 from tests.conftest import SEEDS
 from tests.deep.oracles import (
     cosines,
@@ -1012,7 +1012,7 @@ class TestMemoryMaps:
     @pytest.mark.parametrize("n_input_components", [None, 6])
     def test_no_whole_copy_is_made(self, mapped, monkeypatch, n_input_components):
         file, X, T, y = mapped
-        monkeypatch.setattr(_scaling, "_BLOCK_VALUES", 2**15)
+        monkeypatch.setattr(_blocks, "_VALUES", 2**15)
         monkeypatch.setattr(_preprocessing, "_PCA_ROWS", 500)
         use_blocks_of(monkeypatch, 256)
         heights = set()

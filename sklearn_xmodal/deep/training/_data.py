@@ -8,7 +8,7 @@ import torch
 from scipy import sparse
 from torch.utils.data import Dataset
 
-from sklearn_xmodal.utils._scaling import row_blocks
+from sklearn_xmodal.utils._blocks import row_blocks
 
 # Rows at a time where all of them are gone through.
 BLOCK_ROWS = 4096

@@ -1,55 +1,100 @@
-"""What the retrievers with linear projections share: fit, partial_fit, codes."""
+"""Base classes of the retrievers that project centred features by weights."""
 
 from abc import abstractmethod
+from operator import attrgetter
 
 import numpy as np
-from sklearn.utils.extmath import svd_flip
 
-from sklearn_xmodal.base import BaseRetriever
-from sklearn_xmodal.cross_decomposition._dask import are_dask_pairs, check_dask_pairs
-from sklearn_xmodal.cross_decomposition._moments import PairMoments, pair_moments
-from sklearn_xmodal.cross_decomposition._problems import (
+from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
+from sklearn_xmodal.cross_decomposition._engine._dask import DaskPairsMixin
+from sklearn_xmodal.cross_decomposition._engine._moments import (
+    PairMoments,
+    pair_moments,
+)
+from sklearn_xmodal.cross_decomposition._engine._problems import (
     MomentProblem,
-    moment_problem,
     pair_problem,
 )
+from sklearn_xmodal.cross_decomposition._engine._signs import signs_of
 from sklearn_xmodal.encoders import LinearEncoder
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
-from sklearn_xmodal.utils._linalg import leading_svd, relative_powers, stable_svd
+from sklearn_xmodal.utils._class_embeddings import (
+    check_vectors_vary,
+    class_memberships,
+    class_vectors,
+)
+from sklearn_xmodal.utils._linalg import leading_svd, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import check_numbers, count, validate_tuples
 
 
 class LinearRetriever(BaseRetriever):
-    """Base of retrievers that project by weights found from second moments.
+    """Base of the retrievers whose encoders are linear.
 
-    A subclass writes ``_solve(problem)``, which returns what `_components` makes of
-    the directions that it finds.
+    A subclass returns from `_fit` what `linear_encoders` makes of two sides and their
+    weights.
+    """
+
+    image_weights_ = property(
+        attrgetter("image_encoder_.weights"),
+        doc="Directions in columns, for centred image features.",
+    )
+    text_weights_ = property(
+        attrgetter("text_encoder_.weights"),
+        doc="Directions in columns, for centred text features.",
+    )
+    image_mean_ = property(
+        attrgetter("image_encoder_.mean"), doc="Mean of the image features."
+    )
+    text_mean_ = property(
+        attrgetter("text_encoder_.mean"), doc="Mean of the text features."
+    )
+
+
+def linear_encoders(sides, weights, scales=None):
+    """Return an encoder per side; weights (n_features, k) in the order of the sides."""
+    return [
+        LinearEncoder(mean=side.mean, weights=W, scales=scales)
+        for side, W in zip(sides, weights, strict=True)
+    ]
+
+
+def directions(axes, coordinates, scales):
+    """Return encoders of directions along the axes of image and text, and their signs.
+
+    Coordinates are (r, k).
+    """
+    weights = [side.root(U) for side, U in zip(axes, coordinates, strict=True)]
+    signs = signs_of(np.vstack(weights))
+    return linear_encoders(axes, [W * signs for W in weights], scales), signs
+
+
+class ClassVectorsRetriever(ClassLabelsMixin, LinearRetriever):
+    """Base of those that learn from the vector of the class of every pair.
+
+    A subclass has the parameter `class_embeddings`.
+    """
+
+    def _vectors_of_classes(self, y):
+        """Validate labels; return class vectors, and who belongs to which class."""
+        y = self._check_classes(y)
+        vectors = class_vectors(self.class_embeddings, self.classes_, np.float64)
+        memberships = class_memberships(y, self.classes_)
+        check_vectors_vary(vectors, memberships)
+        self.class_embeddings_ = vectors
+        return vectors, memberships
+
+
+class SpectralRetriever(DaskPairsMixin, LinearRetriever):
+    """Base of those that take pairs of directions from the cross-covariance (CCA, PLS).
+
+    A subclass writes ``_solve(problem)``, which returns what `_encoders` makes of the
+    weights that it finds.
     """
 
     @abstractmethod
     def _solve(self, problem):
         """Return both encoders for a MomentProblem or RowProblem."""
-
-    @property
-    def image_weights_(self):
-        """Directions in columns, for centred image features."""
-        return self.image_encoder_.weights
-
-    @property
-    def text_weights_(self):
-        """The same of the texts."""
-        return self.text_encoder_.weights
-
-    @property
-    def image_mean_(self):
-        """Mean of the image features."""
-        return self.image_encoder_.mean
-
-    @property
-    def text_mean_(self):
-        """Mean of the text features."""
-        return self.text_encoder_.mean
 
     @validate_on_fit
     def fit(self, X_img, X_txt=None, y=None, sample_weight=None):
@@ -75,11 +120,11 @@ class LinearRetriever(BaseRetriever):
             Class labels; recorded, not learnt from.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            How often every pair counts, at least 0.
+            How often every pair counts, at least 0: a weight of 2 is the pair twice.
 
         Returns
         -------
-        self : LinearRetriever
+        self : SpectralRetriever
             The fitted retriever.
 
         Raises
@@ -89,9 +134,6 @@ class LinearRetriever(BaseRetriever):
             infinite, a weight is negative, or there are fewer components than
             asked for.
         """
-        if are_dask_pairs(X_img):
-            self._fit_dask(X_img, X_txt, y, sample_weight)
-            return self
         X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
         sample_weight = _check_weights(sample_weight, X_img, at_least=2)
         vars(self).pop("_moments", None)
@@ -99,16 +141,16 @@ class LinearRetriever(BaseRetriever):
         self._set_encoders(*self._fit(X_img, X_txt, y, sample_weight))
         return self
 
-    def _fit_dask(self, X_img, X_txt, y, sample_weight):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
+        validate_tuples(self)
+        return self._solve(pair_problem(X_img, X_txt, sample_weight))
+
+    def _check_takes_dask(self):
         raise TypeError(
             f"{type(self).__name__} scores held-out pairs and takes no Dask arrays. "
             "Pass arrays in memory, or choose alpha on a sample and fit CCARetriever "
             "with it."
         )
-
-    def _fit(self, X_img, X_txt, y, sample_weight=None):
-        validate_tuples(self)
-        return self._solve(pair_problem(X_img, X_txt, sample_weight))
 
     def _decompose(self, cross, n_samples):
         """Return the leading singular triplets, as many as `n_components` says."""
@@ -127,20 +169,14 @@ class LinearRetriever(BaseRetriever):
             )
         return leading_svd(cross, self.n_components)
 
-    def _components(self, problem, whitened, U, S, Vt, power):
-        """Return the encoders of components that were found in whitened coordinates."""
-        # Signs from the weights, since those of U depend on the way of whitening.
-        W_img, W_txt_rows = svd_flip(whitened.image(U), whitened.text(Vt.T).T)
-        W_img, W_txt = np.ascontiguousarray(W_img), np.ascontiguousarray(W_txt_rows.T)
-        image, text = problem.sides
-        self.image_loadings_ = _loadings(image, W_img)
-        self.text_loadings_ = _loadings(text, W_txt)
-        # Relative to the largest, which a strong ridge makes tiny.
-        scales = relative_powers(S, power)
-        return (
-            LinearEncoder(mean=image.mean, weights=W_img, scales=scales),
-            LinearEncoder(mean=text.mean, weights=W_txt, scales=scales),
+    def _encoders(self, sides, weights, scales):
+        """Return the encoders of pairs of directions, and set the loadings."""
+        signs = signs_of(weights[0])
+        weights = [np.ascontiguousarray(W * signs) for W in weights]
+        self.image_loadings_, self.text_loadings_ = (
+            side.loadings(W) for side, W in zip(sides, weights, strict=True)
         )
+        return linear_encoders(sides, weights, scales)
 
 
 class PartialFitMixin:
@@ -181,7 +217,7 @@ class PartialFitMixin:
 
         Returns
         -------
-        self : LinearRetriever
+        self : SpectralRetriever
             The retriever, fitted to all pairs so far.
 
         Raises
@@ -231,13 +267,8 @@ class PartialFitMixin:
         validate_tuples(self)
         self._set_encoders(*self._solve(MomentProblem(self._moments)))
 
-    def _fit_dask(self, X_img, X_txt, y, sample_weight):
-        X_img, X_txt, y = check_dask_pairs(self, X_img, X_txt, y)
-        sample_weight = _check_weights(sample_weight, X_img, at_least=2)
-        validate_tuples(self)
-        vars(self).pop("_moments", None)
-        self._record_classes(y)
-        self._set_encoders(*self._solve(moment_problem(X_img, X_txt, sample_weight)))
+    def _check_takes_dask(self):
+        """Moments are sums over blocks."""
 
 
 def _check_weights(sample_weight, X, at_least):
@@ -271,12 +302,3 @@ def _check_weights(sample_weight, X, at_least):
             f"{count(n_positive, 'positive weight')}."
         )
     return sample_weight
-
-
-def _loadings(side, weights):
-    """Return correlations of the features with their variates."""
-    covariance = side.covariance_times(weights)  # (n_features, k)
-    variances = np.einsum("ij,ij->j", weights, covariance)
-    deviation = np.sqrt(np.maximum(variances, 0.0))
-    covariance /= np.where(deviation > 0, deviation, 1.0)
-    return covariance * side.unit_scale()[:, None]

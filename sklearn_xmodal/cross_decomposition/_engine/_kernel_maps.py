@@ -11,20 +11,23 @@ import numpy as np
 from sklearn.cluster import kmeans_plusplus
 from sklearn.utils.random import sample_without_replacement
 
-from sklearn_xmodal.cross_decomposition._dask import summed, take_rows
-from sklearn_xmodal.cross_decomposition._kernel_solver import signs_of
-from sklearn_xmodal.cross_decomposition._kernels import (
+from sklearn_xmodal.cross_decomposition._engine._dask import summed, take_rows
+from sklearn_xmodal.cross_decomposition._engine._kernels import (
     check_spectrum,
     check_varies,
     mean_diagonal,
     square,
 )
-from sklearn_xmodal.cross_decomposition._moments import PairMoments, summed_moments
-from sklearn_xmodal.cross_decomposition._problems import MomentProblem
+from sklearn_xmodal.cross_decomposition._engine._moments import (
+    PairMoments,
+    summed_moments,
+)
+from sklearn_xmodal.cross_decomposition._engine._problems import MomentProblem
+from sklearn_xmodal.cross_decomposition._engine._signs import signs_of
 from sklearn_xmodal.encoders import FourierMap
-from sklearn_xmodal.encoders._base import row_blocks
-from sklearn_xmodal.encoders._kernel import value_blocks
+from sklearn_xmodal.encoders._kernel import MOST_ROWS, value_blocks
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._blocks import row_blocks, working_memory
 from sklearn_xmodal.utils._linalg import leading_svd, stable_eigh
 
 # k-means++ runs over so many rows per landmark at most; the rest adds nothing.
@@ -67,21 +70,7 @@ def _sample(found, X):
 
 
 def check_shift_invariant(kernel, modality):
-    """Raise a ValueError unless a kernel has random Fourier features here.
-
-    Parameters
-    ----------
-    kernel : str or callable
-        The kernel.
-
-    modality : {"image", "text"}
-        Named in the error.
-
-    Raises
-    ------
-    ValueError
-        If it is neither rbf nor laplacian.
-    """
+    """Raise a ValueError unless a kernel has random Fourier features here."""
     if kernel not in ("rbf", "laplacian"):
         raise ValueError(
             'approximation="rff" needs kernel="rbf" or "laplacian". Got '
@@ -90,29 +79,9 @@ def check_shift_invariant(kernel, modality):
 
 
 def choose_landmarks(X, n_landmarks, method, random_state, modality):
-    """Choose the rows that stand for all.
+    """Choose the rows that stand for all, in order; all where there are no more.
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix, dask array} of shape (n_samples, n_features)
-        Training features of one modality.
-
-    n_landmarks : int
-        How many; all rows where there are no more.
-
-    method : {"uniform", "k-means++"}
-        How.
-
-    random_state : RandomState instance
-        Draws them.
-
-    modality : {"image", "text"}
-        Named in errors.
-
-    Returns
-    -------
-    rows : ndarray of int
-        In order; fewer than `n_landmarks` where items are repeated.
+    "k-means++" gives fewer than `n_landmarks` where items are repeated.
     """
     n = X.shape[0]
     if n_landmarks >= n:
@@ -140,26 +109,10 @@ class FeatureMoments(NamedTuple):
 
 
 def feature_moments(X_img, X_txt, *, maps, whiteners):
-    """Sum the moments of the features of two maps.
+    """Sum the moments of the features of two maps, a KernelMap or FourierMap each.
 
-    Parameters
-    ----------
-    X_img : {ndarray, sparse matrix} of shape (n_samples, ...)
-        Images, memory-mapped if need be.
-
-    X_txt : {ndarray, sparse matrix} of shape (n_samples, ...)
-        Texts, likewise.
-
-    maps : tuple of two
-        A :class:`KernelMap` or a :class:`FourierMap` per modality.
-
-    whiteners : tuple of two ndarray of shape (n_values, n_features) or None
-        What the values of a map are multiplied with to become features.
-
-    Returns
-    -------
-    moments : FeatureMoments
-        Of all rows.
+    Features are their values times whiteners of shape (n_values, n_features); None is
+    the values themselves.
     """
     sides = X_img, X_txt
     widths = [
@@ -178,7 +131,7 @@ def _feature_blocks(sides, maps, whiteners, widths):
     """Yield blocks of features as `summed_moments` takes them, in one buffer."""
     # As much again for the features as for the values.
     size = sum(2 * m._bytes_per_row(X) for m, X in zip(maps, sides, strict=True))
-    batches = list(row_blocks(sides[0].shape[0], size))
+    batches = row_blocks(sides[0].shape[0], size, working_memory(), most=MOST_ROWS)
     buffer = np.empty((batches[0].stop + 1, sum(widths)))
     blocks = [value_blocks(m, X, batches) for m, X in zip(maps, sides, strict=True)]
     for parts in zip(*blocks, strict=True):
@@ -193,40 +146,13 @@ def _feature_blocks(sides, maps, whiteners, widths):
 
 
 def approximate_pairs(sides, maps, alphas, k):
-    r"""Return the leading canonical pairs of the features of two maps.
+    """Return at most k leading canonical pairs of the features of two maps.
 
-    Ridge CCA as :class:`CCARetriever` solves it, from means and second moments.
-
-    Parameters
-    ----------
-    sides : tuple of two {ndarray, sparse matrix, dask array} of shape (n_samples, ...)
-        Training images and texts.
-
-    maps : tuple of two
-        A :class:`KernelMap` or a :class:`FourierMap` per modality.
-
-    alphas : tuple of two floats
-        Ridges relative to the mean eigenvalue of the centred kernel matrix.
-
-    k : int
-        Number of pairs.
-
-    Returns
-    -------
-    S : ndarray of shape (r,)
-        Correlations, largest first; r is at most k.
-
-    duals : list of two ndarray of shape (n_values, r)
-        What values of the maps are multiplied with, for variates of unit variance
-        (ridge included).
-
-    offsets : list of two ndarray of shape (r,)
-        What is then subtracted, the means.
-
-    Raises
-    ------
-    ValueError
-        If a kernel is not positive semi-definite, or features do not vary.
+    Ridge CCA as `CCARetriever` solves it, from means and second moments: correlations
+    (r,), largest first; what values of the maps are multiplied with, two of (n_values,
+    r), for variates of unit variance (ridge included); what is then subtracted, the
+    means, two of (r,). `alphas` are relative to the mean eigenvalue of the centred
+    kernel matrix.
     """
     n = sides[0].shape[0]
     whiteners = [_whitener(m, name) for m, name in zip(maps, MODALITIES, strict=True)]
@@ -241,7 +167,7 @@ def approximate_pairs(sides, maps, alphas, k):
     ]
     whitened = problem.whitened(relative)
     U, S, Vt = leading_svd(whitened.cross, min(k, *whitened.cross.shape))
-    weights = whitened.image(U), whitened.text(Vt.T)
+    weights = whitened.directions(U, Vt)
     offsets = [side.mean @ W for side, W in zip(problem.sides, weights, strict=True)]
     duals = [W if R is None else R @ W for R, W in zip(whiteners, weights, strict=True)]
     sample = value_blocks(maps[0], _sample(maps[0], sides[0]))

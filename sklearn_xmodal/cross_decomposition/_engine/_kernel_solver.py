@@ -18,14 +18,16 @@ needs about as many steps for any ridge.
 import numpy as np
 from scipy import linalg
 
-from sklearn_xmodal.cross_decomposition._kernels import (
+from sklearn_xmodal.cross_decomposition._engine._kernels import (
     INDEFINITE,
     check_spectrum,
     check_varies,
     is_definite,
     square,
 )
+from sklearn_xmodal.cross_decomposition._engine._signs import signs_of
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._blocks import row_blocks
 from sklearn_xmodal.utils._linalg import (
     cholesky_in_place,
     inverse_root,
@@ -44,35 +46,15 @@ _LARGEST_SHARE = 0.75
 _FASTEST = 20
 # Directions that are new by so many times the rounding error need fresh products.
 _WEAK = 1e6
+# Of a kernel matrix, which stay in the cache meanwhile.
 _BLOCK_VALUES = 2**16
 
 
 def centre_and_scale(K, alpha, modality):
-    """Centre a kernel matrix and divide it by its ridge, in place.
+    """Centre a kernel matrix (n, n) and divide it by its ridge, in place.
 
-    Parameters
-    ----------
-    K : ndarray of shape (n_samples, n_samples)
-        A symmetric kernel matrix in float64.
-
-    alpha : float
-        Ridge relative to the mean eigenvalue of the centred matrix.
-
-    modality : {"image", "text"}
-        Named in the error.
-
-    Returns
-    -------
-    means : ndarray of shape (n_samples,)
-        Column means of the matrix as it came.
-
-    ridge : float
-        What it was divided by.
-
-    Raises
-    ------
-    ValueError
-        If the centred matrix is zero to rounding.
+    `alpha` is relative to the mean eigenvalue of the centred matrix. Returns the column
+    means of the matrix as it came, and the ridge.
     """
     n = len(K)
     means = K.mean(axis=0)
@@ -80,32 +62,17 @@ def centre_and_scale(K, alpha, modality):
     scale = np.mean(K.diagonal() - 2 * means + total)
     check_varies(scale, n * np.finfo(float).eps * abs(total), modality)
     ridge = alpha * scale
-    step = max(1, _BLOCK_VALUES // n)  # rows that stay in the cache meanwhile
-    for start in range(0, n, step):
-        block = K[start : start + step]
-        block -= np.add.outer(means[start : start + step], means - total)
+    for rows in row_blocks(n, n, _BLOCK_VALUES):
+        block = K[rows]
+        block -= np.add.outer(means[rows], means - total)
         block *= 1 / ridge
     return means, ridge
 
 
 def check_definite(K, alpha, modality):
-    """Raise a ValueError unless a centred kernel matrix is positive semi-definite.
+    """Raise a ValueError unless a matrix of `centre_and_scale` is semi-definite.
 
-    Parameters
-    ----------
-    K : ndarray of shape (n_samples, n_samples)
-        As :func:`centre_and_scale` leaves it.
-
-    alpha : float
-        Its ridge, relative to the mean eigenvalue.
-
-    modality : {"image", "text"}
-        Named in the error.
-
-    Raises
-    ------
-    ValueError
-        If it has a negative eigenvalue that is more than rounding of float32.
+    But for negative eigenvalues that are rounding of float32.
     """
     raised = K.copy()
     raised.flat[:: len(K) + 1] += INDEFINITE / alpha
@@ -299,59 +266,16 @@ def _rayleigh_ritz(problem, B):
     return S, A @ (root_img @ U) * signs, B @ (root_txt @ Vt.T) * signs
 
 
-def signs_of(variates):
-    """Return the sign of the largest value of every column.
-
-    From the variates, not from a basis: chance has no part in them.
-
-    Parameters
-    ----------
-    variates : ndarray of shape (n_samples, n_components)
-        Of one modality.
-
-    Returns
-    -------
-    signs : ndarray of shape (n_components,)
-        1 or -1.
-    """
-    largest = np.abs(variates).argmax(axis=0)
-    return np.sign(variates[largest, np.arange(variates.shape[1])])
-
-
 def _symmetric(A):
     return (A + A.T) / 2
 
 
 def canonical_pairs(K_img, K_txt, k, random_state):
-    r"""Return the leading canonical pairs of two centred kernels with ridge 1.
+    r"""Return at most k leading canonical pairs of two kernels of `centre_and_scale`.
 
-    Parameters
-    ----------
-    K_img, K_txt : ndarray of shape (n_samples, n_samples)
-        As :func:`centre_and_scale` leaves them.
-
-    k : int
-        Number of pairs.
-
-    random_state : RandomState instance
-        Start of the iteration.
-
-    Returns
-    -------
-    S : ndarray of shape (r,)
-        Correlations, largest first; r is at most k, fewer where the kernels
-        have a lower rank. A single 0 where they have nothing in common.
-
-    dual_img : ndarray of shape (n_samples, r)
-        Coefficients :math:`a` with :math:`a^\top K_v (K_v + I) a = 1`.
-
-    dual_txt : ndarray of shape (n_samples, r)
-        Coefficients :math:`b`, likewise.
-
-    Raises
-    ------
-    ValueError
-        If the sum of the kernels and the ridge is not positive definite.
+    Correlations (r,), largest first, fewer than k where the kernels have a lower rank
+    and a single 0 where they have nothing in common; coefficients (n, r) with
+    :math:`a^\top K_v (K_v + I) a = 1`, and those of the texts likewise.
     """
     problem = _Problem(K_img, K_txt)
     B = _iterate(problem, k, random_state)
@@ -361,38 +285,12 @@ def canonical_pairs(K_img, K_txt, k, random_state):
 
 
 def exact_pairs(maps, alphas, k, random_state):
-    r"""Return the leading canonical pairs of the kernels of two maps.
+    """Return at most k leading canonical pairs of two maps of the training items.
 
-    Parameters
-    ----------
-    maps : tuple of two KernelMap
-        With the training items as basis.
-
-    alphas : tuple of two floats
-        Ridges relative to the mean eigenvalue of the centred kernel matrix.
-
-    k : int
-        Number of pairs.
-
-    random_state : RandomState instance
-        Start of the iteration.
-
-    Returns
-    -------
-    S : ndarray of shape (r,)
-        Correlations, largest first; r is at most k.
-
-    duals : list of two ndarray of shape (n_samples, r)
-        Coefficients of variates of unit variance (ridge included).
-
-    offsets : list of two ndarray of shape (r,)
-        What is subtracted from products of kernel values and coefficients, so that
-        variates have no mean.
-
-    Raises
-    ------
-    ValueError
-        If a kernel is not positive semi-definite, or does not vary.
+    Correlations (r,), largest first; coefficients of variates of unit variance (ridge
+    included), two of (n_samples, r); what is then subtracted, so that variates have no
+    mean, two of (r,). `alphas` are relative to the mean eigenvalue of the centred
+    kernel matrix.
     """
     kernels, means, ridges = [], [], []
     for found, alpha, modality in zip(maps, alphas, MODALITIES, strict=True):

@@ -9,46 +9,16 @@ _ROUNDING = 1e-10
 
 
 def permutation_test(problem, whitened, X_img, X_txt, n_components, permutations):
-    """Compare every canonical value with those of broken pairs.
+    """Compare every canonical value of a whitened problem with those of broken pairs.
 
     Step j keeps only what the components before it have not explained, in both
     modalities and including what belongs to no component, and breaks the pairs by
     permuting the images: the largest canonical value of what remains is the
     statistic. A p-value is at least that of the step before.
-
-    Parameters
-    ----------
-    problem : MomentProblem or RowProblem
-        Of the pairs.
-
-    whitened : Whitened
-        The problem with its ridges.
-
-    X_img : {ndarray, sparse matrix} of shape (n_samples, n_image_features)
-        Image features.
-
-    X_txt : {ndarray, sparse matrix} of shape (n_samples, n_text_features)
-        Text features.
-
-    n_components : int
-        Number of steps.
-
-    permutations : iterable of ndarray of shape (n_samples,)
-        Orders of the images.
-
-    Returns
-    -------
-    result : Bunch
-        With `statistics`, `p_values` and `null_distribution`.
     """
     # All directions, not only those of components: both matrices are square.
     U, S, Vt = linalg.svd(whitened.cross, lapack_driver="gesvd")
-    sides = zip(
-        problem.sides,
-        (X_img, X_txt),
-        (whitened.image(U), whitened.text(Vt.T)),
-        strict=True,
-    )
+    sides = zip(problem.sides, (X_img, X_txt), whitened.directions(U, Vt), strict=True)
     Z_img, Z_txt = (_variates(side, X, W) for side, X, W in sides)
     statistics = S[:n_components]
     null = np.array(

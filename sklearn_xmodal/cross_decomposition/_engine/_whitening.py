@@ -22,26 +22,28 @@ _NOISE = 1e-12
 
 
 class Diagonal:
-    """Weights of scaled columns."""
+    """Weights of scaled columns, without whitening."""
 
     def __init__(self, scale):
-        self._scale = scale
+        self._scale = scale[:, None]
 
     def __call__(self, V):
-        return self._scale[:, None] * V
+        return self._scale * V
+
+    transposed_times = __call__
 
 
 class Root:
     """An explicit W with columns for the coordinates."""
 
     def __init__(self, W):
-        self._W = W
+        self.W = W
 
     def __call__(self, V):
-        return self._W @ V
+        return self.W @ V
 
     def transposed_times(self, C):
-        return self._W.T @ C
+        return self.W.T @ C
 
 
 class TriangularRoot:

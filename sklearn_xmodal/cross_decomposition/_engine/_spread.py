@@ -7,8 +7,8 @@ from scipy import sparse
 from sklearn.metrics.pairwise import pairwise_distances
 from sklearn.utils.random import sample_without_replacement
 
-from sklearn_xmodal.cross_decomposition._dask import summed, take_rows
-from sklearn_xmodal.cross_decomposition._moments import Mean, row_blocks
+from sklearn_xmodal.cross_decomposition._engine._dask import summed, take_rows
+from sklearn_xmodal.cross_decomposition._engine._moments import Mean, cache_blocks
 
 _MEDIAN_SAMPLE = 1000
 
@@ -41,22 +41,11 @@ class ColumnSpread(NamedTuple):
 
 
 def column_spread(X):
-    """Look at features once.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Features of one modality, memory-mapped if need be.
-
-    Returns
-    -------
-    spread : ColumnSpread
-        Its parts in float64.
-    """
+    """Look at features once, (n_samples, n_features), memory-mapped if need be."""
     if sparse.issparse(X):
         return _sparse_spread(X)
     spread = None
-    for rows in row_blocks(*X.shape):
+    for rows in cache_blocks(*X.shape):
         A = X[rows].astype(np.float64)
         mean = Mean.subtracted_from(A, np.ones(len(A)))
         part = ColumnSpread(mean, np.einsum("ij,ij->", A, A), is_sparse=False)
@@ -75,35 +64,13 @@ def _sparse_spread(X):
 
 
 def scale_kernel(X, kernel, gamma, random_state, modality):
-    """Return the coefficient of a kernel, and the origin of its features.
+    """Return the coefficient of a kernel, and the origin of its features or None.
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix, dask array} of shape (n_samples, n_features)
-        Training features of one modality.
-
-    kernel : str or callable
-        The kernel. Centred, those of inner products and of differences do not
-        depend on the origin; far from it they would lose their digits to the length
-        of the means.
-
-    gamma : float, {"scale", "median"} or None
-        Numbers and `None` are returned as they are.
-
-    random_state : RandomState instance
-        Draws the sample of ``"median"``.
-
-    modality : {"image", "text"}
-        Named in errors.
-
-    Returns
-    -------
-    gamma : float or None
-        1 where the features do not vary.
-
-    origin : ndarray of shape (n_features,) or None
-        Means to subtract; `None` where that would change the result, or make sparse
-        features dense.
+    Features may be a Dask array. gamma is 1 where they do not vary; numbers and None
+    stay as they are. Centred, kernels of inner products and of differences do not
+    depend on the origin; far from it they would lose their digits to the length of the
+    means. Where subtracting means would change the result, or make sparse features
+    dense, there is none.
     """
     is_shifted = kernel in ("linear", "rbf", "laplacian")
     spread = None

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import blas
 
+from sklearn_xmodal.utils._blocks import row_blocks
 from sklearn_xmodal.utils._entries import check_entries
 
 # Rows of a block: about this many values, to stay in the cache, but enough rows for
@@ -128,26 +129,10 @@ class PairMoments(NamedTuple):
 
 
 def pair_moments(X_img, X_txt, sample_weight=None):
-    """Sum the second moments of pairs around their means.
+    """Sum the second moments of pairs, (n, p) and (n, q) of any float type, in float64.
 
     One pass over the data, which are neither copied nor, where sparse, densified as
-    a whole; see :func:`summed_moments`.
-
-    Parameters
-    ----------
-    X_img : {ndarray, sparse matrix} of shape (n_samples, n_image_features)
-        Image features of any float type; sums are in float64.
-
-    X_txt : {ndarray, sparse matrix} of shape (n_samples, n_text_features)
-        Text features.
-
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Weights of at least 0; `None` is 1 for all.
-
-    Returns
-    -------
-    moments : PairMoments
-        Of all rows.
+    a whole. Weights (n,) are at least 0, `None` is 1 for all.
     """
     p, q = X_img.shape[1], X_txt.shape[1]
     return summed_moments(_pair_blocks(X_img, X_txt, sample_weight), p, q)
@@ -157,7 +142,7 @@ def _pair_blocks(X_img, X_txt, sample_weight):
     """Yield blocks of rows as `summed_moments` takes them, in one buffer."""
     n, p = X_img.shape
     width = p + X_txt.shape[1]
-    blocks = row_blocks(n, width)
+    blocks = cache_blocks(n, width)
     buffer = np.empty((blocks[0].stop + 1, width))
     for rows in blocks:
         A = buffer[: rows.stop - rows.start + 1]
@@ -169,26 +154,10 @@ def _pair_blocks(X_img, X_txt, sample_weight):
 def summed_moments(blocks, n_image_features, n_text_features):
     """Sum the second moments of blocks of rows around their mean.
 
-    Every block is centred by its own mean before the product, and its mean joins
-    the others by Chan's formula, see :meth:`PairMoments.merged`.
-
-    Parameters
-    ----------
-    blocks : iterable of tuple
-        Float64 arrays with rows of image and text columns side by side, which are
-        overwritten, and weights of these rows of at least 0, or `None` for 1. One
-        row more at the end of an array is room for the difference of means.
-
-    n_image_features : int
-        Number of image columns.
-
-    n_text_features : int
-        Number of text columns.
-
-    Returns
-    -------
-    moments : PairMoments
-        Of all rows.
+    A block is a float64 array with image and text columns side by side, which is
+    overwritten, and weights of its rows, or `None` for 1. One row more at the end of
+    the array is room for the difference of means: every block is centred by its own
+    mean, which joins the others by Chan's formula, see `PairMoments.merged`.
     """
     width = n_image_features + n_text_features
     mean = Mean(0.0, np.zeros(width), np.zeros(width))
@@ -210,31 +179,16 @@ def summed_moments(blocks, n_image_features, n_text_features):
 
 
 def condensed_rows(X_img, X_txt, sample_weight=None, *, mean):
-    """Return at most p + q rows per modality with all moments of the centred pairs.
+    """Return at most p + q rows, (n_rows, p + q), with all moments of centred pairs.
 
-    The triangular factor of both modalities side by side, updated block by
-    block: unlike the moments it does not square the condition number.
-
-    Parameters
-    ----------
-    X_img, X_txt : {ndarray, sparse matrix}
-        As in :func:`pair_moments`.
-
-    sample_weight : ndarray of shape (n_samples,), default=None
-        As in :func:`pair_moments`.
-
-    mean : Mean
-        Of these pairs, or of more pairs that these belong to.
-
-    Returns
-    -------
-    R : ndarray of shape (n_rows, p + q)
-        Image columns first.
+    The triangular factor of both modalities side by side, updated block by block:
+    unlike the moments it does not square the condition number. `mean` is that of
+    these pairs, or of more pairs that these belong to.
     """
     n, p = X_img.shape
     width = p + X_txt.shape[1]
     R = np.empty((0, width))
-    for rows in row_blocks(n, width, least=2 * width):
+    for rows in cache_blocks(n, width, least=2 * width):
         A = np.empty((rows.stop - rows.start, width))
         fill(A[:, :p], X_img[rows])
         fill(A[:, p:], X_txt[rows])
@@ -252,10 +206,9 @@ def condense(R, A):
     return np.linalg.qr(rows, mode="r") if len(rows) > rows.shape[1] else rows
 
 
-def row_blocks(n_rows, n_columns, least=_BLOCK_ROWS):
-    """Return slices that cover all rows, at least `least` rows each but the last."""
-    step = max(least, _BLOCK_VALUES // n_columns)
-    return [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
+def cache_blocks(n_rows, n_columns, least=_BLOCK_ROWS):
+    """Cut rows into slices that stay in the cache."""
+    return row_blocks(n_rows, n_columns, _BLOCK_VALUES, least=least)
 
 
 def fill(out, X):
@@ -269,28 +222,9 @@ def add_products(products, A):
 
 
 def find_varying(variances, mean, modality):
-    """Return which columns are more than rounding noise around their mean.
+    """Return which columns, (n_features,), are more than rounding around their mean.
 
-    Parameters
-    ----------
-    variances : ndarray of shape (n_features,)
-        Of the columns of one modality.
-
-    mean : ndarray of shape (n_features,)
-        Their means.
-
-    modality : {"image", "text"}
-        Named in the error.
-
-    Returns
-    -------
-    varies : ndarray of shape (n_features,)
-        A mask with at least one True.
-
-    Raises
-    ------
-    ValueError
-        If no column varies.
+    At least one is, or it is an error, which names the modality.
     """
     varies = variances > (_MOST_ROUNDINGS * np.finfo(float).eps * mean) ** 2
     if not varies.any():

@@ -1,4 +1,4 @@
-"""Dask arrays: checks, some of their rows, and sums over their blocks as a tree.
+"""All that is known of Dask: what `fit` takes, some rows, sums over blocks as a tree.
 
 Dask is imported only where one of its arrays was passed in.
 """
@@ -11,7 +11,11 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from sklearn_xmodal.pairs._input import resolve_input
-from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs
+from sklearn_xmodal.pairs._pairs import (
+    MODALITIES,
+    ImageTextPairs,
+    check_known_size,
+)
 from sklearn_xmodal.utils._validation import check_labels, check_modality
 
 # Results that one task merges.
@@ -20,71 +24,33 @@ _FAN_IN = 4
 _LARGEST_GRAPH = "2 GiB"
 
 
+class DaskPairsMixin:
+    """Mixin, left of the base retriever, whose `fit` leaves Dask arrays as they are."""
+
+    def _check_pairs(self, method, X_img, X_txt, y):
+        image = X_img.image if isinstance(X_img, ImageTextPairs) else X_img
+        if method != "fit" or not is_dask_array(image):
+            return super()._check_pairs(method, X_img, X_txt, y)
+        self._check_takes_dask()
+        return _check_dask_pairs(self, X_img, X_txt, y)
+
+    def _check_takes_dask(self):
+        """Raise a TypeError where sums over blocks are not enough."""
+
+
 def is_dask_array(X):
-    """Return whether X is a Dask array, without importing Dask.
-
-    Parameters
-    ----------
-    X : object
-        Anything.
-
-    Returns
-    -------
-    is_dask_array : bool
-        True for :class:`dask.array.Array`.
-    """
+    """Return whether X is a Dask array, without importing Dask."""
     return type(X).__module__.startswith("dask.array")
 
 
-def are_dask_pairs(X_img):
-    """Return whether the first argument of `fit` means Dask arrays.
-
-    Parameters
-    ----------
-    X_img : object
-        Images, pairs, or a stacked matrix.
-
-    Returns
-    -------
-    are_dask_pairs : bool
-        True where the images are a Dask array.
-    """
-    return is_dask_array(X_img.image if isinstance(X_img, ImageTextPairs) else X_img)
-
-
-def check_dask_pairs(estimator, X_img, X_txt, y):
+def _check_dask_pairs(estimator, X_img, X_txt, y):
     """Take Dask arrays in any form apart, and record their widths as `fit` does.
 
-    Values are checked where they are read.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        A retriever.
-
-    X_img, X_txt, y : object
-        The arguments of `fit`.
-
-    Returns
-    -------
-    X_img : dask array of shape (n_samples, n_image_features)
-        Image features.
-
-    X_txt : dask array of shape (n_samples, n_text_features)
-        Text features.
-
-    y : ndarray or None
-        Labels, in memory.
-
-    Raises
-    ------
-    TypeError
-        If the text is no Dask array.
-
-    ValueError
-        If chunks have unknown sizes, or one side is no matrix, or has too few rows.
+    Values are checked where they are read. Labels come into memory.
     """
-    _check_known_size(X_img, X_txt)
+    for X in (X_img, X_txt):
+        if is_dask_array(X):
+            check_known_size(X)
     if estimator.n_image_features is not None and is_dask_array(X_img):
         X_img = ImageTextPairs.from_stacked(X_img, estimator.n_image_features)
     data = resolve_input(estimator, "fit", X_img, X_txt, y, reset=True)
@@ -96,15 +62,6 @@ def check_dask_pairs(estimator, X_img, X_txt, y):
     estimator.n_text_features_ = data.text.shape[1]
     estimator.n_features_in_ = data.image.shape[1] + data.text.shape[1]
     return data.image, data.text, y
-
-
-def _check_known_size(*arrays):
-    for X in arrays:
-        if is_dask_array(X) and np.isnan(X.shape).any():
-            raise ValueError(
-                "Dask arrays must have chunks of known size, since rows are pairs. Got "
-                f"shape {X.shape}. Call X.compute_chunk_sizes() first."
-            )
 
 
 def _check_matrices(X_img, X_txt):
@@ -122,23 +79,9 @@ def _check_matrices(X_img, X_txt):
 
 
 def take_rows(X, rows, modality):
-    """Return some rows of one modality, in memory.
+    """Return some rows of a modality in memory; of a Dask array nothing else comes.
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix, dask array} of shape (n_samples, n_features)
-        Features.
-
-    rows : ndarray of int
-        Which, in increasing order.
-
-    modality : {"image", "text"}
-        Named in errors.
-
-    Returns
-    -------
-    sample : {ndarray, sparse matrix} of shape (n_rows, n_features)
-        Of a Dask array nothing else comes from the workers.
+    `rows` are in increasing order.
     """
     if not is_dask_array(X):
         return X[rows]
@@ -164,30 +107,11 @@ def _block_rows(X, rows, modality):
 
 
 def summed(function, sides, sample_weight=None, merge=None):
-    """Return what a function says of all rows.
+    """Return what a function says of all rows of `sides`, modality -> features.
 
-    For Dask arrays it is called where their blocks are, and its results are merged
-    as a tree.
-
-    Parameters
-    ----------
-    function : callable
-        Of features, as many as there are sides, and of weights where there are any.
-
-    sides : dict
-        Modality -> {ndarray, sparse matrix, dask array} of shape (n_samples, ...).
-        Blocks of rows are cut as those of the first.
-
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Checked weights.
-
-    merge : callable, default=None
-        Makes one result of two; `None` is their method ``merged``.
-
-    Returns
-    -------
-    result : object
-        Of the function.
+    The function takes the features, and weights where there are any. For Dask arrays it
+    is called where the blocks of the first side are, and its results are merged as a
+    tree by `merge`, by default their method ``merged``.
     """
     if not is_dask_array(next(iter(sides.values()))):
         weights = () if sample_weight is None else (sample_weight,)

@@ -6,8 +6,8 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import gen_batches
 
 from sklearn_xmodal.encoders import FourierMap
-from sklearn_xmodal.encoders._base import row_blocks
 from sklearn_xmodal.encoders._kernel import shifted
+from sklearn_xmodal.utils._blocks import row_blocks, working_memory
 
 # A kernel with more negative eigenvalues, relative to the mean one, is indefinite.
 INDEFINITE = 1e-3
@@ -67,20 +67,9 @@ def _values(found, *items):
 
 
 def check_spectrum(smallest, what):
-    """Raise a ValueError where a kernel matrix is clearly not semi-definite.
+    """Raise a ValueError where the `smallest` eigenvalue of `what` is negative.
 
-    Parameters
-    ----------
-    smallest : float
-        Smallest eigenvalue relative to the mean one.
-
-    what : str
-        Which matrix, for the error.
-
-    Raises
-    ------
-    ValueError
-        If the eigenvalue is more negative than rounding of float32 explains.
+    Relative to the mean one, and by more than rounding of float32 explains.
     """
     if smallest < -INDEFINITE:
         raise ValueError(
@@ -93,21 +82,7 @@ def check_spectrum(smallest, what):
 def check_varies(scale, rounding, modality):
     """Raise a ValueError where a centred kernel matrix is not more than zero.
 
-    Parameters
-    ----------
-    scale : float
-        Its mean eigenvalue.
-
-    rounding : float
-        Error of `scale`.
-
-    modality : {"image", "text"}
-        Named in the error.
-
-    Raises
-    ------
-    ValueError
-        If nothing is left, or the mean eigenvalue is negative.
+    `scale` is its mean eigenvalue, `rounding` the error of that.
     """
     least = max(rounding, np.finfo(float).tiny)
     if scale < -least:
@@ -126,18 +101,7 @@ def check_varies(scale, rounding, modality):
 def check_square(X, modality):
     """Raise a ValueError unless a precomputed kernel is a symmetric matrix.
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_columns)
-        What `fit` was given.
-
-    modality : {"image", "text"}
-        Named in the error.
-
-    Raises
-    ------
-    ValueError
-        If it is not square, or not symmetric to the digits of float32.
+    To the digits of float32.
     """
     n = X.shape[0]
     if X.shape != (n, n):
@@ -147,7 +111,7 @@ def check_square(X, modality):
             "rows and columns together: pass KernelPairs, precomputed on both sides."
         )
     largest, gap = abs(X).max(), 0.0
-    for rows in row_blocks(n, 24 * n):
+    for rows in row_blocks(n, 24 * n, working_memory()):
         gap = max(gap, abs(X[rows] - X[:, rows].T).max())
     if gap > 1e-5 * largest:
         raise ValueError(

@@ -1,0 +1,8 @@
+"""What the retrievers in closed form share.
+
+Top down: `_retrievers` are their base classes; `_problems` relate two modalities, each
+a side of `_sides`, by its moments (`_moments`) or by its rows; `_whitening` holds the
+ways from coordinates back to features, `_signs` the rule for signs, `_dask` all that is
+known of Dask. Kernels: `_kernels`, `_spread` (what they need to know beforehand),
+`_kernel_solver` (exact) and `_kernel_maps` (past some 10,000 pairs).
+"""
