@@ -138,12 +138,12 @@ def _decode_object(node, decoder):
     cls = find_class(name)
     if cls is None:
         raise forged(f"an object of class {name!r}")
+    version = node["version"]
+    _check_version(version, _version_of(cls), name)  # before what it may not know
     # In the order of the encoder: the state may hold the very objects of parameters.
     parameters = decoder.decode_all(node["parameters"])
     state = decoder.decode_all(node["state"])
-    output = decoder.decode(node.get("output"))
-    _check_version(node["version"], _version_of(cls), name)
-    return restored(cls, node["version"], parameters, state, output)
+    return restored(cls, version, parameters, state, decoder.decode(node.get("output")))
 
 
 def _check_version(version, known, name):

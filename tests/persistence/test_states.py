@@ -152,7 +152,9 @@ def test_versions_that_are_none_are_refused(version, path, rewrite):
 
 def test_newer_versions_are_named(path, rewrite):
     save(Cupboard().fit([[1.0]]), path)
-    _change(rewrite, path, lambda node: node.update(version=4))
+    newer = {"version": 4, "state": {"rows": {"type": "a kind of value to come"}}}
+    _change(rewrite, path, lambda node: node.update(newer))
+    rewrite(path, tensors=lambda tensors: {})
     with pytest.raises(
         InvalidFileError, match=r"a Cupboard of version 3.*Got 4: a new"
     ):
