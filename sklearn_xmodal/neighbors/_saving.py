@@ -13,8 +13,8 @@ from sklearn_xmodal.neighbors._hubness import HubnessCorrection
 from sklearn_xmodal.neighbors._lock import SharedLock
 from sklearn_xmodal.persistence import InvalidFileError, save
 from sklearn_xmodal.persistence._files import read
-from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._blocks import row_blocks
+from sklearn_xmodal.utils._entries import check_entries
 
 _PARAMS = ("backend", "index_type", "index_params", "n_smoothing_neighbors")
 _ITEMS = ("ids", "labels", "payload")

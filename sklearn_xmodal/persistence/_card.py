@@ -24,7 +24,7 @@ def make_card(obj, card):
         "versions": _versions(),
     }
     model = obj
-    if hasattr(obj, "steps"):
+    if hasattr(obj, "steps") and hasattr(obj, "get_params"):  # a Pipeline
         steps = [step for _, step in obj.steps]
         found["steps"] = [s if isinstance(s, str) else type(s).__name__ for s in steps]
         model = obj.steps[-1][1]

@@ -180,19 +180,19 @@ class TestRoundTrip:
         with pytest.raises(FileNotFoundError, match="no index"):
             load(path.parent)
 
-    def test_damaged_retriever_is_refused(self, pair, path):
+    def test_damaged_encoder_is_refused(self, pair, path):
         X_img, X_txt, _ = pair
         index = RetrievalIndex(CCARetriever(3).fit(X_img, X_txt), text=X_txt)
         index.save(path)
-        _rewrite(path, lambda state, _: state["retriever"].update({"class": "os"}))
-        with pytest.raises(InvalidFileError, match="an object of class 'os'"):
+        _rewrite(path, lambda state, _: state["text_encoder"].update({"kind": "os"}))
+        with pytest.raises(InvalidFileError, match="an encoder of kind 'os'"):
             RetrievalIndex.load(path)
 
-    def test_retriever_that_encodes_nothing_is_refused(self, pair, path):
+    def test_an_encoder_that_is_none_is_refused(self, pair, path):
         X_img, X_txt, _ = pair
         index = RetrievalIndex(CCARetriever(3).fit(X_img, X_txt), text=X_txt)
-        for retriever in (ModalityTransformer().fit(X_img, X_txt), CCARetriever(), 3):
-            index.retriever = retriever
+        for encoder in (ModalityTransformer().fit(X_img, X_txt), CCARetriever(), 3):
+            index.text_encoder = encoder
             index.save(path)
             with pytest.raises(InvalidFileError, match="do not fit together"):
                 RetrievalIndex.load(path)

@@ -21,7 +21,8 @@ CHILDREN = textwrap.dedent(
     from pathlib import Path
 
     import numpy as np
-    from sklearn_xmodal import CCARetriever, load, save
+    from sklearn_xmodal import load, save
+    from sklearn_xmodal.encoders import Chain, LinearEncoder
     from sklearn_xmodal.persistence import _files
 
     FILES = "_atomic.py", "_files.py", "_container.py", "_codec.py"
@@ -29,17 +30,22 @@ CHILDREN = textwrap.dedent(
     rng = random.Random(0)
 
     def model(version):
-        retriever = CCARetriever(alpha=float(version))
-        retriever.image_weights_ = np.full((100, 400), float(version))
-        retriever.text_weights_ = np.full((100, 400), float(version))
-        return retriever
+        weights = np.full((100, 400), float(version))
+        weights[0] = 1 + version  # or else both parts were equal
+        steps = [weights.T, weights]
+        return Chain(
+            steps=[LinearEncoder(mean=np.zeros(len(W)), weights=W) for W in steps]
+        )
 
     def check(versions):
         found = load(path)
-        assert found.alpha in versions, (found.alpha, versions)
-        for weights in (found.image_weights_, found.text_weights_):
-            assert (weights == found.alpha).all()
-        return found.alpha
+        first, second = (step.weights for step in found.steps)
+        version = second[1, 0]
+        assert version in versions, (version, versions)
+        for weights in (first.T, second):
+            assert (weights[1:] == version).all()
+            assert (weights[0] == version + 1).all()
+        return version
 
     def lines(stop_at=None):
         # Count the lines that a save runs; be killed at one of them.

@@ -241,9 +241,9 @@ def test_partial_fit_goes_on_as_if_nothing_had_been(name, paired, round_trip):
 def test_arrays_that_two_attributes_share_stay_shared(pair, round_trip):
     X_img, X_txt, y = pair
     retriever = KCCARetriever(2).fit(X_img, X_txt, y)
-    assert retriever._image_map.basis is retriever.X_image_fit_
+    retriever.set_params(kernel_params={"of": retriever.X_image_fit_})
     loaded = round_trip(retriever)
-    assert loaded._image_map.basis is loaded.X_image_fit_
+    assert loaded.kernel_params["of"] is loaded.X_image_fit_
 
 
 @pytest.mark.parametrize("cls", [SemanticMatchingRetriever, MSLNRetriever])
