@@ -44,7 +44,7 @@ def find_class(name):
 
 def is_model(value):
     """Tell whether an object may be the one that a file is about."""
-    return _is_known(value) or isinstance(value, Encoder)
+    return isinstance(value, Encoder) and _is_part(value) or _is_known(value)
 
 
 def _is_storable(found):
@@ -59,6 +59,8 @@ def _has_parameters(cls):
 
 
 def _is_known(value):
+    if isinstance(value, Part):
+        return False
     cls = type(value)
     is_near = cls.__module__.partition(".")[0] in ("sklearn", "sklearn_xmodal")
     return is_near and find_class(cls.__name__) is cls
