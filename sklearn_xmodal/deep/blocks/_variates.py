@@ -7,10 +7,7 @@ import torch
 from scipy.spatial.distance import pdist
 
 from sklearn_xmodal.cross_decomposition._cca import canonical_weights
-from sklearn_xmodal.cross_decomposition._engine._moments import (
-    PairMoments,
-    pair_moments,
-)
+from sklearn_xmodal.cross_decomposition._engine import PairMoments, pair_moments
 from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.encoders._network import VariatesBlock, gaussian_kernel
 from sklearn_xmodal.pairs._pairs import MODALITIES
