@@ -12,6 +12,7 @@ from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._old_spellings import OldSpellingsMixin
 from sklearn_xmodal.utils._sklearn_compat import (
     get_feature_names,
     in_output_container,
@@ -29,7 +30,11 @@ from sklearn_xmodal.utils._validation import (
 
 
 class BaseRetriever(
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None, metaclass=ABCMeta
+    OldSpellingsMixin,
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
+    metaclass=ABCMeta,
 ):
     """Base of the estimators that put images and texts into one space.
 

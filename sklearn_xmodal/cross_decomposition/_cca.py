@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
 from sklearn_xmodal.cross_decomposition._permutation import permutation_test
 from sklearn_xmodal.cross_decomposition._problems import MomentProblem, pair_problem
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_tuples
 
@@ -24,7 +25,7 @@ class BaseCCA(LinearRetriever):
         U, S, Vt = self._decompose(whitened.cross, problem.n_samples)
         self.alpha_ = np.array(alphas)
         self.canonical_correlations_ = S  # singular values of the whitened covariance
-        return self._components(problem, whitened, U, S, Vt, self.correlation_power)
+        return self._components(problem, whitened, U, S, Vt, self.component_power)
 
 
 def canonical_weights(moments, alpha, correlation_power):
@@ -43,7 +44,7 @@ def canonical_weights(moments, alpha, correlation_power):
     W_img, W_txt : ndarray of shape (n_features, k)
         Variates are centred features times these.
     """
-    cca = CCARetriever(alpha=alpha, correlation_power=correlation_power)
+    cca = CCARetriever(alpha=alpha, component_power=correlation_power)
     encoders = cca._solve(MomentProblem(moments))
     return tuple(encoder.weights * encoder.scales for encoder in encoders)
 
@@ -107,7 +108,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         counts; a grid search for retrieval often wants more. A tuple gives
         ``(image, text)``.
 
-    correlation_power : float, default=1.0
+    component_power : float, default=1.0
         Every canonical variate is multiplied by its correlation to this power
         [3]_, so that the noisy tail counts less in the cosine. 0 gives
         variates of unit variance, the textbook form.
@@ -208,10 +209,11 @@ class CCARetriever(PartialFitMixin, BaseCCA):
     (3, 4)
     """
 
+    _old_spellings = {"correlation_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"oas"}), tuple],
-        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
     }
 
@@ -220,12 +222,12 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         n_components=None,
         *,
         alpha=1.0,
-        correlation_power=1.0,
+        component_power=1.0,
         n_image_features=None,
     ):
         self.n_components = n_components
         self.alpha = alpha
-        self.correlation_power = correlation_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
 
     def permutation_test(

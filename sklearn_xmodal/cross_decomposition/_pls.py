@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_xmodal.cross_decomposition._linear import LinearRetriever, PartialFitMixin
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality
 
@@ -33,7 +34,7 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
         Whether features are brought to unit variance first. A tuple gives
         ``(image, text)``.
 
-    singular_value_power : float, default=0.0
+    component_power : float, default=0.0
         Every score is multiplied by its singular value, relative to the largest,
         to this power. With 0 the features are projected and no more.
 
@@ -117,10 +118,11 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
     (3, 4)
     """
 
+    _old_spellings = {"singular_value_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "scale": ["boolean", tuple],
-        "singular_value_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
     }
 
@@ -129,12 +131,12 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
         n_components=None,
         *,
         scale=True,
-        singular_value_power=0.0,
+        component_power=0.0,
         n_image_features=None,
     ):
         self.n_components = n_components
         self.scale = scale
-        self.singular_value_power = singular_value_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
 
     def _solve(self, problem):
@@ -147,4 +149,4 @@ class PLSRetriever(PartialFitMixin, LinearRetriever):
         scaled = problem.scaled(scales)
         U, S, Vt = self._decompose(scaled.cross, problem.n_samples)
         self.singular_values_ = S
-        return self._components(problem, scaled, U, S, Vt, self.singular_value_power)
+        return self._components(problem, scaled, U, S, Vt, self.component_power)

@@ -10,6 +10,7 @@ from sklearn_xmodal.cross_decomposition._axes import (
     pair_axes,
 )
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
 
 
@@ -36,7 +37,7 @@ class ProcrustesRetriever(AxesRetriever):
         Number of principal components of either modality. `None` takes as many as
         the modality with fewer of them has.
 
-    singular_value_power : float, default=0.0
+    component_power : float, default=0.0
         The power p, at least 0.
 
     n_image_features : int, default=None
@@ -117,17 +118,18 @@ class ProcrustesRetriever(AxesRetriever):
     (3, 4)
     """
 
+    _old_spellings = {"singular_value_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
-        "singular_value_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
     }
 
     def __init__(
-        self, n_components=None, *, singular_value_power=0.0, n_image_features=None
+        self, n_components=None, *, component_power=0.0, n_image_features=None
     ):
         self.n_components = n_components
-        self.singular_value_power = singular_value_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
 
     def _fit(self, X_img, X_txt, y):
@@ -144,5 +146,5 @@ class ProcrustesRetriever(AxesRetriever):
         self.singular_values_ = S
         U_img, U_txt = np.zeros((len(cross), k)), np.zeros((cross.shape[1], k))
         U_img[:k], U_txt[:k] = U, Vt.T
-        scales = relative_powers(S, self.singular_value_power)
+        scales = relative_powers(S, self.component_power)
         return directions(image, text, U_img, U_txt, scales)[0]

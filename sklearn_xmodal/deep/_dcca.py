@@ -101,7 +101,7 @@ class DCCARetriever(TwoEncoderRetriever):
         0; in training and in the linear CCA. A tuple gives ``(image, text)``. In [1]_
         ridges are absolute, so that networks may outgrow them.
 
-    correlation_power : float, default=1.0
+    component_power : float, default=1.0
         Every variate of the linear CCA is multiplied by its correlation to this power.
         0 gives variates of unit variance, the textbook form.
 
@@ -159,7 +159,7 @@ class DCCARetriever(TwoEncoderRetriever):
     _parameter_constraints: dict = {
         **SHARED_CONSTRAINTS,
         "alpha": [Interval(Real, 0, None, closed="neither"), tuple],
-        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
     }
 
     _loss = DCCALoss
@@ -175,7 +175,7 @@ class DCCARetriever(TwoEncoderRetriever):
         dropout=0.5,
         input_dropout=0.2,
         alpha=1.0,
-        correlation_power=1.0,
+        component_power=1.0,
         max_epochs=None,
         max_steps="auto",
         batch_size=1024,
@@ -197,7 +197,7 @@ class DCCARetriever(TwoEncoderRetriever):
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.alpha = alpha
-        self.correlation_power = correlation_power
+        self.component_power = component_power
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
@@ -233,7 +233,7 @@ class DCCARetriever(TwoEncoderRetriever):
         cca = CCARetriever(
             self.n_components,
             alpha=self.alpha,
-            correlation_power=self.correlation_power,
+            component_power=self.component_power,
         )
         self.cca_ = cca.fit(*outputs)
         return [

@@ -1,0 +1,124 @@
+"""Parameters that had another name or another place in the version before."""
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any, ClassVar, NamedTuple
+
+
+def _is_value(current, old):
+    return old
+
+
+class OldSpelling(NamedTuple):
+    """What has become of a parameter.
+
+    Without more it has another name. Else `fold` makes the value of the new parameter
+    from what it is so far and from that of the old one, whose default said nothing.
+    """
+
+    new: str
+    fold: Callable = _is_value
+    default: Any = ...
+
+
+class OldSpellingsMixin:
+    """Mixin, left of BaseEstimator: old spellings are taken, with a warning.
+
+    A class names its own in `_old_spellings`. They are not in its signature, which is
+    all that scikit-learn looks at.
+    """
+
+    _old_spellings: ClassVar[dict[str, OldSpelling]] = {}
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "_old_spellings" in vars(cls):
+            cls.__init__ = _taking_old_spellings(cls)
+
+    def set_params(self, **params):
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters of this estimator, and ``<name>__<parameter>`` of those in it.
+
+        Returns
+        -------
+        self : estimator instance
+            This estimator.
+
+        Warns
+        -----
+        FutureWarning
+            If a parameter is spelled as it was in the version before.
+        """
+        params = _in_new_spelling(type(self), params, self.get_params(deep=False))
+        return super().set_params(**params)
+
+
+def translated_parameters(cls, parameters):
+    """Return the parameters of an estimator of the version before in new spellings.
+
+    For files of that time: says nothing, and leaves out what said nothing then.
+
+    Parameters
+    ----------
+    cls : type
+        Class of the estimator; any other than those with old spellings has none.
+
+    parameters : dict
+        All parameters by their names, old or new. It stays as it is.
+
+    Returns
+    -------
+    parameters : dict
+        What `cls` takes today.
+    """
+    return _folded(_old_spellings_in(cls, parameters), parameters, {}, in_file=True)
+
+
+def _taking_old_spellings(cls):
+    init = cls.__init__
+    defaults = {p.name: p.default for p in signature(init).parameters.values()}
+
+    @wraps(init)
+    def __init__(self, *args, **parameters):
+        init(self, *args, **_in_new_spelling(cls, parameters, defaults))
+
+    return __init__
+
+
+def _in_new_spelling(cls, parameters, current):
+    """Translate what is spelled the old way, and warn of it."""
+    old = _old_spellings_in(cls, parameters)
+    # A subclass may have a parameter of its own by such a name.
+    old = {name: spelling for name, spelling in old.items() if name not in current}
+    if not old:
+        return parameters
+    found = _folded(old, parameters, current)
+    instead = dict.fromkeys(spelling.new for spelling in old.values())
+    warnings.warn(
+        f"{cls.__name__} has new spellings for {', '.join(old)}. Write "
+        f"{', '.join(f'{name}={found[name]!r}' for name in instead)}: the old ones "
+        "will be refused in the next version.",
+        FutureWarning,
+        stacklevel=3,
+    )
+    return found
+
+
+def _old_spellings_in(cls, parameters):
+    known = getattr(cls, "_old_spellings", {})
+    return {name: known[name] for name in parameters if name in known}
+
+
+def _folded(old, parameters, current, in_file=False):
+    found = {k: v for k, v in parameters.items() if k not in old}
+    for name, (new, fold, default) in old.items():
+        value = parameters[name]
+        if not (in_file and value == default):
+            found[new] = fold(found.get(new, current.get(new)), value)
+    return found
