@@ -38,7 +38,7 @@ class ProcrustesRetriever(AxesRetriever):
         the modality with fewer of them has.
 
     component_power : float, default=0.0
-        The power p, at least 0.
+        The power p of the singular values, at least 0.
 
     n_image_features : int, default=None
         If set, inputs are single matrices whose first `n_image_features`

@@ -6,6 +6,8 @@ from functools import wraps
 from inspect import signature
 from typing import Any, ClassVar, NamedTuple
 
+from sklearn.base import BaseEstimator
+
 
 def _is_value(current, old):
     return old
@@ -23,8 +25,8 @@ class OldSpelling(NamedTuple):
     default: Any = ...
 
 
-class OldSpellingsMixin:
-    """Mixin, left of BaseEstimator: old spellings are taken, with a warning.
+class OldSpellingsMixin(BaseEstimator):
+    """Mixin that takes old spellings of parameters, with a warning.
 
     A class names its own in `_old_spellings`. They are not in its signature, which is
     all that scikit-learn looks at.
@@ -34,8 +36,8 @@ class OldSpellingsMixin:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if "_old_spellings" in vars(cls):
-            cls.__init__ = _taking_old_spellings(cls)
+        if cls._old_spellings and "__init__" in vars(cls):
+            cls.__init__ = _taking_old_spellings(cls)  # type: ignore[method-assign]
 
     def set_params(self, **params):
         """Set parameters.
@@ -85,17 +87,17 @@ def _taking_old_spellings(cls):
     defaults = {p.name: p.default for p in signature(init).parameters.values()}
 
     @wraps(init)
-    def __init__(self, *args, **parameters):
+    def taking_both(self, *args, **parameters):
         init(self, *args, **_in_new_spelling(cls, parameters, defaults))
 
-    return __init__
+    return taking_both
 
 
 def _in_new_spelling(cls, parameters, current):
     """Translate what is spelled the old way, and warn of it."""
     old = _old_spellings_in(cls, parameters)
-    # A subclass may have a parameter of its own by such a name.
-    old = {name: spelling for name, spelling in old.items() if name not in current}
+    # A subclass may have a parameter of its own by such a name, or lack the new one.
+    old = {k: v for k, v in old.items() if k not in current and v.new in current}
     if not old:
         return parameters
     found = _folded(old, parameters, current)
