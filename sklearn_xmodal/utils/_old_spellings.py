@@ -79,18 +79,23 @@ def translated_parameters(cls, parameters):
     parameters : dict
         What `cls` takes today.
     """
-    return _folded(_old_spellings_in(cls, parameters), parameters, {}, in_file=True)
+    old = _old_spellings_in(cls, parameters)
+    return _folded(old, parameters, _defaults_of(cls.__init__), in_file=True)
 
 
 def _taking_old_spellings(cls):
     init = cls.__init__
-    defaults = {p.name: p.default for p in signature(init).parameters.values()}
+    defaults = _defaults_of(init)
 
     @wraps(init)
     def taking_both(self, *args, **parameters):
         init(self, *args, **_in_new_spelling(cls, parameters, defaults))
 
     return taking_both
+
+
+def _defaults_of(init):
+    return {p.name: p.default for p in signature(init).parameters.values()}
 
 
 def _in_new_spelling(cls, parameters, current):
