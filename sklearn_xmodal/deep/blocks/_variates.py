@@ -31,7 +31,7 @@ class LinearVariates:
     per ridge for every modality, and `means` what is subtracted before, (width,).
     """
 
-    #: (alpha, correlation_power): no single ridge suits all data.
+    #: (alpha, component_power): no single ridge suits all data.
     SETTINGS = ((0.1, 2.0), (1.0, 1.0), (10.0, 2.0))
     #: Pairs of directions at most; None for all.
     N_COMPONENTS = None
