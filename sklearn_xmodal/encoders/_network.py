@@ -59,7 +59,7 @@ class Perceptron(Part):
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if i:
                 x = on.activation(self.activation, x)
-            x = on.linear(x, on.array(weight), on.array(bias))
+            x = on.linear(x, on.constant(weight), on.constant(bias))
         return x
 
     @property
@@ -120,7 +120,7 @@ class CodeBlock(Part):
         """Return the block, (b, s * d)."""
         found = g if self.contrastive else z
         if self.centre is not None:
-            found = found - on.array(self.centre)
+            found = found - on.constant(self.centre)
         n_members = found.shape[0]
         if not self.scaled:
             return on.members_joined(found, n_members)
@@ -140,7 +140,7 @@ class PosteriorBlock(Part):
     def apply(self, x, z, g, on):
         """Return the block, (b, c)."""
         posterior = self.classifier.posterior(z, self.temperature, on)
-        return on.unit(on.mean(posterior, 0) - on.array(self.centre))
+        return on.unit(on.mean(posterior, 0) - on.constant(self.centre))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -158,7 +158,7 @@ class ReconstructionBlock(Part):
         """Return the block, (b, p + q)."""
         posterior = self.classifier.posterior(z, 1.0, on)  # (s, b, c)
         n_classes = on.at_least(on.total(posterior, -1, keepdims=True), 1.0)
-        e = posterior @ on.array(self.class_embeddings) / n_classes  # (s, b, e)
+        e = posterior @ on.constant(self.class_embeddings) / n_classes  # (s, b, e)
         predicted = self.decoder.apply(on.joined([z, g, e], 2), on)
         sides = [on.unit(x), on.unit(on.mean(predicted, 0))]
         return on.joined(sides if self.is_first else sides[::-1], 1) / sqrt(2)
@@ -182,9 +182,9 @@ class VariatesBlock(Part):
 
     def apply(self, x, z, g, on):
         """Return the block, (b, k of all ridges)."""
-        centred = self.features(on.cast(x, "float64"), on) - on.array(self.mean)
+        centred = self.features(on.cast(x, "float64"), on) - on.constant(self.mean)
         parts = [
-            on.cast(on.unit(centred @ on.array(W)), "float32") for W in self.weights
+            on.cast(on.unit(centred @ on.constant(W)), "float32") for W in self.weights
         ]
         return on.joined(parts, 1) / sqrt(len(parts))
 
@@ -192,12 +192,14 @@ class VariatesBlock(Part):
         """Return what is correlated, (b, w) -> (b, r) in float64."""
         if self.landmarks is None:
             return x
-        return gaussian_kernel(x, self.landmarks, self.gamma, on) @ on.array(self.root)
+        return gaussian_kernel(x, self.landmarks, self.gamma, on) @ on.constant(
+            self.root
+        )
 
 
 def gaussian_kernel(x, landmarks, gamma, on):
     """Return kernel values, (b, w) -> (b, m) in float64."""
-    landmarks = on.array(landmarks)
+    landmarks = on.constant(landmarks)
     squares = [on.total(a * a, 1) for a in (x, landmarks)]
     distances = squares[0][:, None] + squares[1] - 2 * x @ landmarks.T
     return on.exp(-gamma * on.at_least(distances, 0.0))
@@ -217,7 +219,7 @@ class Familiarity(Part):
 
     def of(self, code, on):
         """Return the familiarity of unit codes, (b, s * d) -> (b, 1)."""
-        cosines = code @ on.array(self.landmarks).T
+        cosines = code @ on.constant(self.landmarks).T
         nearness = on.mean_of_largest(cosines, self.n_neighbors)
         return on.sigmoid((nearness - self.mean) / self.spread / self.tolerance + 1)
 
