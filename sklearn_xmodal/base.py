@@ -67,7 +67,7 @@ class BaseRetriever(
     See Also
     --------
     sklearn_xmodal.ImageTextPairs : The container form of the input.
-    sklearn_xmodal.encoders : The encoders that there are.
+    sklearn_xmodal.encoders.Encoder : What an encoder is.
     """
 
     __metadata_request__fit = DATA_ARGUMENTS

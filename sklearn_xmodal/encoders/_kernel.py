@@ -20,7 +20,8 @@ class KernelMap(Encoder):
     Parameters
     ----------
     kernel : str or callable
-        As in :class:`KCCARetriever`; ``"precomputed"`` takes values as they are.
+        As in :class:`~sklearn_xmodal.KCCARetriever`; ``"precomputed"`` takes values as
+        they are.
 
     basis : {ndarray, sparse matrix} of shape (n_basis, n_features)
         Training items.
