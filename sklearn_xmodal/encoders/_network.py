@@ -19,7 +19,7 @@ from sklearn_xmodal.encoders._linear import LinearEncoder
 _LEAST_ROWS = 8
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class InputMap(Part):
     """From features to what networks see: centred, in main directions, scaled."""
 
@@ -44,7 +44,7 @@ class InputMap(Part):
         return (X / self.scale).astype(np.float32, order="C")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Perceptron(Part):
     """Linear layers of all members, an activation between them."""
 
@@ -68,7 +68,7 @@ class Perceptron(Part):
         return len(self.weights[0])
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Branch(Part):
     """The encoder of one modality in a network: features to code and contrastive code.
 
@@ -91,7 +91,7 @@ class Branch(Part):
         return z[..., : self.n_components], z[..., self.n_components :]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Classifier(Part):
     """The probability of every class, given codes."""
 
@@ -106,7 +106,7 @@ class Classifier(Part):
         return on.sigmoid(logits) if self.multi_label else on.softmax(logits)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class CodeBlock(Part):
     """Codes of all members side by side: of unit length, around the training mean."""
 
@@ -127,7 +127,7 @@ class CodeBlock(Part):
         return on.members_joined(on.unit(found), n_members) / sqrt(n_members)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PosteriorBlock(Part):
     """Unit vectors of the members' mean posterior, less that of the training items."""
 
@@ -143,7 +143,7 @@ class PosteriorBlock(Part):
         return on.unit(on.mean(posterior, 0) - on.constant(self.centre))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ReconstructionBlock(Part):
     """An item beside what its codes predict of the other modality."""
 
@@ -164,7 +164,7 @@ class ReconstructionBlock(Part):
         return on.joined(sides if self.is_first else sides[::-1], 1) / sqrt(2)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class VariatesBlock(Part):
     """Unit canonical variates of several ridges side by side.
 
@@ -205,7 +205,7 @@ def gaussian_kernel(x, landmarks, gamma, on):
     return on.exp(-gamma * on.at_least(distances, 0.0))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Familiarity(Part):
     """Nearness to the training items' codes, as a number between 0 and 1."""
 
@@ -224,7 +224,7 @@ class Familiarity(Part):
         return on.sigmoid((nearness - self.mean) / self.spread / self.tolerance + 1)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class NetworkEncoder(Encoder):
     """Trained networks of one modality, and the blocks that make up a code.
 
