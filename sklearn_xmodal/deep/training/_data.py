@@ -61,7 +61,7 @@ def is_memory_mapped(X):
 
 
 class PairDataset(Dataset):
-    """Two `PreparedSide` and their targets (n,) or (n, n_classes), read by whole batches."""
+    """Both modalities and their targets (n,) or (n, n_classes), read by batches."""
 
     def __init__(self, image, text, target):
         self.image = image
