@@ -1,6 +1,7 @@
 """The contract of every retriever, written once."""
 
 from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -50,9 +51,11 @@ class BaseRetriever(
 ):
     """Base of the estimators that put images and texts into one space.
 
-    A subclass stores its parameters, `n_image_features` among them, and writes one
-    method: ``_fit(X_img, X_txt, y)``, which learns from validated pairs and returns
-    two encoders. Input forms, validation, scoring and output containers are here.
+    A subclass stores its parameters, `n_image_features` among them, says what they may
+    be in `_parameter_constraints`, and writes one method: ``_fit(X_img, X_txt, y)``,
+    which learns from validated pairs and returns two encoders. Input forms, validation,
+    scoring and output containers are here. :class:`ClassLabelsMixin` is for methods
+    that need labels; `_fitted` names what files hold beside the encoders.
 
     Attributes
     ----------
@@ -125,11 +128,12 @@ class BaseRetriever(
         ------
         ValueError
             If a side is missing, the rows do not pair up, or a value is NaN
-            or infinite.
+            or infinite. The retriever is then as it was before the call.
         """
-        X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
-        self._record_classes(y)
-        self._set_encoders(*self._fit(X_img, X_txt, y))
+        with self._as_before_unless_fitted():
+            X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
+            self._record_classes(y)
+            self._set_encoders(*self._fit(X_img, X_txt, y))
         return self
 
     def transform(self, X_img, X_txt=None):
@@ -295,9 +299,9 @@ class BaseRetriever(
         more = [n for n in vars(self) if n.endswith("_") and n not in known]
         if more:
             raise TypeError(
-                f"{type(self).__name__} must hold nothing but its own attributes to be "
-                f"stored. Got {', '.join(more)} beside these; delete what is not of "
-                "the model, or use pickle or joblib."
+                f"{type(self).__name__} must hold nothing but the attributes that it "
+                f"names in _fitted to be stored. Got {', '.join(more)} beside these; "
+                "delete what is not of the model, or use pickle or joblib."
             )
         return {name: getattr(self, name) for name in names} | self._more_state()
 
@@ -346,6 +350,18 @@ class BaseRetriever(
         X_img = self._check_known_side(X_img, "image")
         X_txt = self._check_known_side(X_txt, "text")
         return X_img, X_txt, _check_y(X_img, y)
+
+    @contextmanager
+    def _as_before_unless_fitted(self):
+        """Take back what a fit has set that fails before there are new encoders."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            if vars(self).get("image_encoder_") is before.get("image_encoder_"):
+                vars(self).clear()
+                vars(self).update(before)
+            raise
 
     def _set_encoders(self, image, text):
         """End a fit: set what encodes, with the names of its columns."""
@@ -464,7 +480,7 @@ def encoder_of(estimator, modality, example=None):
         check_is_fitted(estimator)
         return estimator._encoder(modality)
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else None
-    if isinstance(last, BaseRetriever):
+    if isinstance(last, BaseRetriever | FrozenEstimator):
         steps = [_side_of(step, modality) for _, step in estimator.steps[:-1]]
         steps = [step for step in steps if step is not None]
         last = encoder_of(last, modality)

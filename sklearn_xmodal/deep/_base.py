@@ -42,7 +42,6 @@ class TwoEncoderRetriever(BaseRetriever):
 
     _fitted: tuple = ("device_", "n_iter_")
     _fitted_within = ("net_", "history_")
-    _dtypes = (np.float64, np.float32)
 
     # What `advanced` may hold, name -> default.
     _default_settings: dict = SHARED_SETTINGS
@@ -132,12 +131,10 @@ class TwoEncoderRetriever(BaseRetriever):
 
     def _train_anew(self, net, data, checkpoint=None):
         """Train a new net in place of that of the last fit; return its encoders."""
-        for name in ("net_", "image_encoder_", "text_encoder_"):
-            vars(self).pop(name, None)
         try:
             is_interrupted = self._train(net, data, checkpoint)
         except NonFiniteLossError:
-            if hasattr(self, "net_"):
+            if vars(self).get("net_") is net:  # with weights of a good epoch
                 self._set_encoders(*self._encoders(data))
             raise
         encoders = self._encoders(data)
@@ -157,9 +154,9 @@ class TwoEncoderRetriever(BaseRetriever):
             if net.return_to_good_weights():
                 self._take(net)
             raise
-        # skorch keeps a user's interrupt, within an epoch, to itself. Callbacks stop
-        # between two epochs.
-        is_interrupted = "train_loss" not in net.history[-1]
+        # skorch keeps a user's interrupt to itself. Callbacks stop between two epochs,
+        # and those that take long tell of one that comes then.
+        is_interrupted = net.is_interrupted or "train_loss" not in net.history[-1]
         self._take(net)
         return is_interrupted
 

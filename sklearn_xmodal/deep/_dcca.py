@@ -224,7 +224,6 @@ class DCCARetriever(TwoEncoderRetriever):
         sides = zip(found, (data.image, data.text), strict=True)
         outputs = [_outputs(encoder, side) for encoder, side in sides]
         if not all(np.isfinite(H).all() for H in outputs):
-            del self.net_  # its weights are finite, and of no use
             raise NonFiniteLossError(
                 "Training must keep the outputs of the encoders finite. Got NaN or "
                 f"infinity with lr={self.lr}. Lower it."

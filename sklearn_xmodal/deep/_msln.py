@@ -35,6 +35,7 @@ from sklearn_xmodal.deep.blocks import (
     update_variates,
 )
 from sklearn_xmodal.deep.training import (
+    NonFiniteLossError,
     ReversalSchedule,
     checkpointing,
     resolve_device,
@@ -57,7 +58,8 @@ class MSLNRetriever(TwoEncoderRetriever):
     .. math:: \lambda_{cor} L_{cor} + \lambda_{rec} L_{rec} + \lambda_{adv} L_{adv}
         + \lambda_{cls} L_{cls} + \lambda_{con} L_{con}
 
-    - correlation: :math:`L_{cor} = \lVert z_v - z_t \rVert_2^2`;
+    - correlation: :math:`L_{cor} = \lVert z_v - z_t \rVert_2^2`, and the same of the
+      contrastive codes below, where there are some;
     - reconstruction: both decoders rebuild their modality from both codes,
       each joined with the contrastive code below, where there is one, and with the
       embedding :math:`e_y` of the class, four squared errors;
@@ -469,7 +471,8 @@ class MSLNRetriever(TwoEncoderRetriever):
         components and scales, so it should see a fair sample; the learning rate
         stays constant, and reversal reaches its strength after 400 steps. Means
         of the blocks, and the items that familiarity is measured by, are those of the
-        pairs of the last call. After `fit` it goes on from there.
+        pairs of the last call. After `fit` it goes on from there. Of the parameters,
+        only `max_epochs` may be another one from call to call.
 
         Parameters
         ----------
@@ -497,30 +500,43 @@ class MSLNRetriever(TwoEncoderRetriever):
         ValueError
             If a label or a feature was not there in the first call.
         """
+        with self._as_before_unless_fitted():
+            is_interrupted = self._fit_more(X_img, X_txt, y, classes)
+        if is_interrupted:
+            raise KeyboardInterrupt
+        return self
+
+    def _fit_more(self, X_img, X_txt, y, classes):
+        """Train on some pairs, and tell whether the user cut that short."""
         first = not hasattr(self, "net_")
         check = self._check_pairs if first else self._check_more_pairs
         X_img, X_txt, y = check("partial_fit", X_img, X_txt, y)
         y = check_class_targets(y, self)
+        self._check_parameters()
+        seed = self._seeds()[0]
         if first:
-            self._prepare()
+            self._resolve_parameters()
             self.classes_, _ = encoded_labels(
                 y if y.ndim == 2 or classes is None else as_labels(classes, "classes")
             )
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img, "text": X_txt}
-        maps = self._input_maps(sides, self._seeds()[0], first)
+        maps = self._input_maps(sides, seed, first)
         data = self._dataset(sides, maps, known_targets(y, self.classes_))
         if first:
-            self._start_variates(data, self._seeds()[0])
-        is_interrupted = self._train_a_little(data)
+            self._start_variates(data, seed)
+        try:
+            is_interrupted = self._train_a_little(data)
+        except NonFiniteLossError:
+            if hasattr(self, "net_"):  # with the weights of the last good epoch
+                self._set_encoders(*self._encoders(data))
+            raise
         update_variates(self._variates, data)
         self._set_encoders(*self._encoders(data))
-        if is_interrupted:
-            raise KeyboardInterrupt
-        return self
+        return is_interrupted
 
-    def _prepare(self):
-        """Check what does not depend on the data."""
+    def _resolve_parameters(self):
+        """Check them, and set what they stand for."""
         self._check_parameters()
         check_input_components(self.n_input_components)
         self.device_ = resolve_device(self.device)
@@ -533,7 +549,7 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     def _fit(self, X_img, X_txt, y):
         y = check_class_targets(y, self)
-        self._prepare()
+        self._resolve_parameters()
         seeds = self._seeds()
         train, valid = split_off_validation(y, self, seeds[0])
         start = self._weights_to_start_from(y[train])
@@ -562,6 +578,7 @@ class MSLNRetriever(TwoEncoderRetriever):
         weights = self.net_.module_.state_dict() if hasattr(self, "net_") else None
         if weights is not None and self.net_.continues:
             net = self.net_
+            net.max_epochs = self.max_epochs or 1
             net.resume(*self._seeds(len(net.history))[2:])
         else:
             net = build_partial_net(self, data, self._seeds()[1:]).start_from(weights)

@@ -192,7 +192,7 @@ def reversal_strength(progress):
 
 
 def correlation_loss(z_v, z_t):
-    r"""Squared distance between the two codes of a pair, L_corr.
+    r"""Squared distance between the two codes of a pair, L_cor.
 
     .. math:: \frac{1}{b} \sum_i \lVert z_{v,i} - z_{t,i} \rVert_2^2
 
@@ -226,9 +226,9 @@ def adversarial_loss(logits_v, logits_t):
 
 
 def classification_loss(logits_v, logits_t, target):
-    """Cross-entropy of the shared classifier on both codes, L_dis.
+    """Cross-entropy of the shared classifier on both codes, L_cls.
 
-    Numbered (5), with the softmax in (6), in the account of the paper that we know.
+    In the account of the paper that we know it is L_dis, (5), with the softmax in (6).
     Class indices (b,) take that softmax; an indicator (b, c) takes sigmoids, summed
     over classes. Sum of the means over image and over text codes,
     (..., b, c), (..., b, c) -> (...).

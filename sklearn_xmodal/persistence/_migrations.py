@@ -2,7 +2,7 @@
 
 The table has one line per class and version: a function from parameters and state of
 that version to those of the next. Version 0 is of files of format 1, which held the
-attributes of objects as they were; private objects among them come as `Part`.
+attributes of objects as they were; private objects among them come as `OldObject`.
 """
 
 from types import SimpleNamespace
@@ -34,6 +34,9 @@ from sklearn_xmodal.encoders._network import (
 from sklearn_xmodal.persistence._container import forged
 
 _SIDES = ("image", "text")
+# What format 1 did not write, as it was then.
+_POSTERIOR_TEMPERATURE = 0.7
+_TOLERANCE = 1.25
 
 
 def _places(name):
@@ -41,7 +44,7 @@ def _places(name):
     return [int(part) for part in name.split(".") if part.isdigit()]
 
 
-class Part(SimpleNamespace):
+class OldObject(SimpleNamespace):
     """An object of a private class in a file of format 1: its class, and its state."""
 
 
@@ -63,7 +66,7 @@ def _parameters_only(parameters, attributes):
     return attributes, {}
 
 
-def _fitted(encoders):
+def _of_retriever(encoders):
     """Return the migration of a retriever, given what makes its encoders.
 
     That is a function of parameters, attributes and modality, which leaves the
@@ -236,7 +239,7 @@ class _MSLN(_Network):
             ),
             "posterior": lambda: PosteriorBlock(
                 classifier=net.classifier(),
-                temperature=0.7,
+                temperature=_POSTERIOR_TEMPERATURE,
                 centre=centres["posterior"],
             ),
             "reconstruction": lambda: ReconstructionBlock(
@@ -251,7 +254,7 @@ class _MSLN(_Network):
         weights = {k: w for k, w in attributes["block_weights_"].items() if w}
         familiarity = found["familiarity"].get(modality)
         if familiarity is not None:
-            familiarity = Familiarity(**familiarity.state, tolerance=1.25)
+            familiarity = Familiarity(**familiarity.state, tolerance=_TOLERANCE)
         return NetworkEncoder(
             input_map=_input_map(attributes, modality),
             branch=net.branch(modality),
@@ -338,9 +341,7 @@ class _Net:
         for home in homes:
             own = [k for k in self.weights if k.startswith(f"{home}.")]
             stems = {k.rpartition(".")[0] for k in own}
-            names += sorted(
-                stems, key=lambda k: [int(p) for p in k.split(".") if p.isdigit()]
-            )
+            names += sorted(stems, key=_places)
         return Perceptron(
             weights=[self.weights[f"{name}.weight"] for name in names],
             biases=[self.weights[f"{name}.bias"] for name in names],
@@ -376,41 +377,43 @@ def _index(parameters, state):
 
 
 MIGRATIONS = {
-    ("ACMRRetriever", 0): _fitted(_Network()),
+    ("ACMRRetriever", 0): _of_retriever(_Network()),
     ("BagOfVisualWords", 0): _as_it_is,
-    ("CCARetriever", 0): _fitted(
+    ("CCARetriever", 0): _of_retriever(
         _Linear("canonical_correlations_", "correlation_power", has_moments=True)
     ),
-    ("CCARetrieverCV", 0): _fitted(
+    ("CCARetrieverCV", 0): _of_retriever(
         _Linear("canonical_correlations_", "correlation_power")
     ),
     ("ClassDisjointKFold", 0): _parameters_only,
     ("ClassDisjointShuffleSplit", 0): _parameters_only,
-    ("ContrastiveRetriever", 0): _fitted(_Network()),
-    ("DCCARetriever", 0): _fitted(_Network()),
-    ("DSCMRRetriever", 0): _fitted(_Network()),
+    ("ContrastiveRetriever", 0): _of_retriever(_Network()),
+    ("DCCARetriever", 0): _of_retriever(_Network()),
+    ("DSCMRRetriever", 0): _of_retriever(_Network()),
     ("FrozenEstimator", 0): _as_it_is,
     ("GeneralizedShuffleSplit", 0): _parameters_only,
     ("HOGTransformer", 0): _as_it_is,
-    ("KCCARetriever", 0): _fitted(_Kernel()),
+    ("KCCARetriever", 0): _of_retriever(_Kernel()),
     ("LocalBinaryPatternTransformer", 0): _as_it_is,
-    ("MSLNRetriever", 0): _fitted(_MSLN()),
+    ("MSLNRetriever", 0): _of_retriever(_MSLN()),
     ("ModalityTransformer", 0): _as_it_is,
-    ("MvDARetriever", 0): _fitted(_Linear("eigenvalues_", "eigenvalue_power")),
-    ("PLSRetriever", 0): _fitted(
+    ("MvDARetriever", 0): _of_retriever(_Linear("eigenvalues_", "eigenvalue_power")),
+    ("PLSRetriever", 0): _of_retriever(
         _Linear("singular_values_", "singular_value_power", has_moments=True)
     ),
     ("Pipeline", 0): _as_it_is,
-    ("ProcrustesRetriever", 0): _fitted(
+    ("ProcrustesRetriever", 0): _of_retriever(
         _Linear("singular_values_", "singular_value_power")
     ),
     ("RetrievalIndex", 0): _index,
-    ("RidgeRetriever", 0): _fitted(_Linear()),
-    ("SCMRetriever", 0): _fitted(_Matching()),
-    ("SemanticAutoencoderRetriever", 0): _fitted(_Linear()),
-    ("SemanticMatchingRetriever", 0): _fitted(_Posterior()),
-    ("ThreeViewCCARetriever", 0): _fitted(_Linear("eigenvalues_", "eigenvalue_power")),
+    ("RidgeRetriever", 0): _of_retriever(_Linear()),
+    ("SCMRetriever", 0): _of_retriever(_Matching()),
+    ("SemanticAutoencoderRetriever", 0): _of_retriever(_Linear()),
+    ("SemanticMatchingRetriever", 0): _of_retriever(_Posterior()),
+    ("ThreeViewCCARetriever", 0): _of_retriever(
+        _Linear("eigenvalues_", "eigenvalue_power")
+    ),
     ("ViewsModel", 0): _as_it_is,
-    ("ViewsRetriever", 0): _fitted(_Views()),
-    ("VotingRetriever", 0): _fitted(_Vote()),
+    ("ViewsRetriever", 0): _of_retriever(_Views()),
+    ("VotingRetriever", 0): _of_retriever(_Vote()),
 }

@@ -1,7 +1,7 @@
 """Reading of format 1: attributes of objects as they were, and indexes in folders.
 
 A model was one file in the container of today, where private objects of the package
-were nodes like any other; they become a `Part` each, for `_migrations`. An index was a
+were nodes like any other; they become a `OldObject` each, for `_migrations`. An index was a
 folder: ``index.json`` named arrays (``.npy``) and the file of a retriever beside it.
 """
 
@@ -15,14 +15,14 @@ import numpy as np
 from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import damaged, forged
 from sklearn_xmodal.persistence._errors import InvalidFileError
-from sklearn_xmodal.persistence._migrations import Part
+from sklearn_xmodal.persistence._migrations import OldObject
 from sklearn_xmodal.persistence._objects import find_class, restored
 
 DOCUMENT = "index.json"
 _FORMAT = "sklearn_xmodal.RetrievalIndex"
 _NAMES = re.compile(r"[a-z_]+-[0-9a-f]{16}(\.[\w.-]+)?")
 _READ_BYTES = 2**20
-_PARTS = {"Familiarity", "FourierMap", "KernelMap", "KernelVariates", "LinearVariates",
+_OLD_OBJECTS = {"Familiarity", "FourierMap", "KernelMap", "KernelVariates", "LinearVariates",
           "Mean", "PairMoments", "Representation"}  # fmt: skip
 _ADAPTED = {"History", "MSLNNet", "NeighbourNet"}
 _OUTPUT = "_sklearn_output_config"
@@ -30,8 +30,8 @@ _OUTPUT = "_sklearn_output_config"
 
 def _decode_object(node, decoder):
     name = node["class"]
-    if name in _PARTS:
-        return Part(name=name, state=decoder.decode_all(node["attributes"]))
+    if name in _OLD_OBJECTS:
+        return OldObject(name=name, state=decoder.decode_all(node["attributes"]))
     cls = find_class(name)
     if cls is None:
         raise forged(f"an object of class {name!r}")
@@ -43,7 +43,7 @@ def _decode_object(node, decoder):
 def _decode_adapted(node, decoder):
     if node["class"] not in _ADAPTED:
         raise forged(f"an object of class {node['class']!r}")
-    return Part(name=node["class"], state=decoder.decode_all(node["state"]))
+    return OldObject(name=node["class"], state=decoder.decode_all(node["state"]))
 
 
 #: In the place of those of today.

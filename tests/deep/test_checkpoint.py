@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from skorch.callbacks import Callback
 
 from sklearn_xmodal import MSLNRetriever
@@ -266,12 +267,19 @@ class TestTrainingThatGoesAstray:
         with pytest.raises(ValueError, match=r"\{'\w+_loss': .*Lower lr or the weight"):
             est.fit(*draw())
 
-    def test_without_a_good_epoch_there_is_no_retriever(self):
+    def test_without_a_good_epoch_the_retriever_is_as_it_was(self):
         X, T, y = draw()
         est = make().fit(X, T, y).set_params(callbacks=[Spoil(1)])
+        before = vars(est).copy()
         with pytest.raises(ValueError, match="losses finite"):
-            est.fit(X, T, y)
-        assert not hasattr(est, "net_")
+            est.fit(X[:90], T[:90, 1:], y[:90])
+        assert vars(est) == before
+        for train in ("fit", "partial_fit"):
+            new = make(callbacks=[Spoil(1)])
+            with pytest.raises(ValueError, match="losses finite"):
+                getattr(new, train)(X, T, y)
+            with pytest.raises(NotFittedError, match="not fitted yet"):
+                new.transform_image(X)
 
     def test_checkpoints_hold_finite_weights_only(self, tmp_path):
         est = make(callbacks=[Spoil(3)], checkpoint_dir=tmp_path)

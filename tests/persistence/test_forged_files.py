@@ -272,7 +272,7 @@ NODES = {
         ),
         "net of nothing": (_old_net(n_components_=1), {}, "do not fit"),
         "net of another kind": (_old_net("Mean"), {}, "class 'Mean'"),
-        "part of one": (_old_object("KernelMap", kernel="rbf"), {}, "a Part"),
+        "part of one": (_old_object("KernelMap", kernel="rbf"), {}, "a OldObject"),
         "missing fields": (
             _old_object(
                 "CCARetriever",

@@ -134,11 +134,12 @@ class SpectralRetriever(DaskPairsMixin, LinearRetriever):
             infinite, a weight is negative, or there are fewer components than
             asked for.
         """
-        X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
-        sample_weight = _check_weights(sample_weight, X_img, at_least=2)
-        vars(self).pop("_moments", None)
-        self._record_classes(y)
-        self._set_encoders(*self._fit(X_img, X_txt, y, sample_weight))
+        with self._as_before_unless_fitted():
+            X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
+            sample_weight = _check_weights(sample_weight, X_img, at_least=2)
+            vars(self).pop("_moments", None)
+            self._record_classes(y)
+            self._set_encoders(*self._fit(X_img, X_txt, y, sample_weight))
         return self
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
@@ -227,13 +228,8 @@ class PartialFitMixin:
             if the retriever was fitted by `fit`, which keeps no moments. The
             retriever is then as it was before the call.
         """
-        state = vars(self).copy()
-        try:
+        with self._as_before_unless_fitted():
             self._add_pairs(X_img, X_txt, y, sample_weight)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(state)
-            raise
         return self
 
     def _more_state(self):

@@ -1,9 +1,21 @@
 """What watches and steers the training: schedules, scores and progress."""
 
+from contextlib import contextmanager
+
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
 from sklearn_xmodal.deep._msln_network import reversal_strength
+
+
+@contextmanager
+def telling_of_interrupts(net):
+    """Let a net know of an interrupt that skorch would take for the end of training."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        net.is_interrupted = True
+        raise
 
 
 class ReversalSchedule(Callback):
@@ -33,7 +45,8 @@ class ValidationScore(Callback):
     def on_epoch_end(self, net, **kwargs):
         """Score the network as it is now."""
         net.module_.eval()
-        net.history.record("valid_score", self.score(net.module_))
+        with telling_of_interrupts(net):
+            net.history.record("valid_score", self.score(net.module_))
 
     def on_train_end(self, net, **kwargs):
         """Let go of the validation data."""

@@ -17,7 +17,10 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
-from sklearn_xmodal.deep.training._callbacks import ReversalSchedule
+from sklearn_xmodal.deep.training._callbacks import (
+    ReversalSchedule,
+    telling_of_interrupts,
+)
 from sklearn_xmodal.utils._atomic import sync
 
 _PREFIX, _UNFINISHED = "epoch-", "unfinished-"
@@ -61,8 +64,11 @@ class TrainingCheckpoint(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Write a folder beside the last one, which then takes its place."""
-        if not net.has_finite_weights():
-            return
+        if net.has_finite_weights():
+            with telling_of_interrupts(net):
+                self._write(net)
+
+    def _write(self, net):
         home = Path(self.directory)
         home.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))

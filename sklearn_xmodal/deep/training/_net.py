@@ -23,6 +23,9 @@ class TermsNet(NeuralNet):
     #: Whether more training follows, by `partial_fit` of the retriever.
     continues = False
 
+    #: Whether the user has interrupted a callback of the last training.
+    is_interrupted = False
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the total loss, the mean over the members."""
         total, terms = self.criterion_(y_pred, y_true)
@@ -58,6 +61,7 @@ class TermsNet(NeuralNet):
     def on_train_begin(self, net, **kwargs):
         """Keep the weights that training starts from, unless they are fresh."""
         super().on_train_begin(net, **kwargs)
+        self.is_interrupted = False
         if self.history:
             self._keep_weights()
 
