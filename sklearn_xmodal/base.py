@@ -39,7 +39,7 @@ _ALWAYS_FITTED = (
 _SOMETIMES_FITTED = ("classes_", "feature_names_in_")
 
 
-class BaseRetriever(
+class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     TransformerMixin, BaseEstimator, auto_wrap_output_keys=None, metaclass=ABCMeta
 ):
     """Base of the estimators that put images and texts into one space.
@@ -303,7 +303,7 @@ class BaseRetriever(
         self._take_more_state(state)
         optional = {*_SOMETIMES_FITTED, *self._sometimes_fitted} & set(state)
         check_entries(state, {*_ALWAYS_FITTED, *self._fitted, *optional})
-        vars(self).update(state)
+        self.__dict__.update(state)
         self._feature_names = {
             name: self._encoder(name).feature_names_in_ for name in MODALITIES
         }
@@ -351,7 +351,7 @@ class BaseRetriever(
 
     def _record_classes(self, y):
         """Set `classes_`, which tells seen classes from unseen ones later on."""
-        vars(self).pop("classes_", None)
+        self.__dict__.pop("classes_", None)
         if y is None or y.ndim != 1 or is_continuous(y):
             return
         self.classes_, _ = sorted_labels(y)
@@ -387,7 +387,8 @@ class BaseRetriever(
         X = self._check_side(X, modality)
         widths = {"image": self.n_image_features_, "text": self.n_text_features_}
         width = widths.pop(modality)
-        check_width(X, modality, width, *widths.values(), estimator=self)
+        (other_width,) = widths.values()
+        check_width(X, modality, width, other_width, estimator=self)
         return X
 
     def _transform_modality(self, X, modality):
@@ -455,7 +456,7 @@ def _side_of(step, modality):
     return EstimatorEncoder(estimator=step, side=modality)
 
 
-class ClassLabelsMixin:
+class ClassLabelsMixin(BaseRetriever):
     """Mixin, left of :class:`BaseRetriever`, for retrievers that need class labels."""
 
     # Whether an item may have several labels.

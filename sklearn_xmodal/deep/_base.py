@@ -1,5 +1,7 @@
 """What all retrievers around two trained encoders share."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -32,7 +34,7 @@ class TwoEncoderRetriever(BaseRetriever):
     """
 
     _module: type = TwoEncoders
-    _loss: type
+    _loss: Any  # class of a module with `TERMS`
 
     _fitted: tuple = ("device_", "n_iter_")
     _fitted_within = ("net_", "history_")
@@ -112,7 +114,7 @@ class TwoEncoderRetriever(BaseRetriever):
     def _train_anew(self, net, data, checkpoint=None):
         """Train a new net in place of that of the last fit; return its encoders."""
         for name in ("net_", "image_encoder_", "text_encoder_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         try:
             is_interrupted = self._train(net, data, checkpoint)
         except NonFiniteLossError:

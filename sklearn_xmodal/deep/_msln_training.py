@@ -134,11 +134,11 @@ def validation_score(retriever, data, held_out, y):
     def score(module):
         encoders = represent(module, data, weights, variates, on)
         with torch.inference_mode():
-            codes = [
+            image, text = (
                 on.to_numpy(encoder._codes(x))
                 for encoder, x in zip(encoders, sides, strict=True)
-            ]
+            )
         # Pairs without a class, which multi-label y may have, do not count.
-        return cross_modal_score(*codes, y, zero_division=np.nan)
+        return cross_modal_score(image, text, y, zero_division=np.nan)
 
     return score

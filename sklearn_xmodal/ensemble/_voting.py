@@ -303,7 +303,7 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
 
     def _choose_weights(self, members, pairs, y):
         for name in ("cv_results_", "best_index_", "best_score_", "n_splits_"):
-            vars(self).pop(name, None)  # of an earlier fit
+            self.__dict__.pop(name, None)  # of an earlier fit
         if isinstance(self.weights, str):  # "cv"
             return self._search_weights(members, pairs, y)
         if self.weights is None:

@@ -86,7 +86,7 @@ def check_shape(shape):
     if shape is None:
         return None
     is_pair = isinstance(shape, tuple | list) and len(shape) == 2
-    if not is_pair or not all(isinstance(n, Integral) and n > 0 for n in shape):
+    if not is_pair or not all(isinstance(n, Integral) and not n < 1 for n in shape):
         raise ValueError(
             "shape must be None or (height, width), two integers above 0. Got "
             f"{shape!r}."

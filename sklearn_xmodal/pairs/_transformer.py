@@ -18,7 +18,9 @@ from sklearn_xmodal.utils._sklearn_compat import (
 )
 
 
-class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no types
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Apply one transformer to the images and another to the texts.
 
     The usual first step of a Pipeline: scaling or PCA for one modality,

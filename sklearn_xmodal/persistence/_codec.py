@@ -25,8 +25,8 @@ class Kind(NamedTuple):
     but that of its own kind, and raises whatever error where a node makes no sense.
     """
 
-    matches: Callable[[Any], bool]
-    encode: Callable[[Any, "Encoder", str], dict]
+    matches: Any  # value -> bool; None, as `encode`, for what is only read
+    encode: Any  # (value, encoder, path) -> dict
     decode: Callable[[dict, "Decoder"], Any]
     #: Whether two references to one value are to stay two references to one value.
     is_shared: bool = False
@@ -77,8 +77,8 @@ class Encoder:
 
         Equal ones are stored once: encoders have the weights of a network, too.
         """
-        content = hashlib.sha256(array.reshape(-1).view(np.uint8)).digest()
-        content = (array.dtype.str, array.shape, content)
+        checksum = hashlib.sha256(array.reshape(-1).view(np.uint8)).digest()
+        content = (array.dtype.str, array.shape, checksum)
         if array.size and content in self._contents:
             return self._contents[content]
         while path in self.tensors:

@@ -44,7 +44,7 @@ def find_class(name):
 
 def is_model(value):
     """Tell whether an object may be the one that a file is about."""
-    return isinstance(value, Encoder) and _is_part(value) or _is_known(value)
+    return (isinstance(value, Encoder) and _is_part(value)) or _is_known(value)
 
 
 def _is_storable(found):

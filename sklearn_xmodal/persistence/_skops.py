@@ -164,7 +164,8 @@ def _check_schema(schema, sizes):
     with an array in a file of its own each time; a stranger could write references
     alone, and references to them, without end.
     """
-    seen, n_bytes, waiting = {}, 0, [schema]
+    seen: dict = {}
+    n_bytes, waiting = 0, [schema]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):

@@ -1,6 +1,7 @@
 """Canonical variates of the prepared features, from sums over batches of pairs."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,12 +38,12 @@ class LinearVariates:
     #: (alpha, correlation_power): no single ridge suits all data.
     SETTINGS = ((0.1, 2.0), (1.0, 1.0), (10.0, 2.0))
     #: Pairs of directions at most; None for all.
-    N_COMPONENTS = None
+    N_COMPONENTS: int | None = None
     #: What files hold beside the moments.
     _KERNEL: tuple = ()
 
     def __init__(self):
-        self._moments = None
+        self._moments: Any = None  # PairMoments of the batches so far
 
     def prepare(self, data, rng):
         """Learn from the first pairs what `features` needs: here nothing."""
