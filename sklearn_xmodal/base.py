@@ -15,6 +15,7 @@ from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._sklearn_compat import (
+    OUTPUT_CONFIG,
     get_feature_names,
     in_output_container,
     validate_on_fit,
@@ -275,7 +276,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
             This retriever.
         """
         if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
+            setattr(self, OUTPUT_CONFIG, {"transform": transform})
         return self
 
     def _get_file_state(self):

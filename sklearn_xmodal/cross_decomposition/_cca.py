@@ -15,7 +15,11 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     SpectralRetriever,
 )
 from sklearn_xmodal.utils._linalg import relative_powers
-from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
+from sklearn_xmodal.utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    check_parameters,
+)
 from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_tuples
 
 # Stands for a shrinkage of 1, where nothing but the mean variance is left.
@@ -299,7 +303,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
                 f"{n_permutations!r}."
             )
         copy = clone(self)
-        copy._validate_params()
+        check_parameters(copy)
         validate_tuples(copy)
         X_img, X_txt, _ = copy._check_pairs("permutation_test", X_img, X_txt, None)
         problem = pair_problem(X_img, X_txt)

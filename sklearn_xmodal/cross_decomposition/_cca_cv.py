@@ -19,7 +19,7 @@ from sklearn_xmodal.cross_decomposition._engine._problems import (
 from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 from sklearn_xmodal.utils._cv_results import cv_results
-from sklearn_xmodal.utils._sklearn_compat import Interval
+from sklearn_xmodal.utils._sklearn_compat import Interval, check_parameters
 from sklearn_xmodal.utils._validation import validate_tuples
 
 
@@ -211,7 +211,7 @@ class CCARetrieverCV(BaseCCA):
                 self.n_components, alpha=alpha, correlation_power=self.correlation_power
             )
             try:
-                candidate._validate_params()
+                check_parameters(candidate)
                 validate_tuples(candidate)
             except ValueError as error:
                 raise ValueError(f"alphas must hold values of alpha: {error}") from None
