@@ -1,7 +1,7 @@
 """Linear algebra with a second way out where LAPACK gives up."""
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 from sklearn.utils.extmath import svd_flip
 
 # Where the leading part of a singular value decomposition is cheaper than all of it.
@@ -178,31 +178,3 @@ def relative_powers(S, power):
         Between 0 and 1. Where all of `S` is 0, so is its power (but for power 0).
     """
     return (S / max(S[0], np.finfo(float).tiny)) ** power
-
-
-def centred_product(X, mean, W):
-    """Project features around a mean.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Features of any float type; sparse ones stay sparse.
-
-    mean : ndarray of shape (n_features,)
-        In float64.
-
-    W : ndarray of shape (n_features, k)
-        In float64.
-
-    Returns
-    -------
-    Z : ndarray of shape (n_samples, k)
-        ``(X - mean) @ W`` in the type of `X`.
-    """
-    if sparse.issparse(X):
-        Z = X @ W - mean @ W
-    else:
-        # What rounding takes from the mean moves all rows alike: put it back.
-        rounded = mean.astype(X.dtype)
-        Z = (X - rounded) @ W.astype(X.dtype) - (mean - rounded) @ W
-    return Z.astype(X.dtype, copy=False)
