@@ -25,21 +25,6 @@ from sklearn_xmodal.linear_model import (
 from sklearn_xmodal.protocols import METHODS as COMMAND_METHODS
 from sklearn_xmodal.protocols import Budget, Method
 
-#: The plain reading of the paper: one network, four losses, the code alone.
-FOUR_LOSSES = {
-    "n_estimators": 1,
-    "n_input_components": None,
-    "block_weights": {"code": 1},
-    "contrastive_weight": 0.0,
-    "code_activation": "tanh",
-    "dropout": 0.2,
-    "input_dropout": 0.0,
-    "optimizer": "Adam",
-    "lr": 1e-3,
-    "lr_scheduler": None,
-    "weight_decay": 0.0,
-}
-
 
 def _build_vote(random_state, budget, protocol):
     return VotingRetriever(
@@ -60,14 +45,14 @@ METHODS = {
         "PLS",
         PLSRetriever(),
         [
-            {"scale": scale, "singular_value_power": power}
+            {"scale": scale, "component_power": power}
             for scale, power in ((True, 0.0), (False, 0.0), (False, 0.5))
         ],
     ),
     "procrustes": Method(
         "Procrustes",
         ProcrustesRetriever(),
-        [{"singular_value_power": power} for power in (0.0, 0.5, 1.0)],
+        [{"component_power": power} for power in (0.0, 0.5, 1.0)],
     ),
     "scm": Method(
         "semantic correlation matching",
@@ -91,7 +76,7 @@ METHODS = {
         "MvDA",
         MvDARetriever(),
         [
-            {"alpha": alpha, "eigenvalue_power": power}
+            {"alpha": alpha, "component_power": power}
             for alpha, power in ((0.1, 1.0), (1.0, 1.0), (1.0, 2.0))
         ],
         needs_labels=True,
@@ -150,7 +135,7 @@ METHODS = {
     ),
     "msln-four": Method(
         "MSLN, four losses",
-        MSLNRetriever(**FOUR_LOSSES),
+        MSLNRetriever.from_paper(),
         [{"classification_weight": w} for w in (0.1, 0.3, 1.0)],
         needs_labels=True,
     ),

@@ -108,7 +108,7 @@ def time_case(data, case, options):
             target_classes="unseen",
             block_weights={"code": 1},
             max_epochs=n_epochs,
-            precision=case["precision"],
+            advanced={"precision": case["precision"]},
             device=device,
             callbacks=[clock],
             random_state=0,

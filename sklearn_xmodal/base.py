@@ -14,6 +14,7 @@ from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._entries import check_entries
+from sklearn_xmodal.utils._old_spellings import OldSpellingsMixin
 from sklearn_xmodal.utils._sklearn_compat import (
     OUTPUT_CONFIG,
     get_feature_names,
@@ -41,7 +42,11 @@ _SOMETIMES_FITTED = ("classes_", "feature_names_in_")
 
 
 class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None, metaclass=ABCMeta
+    OldSpellingsMixin,
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
+    metaclass=ABCMeta,
 ):
     """Base of the estimators that put images and texts into one space.
 

@@ -258,13 +258,14 @@ def test_private_attributes_of_other_packages_stay_in_two_files():
     assert _offenders(private) == {}
 
 
-def test_the_inside_of_metrics_has_one_door():
-    door = importlib.import_module("sklearn_xmodal.metrics._engine")
-    inside = re.compile(r"sklearn_xmodal\.metrics(\.\w+)*\._")
+@pytest.mark.parametrize("part", ["cross_decomposition", "metrics"])
+def test_an_engine_has_one_door(part):
+    door = importlib.import_module(f"sklearn_xmodal.{part}._engine")
+    inside = re.compile(rf"sklearn_xmodal\.{part}(\.\w+)*\._engine")
     through = set()
 
     def past_the_door(path):
-        if _part_of(path) == "metrics":
+        if _part_of(path) == part:
             return []
         imported = {f"{module}.{name}" for module, name in _imported(path)}
         private = {name for name in imported if inside.match(name)}
@@ -274,6 +275,18 @@ def test_the_inside_of_metrics_has_one_door():
 
     assert _offenders(past_the_door) == {}
     assert through == set(door.__all__), "the door lists what others use, and no more"
+
+
+def test_metrics_are_private_but_for_their_door():
+    inside = re.compile(r"sklearn_xmodal\.metrics\.(?!_engine\b)(\w+\.)*_")
+
+    def private(path):
+        if _part_of(path) == "metrics":
+            return []
+        imported = (f"{module}.{name}" for module, name in _imported(path))
+        return [name for name in imported if inside.match(name)]
+
+    assert _offenders(private) == {}
 
 
 def _below(root):

@@ -36,7 +36,7 @@ from tests.conftest import DISTINCT, NETWORKS, PATHS, RETRIEVERS, SEEDS, thoroug
 GRIDS = {
     "ACMRRetriever": {"triplet_weight": [1e-2, 1.0]},
     "CCARetriever": {"alpha": [1e-2, 1.0]},
-    "CCARetrieverCV": {"correlation_power": [0.0, 1.0]},
+    "CCARetrieverCV": {"component_power": [0.0, 1.0]},
     "ContrastiveRetriever": {"temperature": [0.1, 1.0]},
     "DCCARetriever": {"alpha": [1e-2, 1.0]},
     "DSCMRRetriever": {"invariance_weight": [1e-2, 1.0]},
@@ -44,7 +44,7 @@ GRIDS = {
     "MSLNRetriever": {"adversarial_weight": [0.0, 0.5]},
     "MvDARetriever": {"alpha": [1e-2, 1.0]},
     "PLSRetriever": {"scale": [False, True]},
-    "ProcrustesRetriever": {"singular_value_power": [0.0, 1.0]},
+    "ProcrustesRetriever": {"component_power": [0.0, 1.0]},
     "RidgeRetriever": {"alpha": [1e-2, 1.0]},
     "SCMRetriever": {"C": [0.1, 1.0]},
     "SemanticAutoencoderRetriever": {"reconstruction_weight": [1e-2, 1.0]},

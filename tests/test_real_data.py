@@ -70,7 +70,7 @@ class TestWikipedia:
         ("est", "published"),
         [
             # Seven canonical components, no ridge and no penalty, as published.
-            (CCARetriever(7, alpha=0, correlation_power=0), (0.249, 0.196)),
+            (CCARetriever(7, alpha=0, component_power=0), (0.249, 0.196)),
             (SCMRetriever(7, alpha=0, C=1e6, centered=False), (0.277, 0.226)),
             (SCMRetriever(alpha=0, C=1e6, centered=False), (0.277, 0.226)),
         ],
@@ -144,7 +144,7 @@ class TestPascal:
 
     def test_textbook_cca_reproduces_its_perfect_correlations(self, pascal):
         X_img, X_txt, _ = pascal[0]
-        est = CCARetriever(alpha=0, correlation_power=0).fit(X_img, X_txt)
+        est = CCARetriever(alpha=0, component_power=0).fit(X_img, X_txt)
         Z_img, Z_txt = est.transform(X_img.astype(float), X_txt.astype(float))
         k = est.n_components_
         r = np.diag(np.corrcoef(Z_img.T, Z_txt.T)[:k, k:])

@@ -16,8 +16,8 @@ from sklearn_xmodal.datasets import load_digits_halves
 
 X_img, X_txt, y = load_digits_halves(return_X_y=True)
 msln = MSLNRetriever(
-    target_classes="seen", max_epochs=40, early_stopping=True, n_iter_no_change=40,
-    validation_fraction=0.2, random_state=0,
+    target_classes="seen", max_epochs=40, early_stopping=True, random_state=0,
+    advanced={"n_iter_no_change": 40, "validation_fraction": 0.2},
 )  # fmt: skip
 msln.fit(X_img, X_txt, y)
 terms = [name for name in msln.history_[-1] if name.endswith("_loss")]

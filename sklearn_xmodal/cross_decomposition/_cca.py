@@ -15,6 +15,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     SpectralRetriever,
 )
 from sklearn_xmodal.utils._linalg import relative_powers
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import (
     Interval,
     StrOptions,
@@ -42,13 +43,13 @@ class BaseCCA(SpectralRetriever):
         weights = whitened.directions(U, Vt)
         self.alpha_, self.canonical_correlations_ = np.array(alphas), S
         # Relative to the largest, since a strong ridge makes all of them tiny.
-        scales = relative_powers(S, self.correlation_power)
+        scales = relative_powers(S, self.component_power)
         return self._encoders(problem.sides, weights, scales)
 
 
-def canonical_weights(moments, alpha, correlation_power):
+def canonical_weights(moments, alpha, component_power):
     """Return what leads from centred features to canonical variates, two of (p, k)."""
-    cca = CCARetriever(alpha=alpha, correlation_power=correlation_power)
+    cca = CCARetriever(alpha=alpha, component_power=component_power)
     encoders = cca._solve(MomentProblem(moments))
     return tuple(encoder.weights * encoder.scales for encoder in encoders)
 
@@ -113,7 +114,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         give a smaller ridge. A grid search for retrieval often wants more. A tuple
         gives ``(image, text)``.
 
-    correlation_power : float, default=1.0
+    component_power : float, default=1.0
         Every canonical variate is multiplied by its correlation to this power
         [3]_, so that the noisy tail counts less in the cosine. 0 gives
         variates of unit variance, the textbook form.
@@ -216,10 +217,11 @@ class CCARetriever(PartialFitMixin, BaseCCA):
 
     _fitted = ("canonical_correlations_", "image_loadings_", "text_loadings_", "alpha_")
 
+    _old_spellings = {"correlation_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"oas"}), tuple],
-        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
     }
 
@@ -228,12 +230,12 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         n_components=None,
         *,
         alpha=1.0,
-        correlation_power=1.0,
+        component_power=1.0,
         n_image_features=None,
     ):
         self.n_components = n_components
         self.alpha = alpha
-        self.correlation_power = correlation_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
 
     def permutation_test(

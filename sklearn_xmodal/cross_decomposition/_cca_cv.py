@@ -19,6 +19,7 @@ from sklearn_xmodal.cross_decomposition._engine._problems import (
 from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 from sklearn_xmodal.utils._cv_results import cv_results
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval, check_parameters
 from sklearn_xmodal.utils._validation import validate_tuples
 
@@ -52,7 +53,7 @@ class CCARetrieverCV(BaseCCA):
         both directions, `score`. Without labels in `fit`, only the other half of a
         pair is relevant.
 
-    correlation_power : float, default=1.0
+    component_power : float, default=1.0
         As in :class:`CCARetriever`.
 
     n_image_features : int, default=None
@@ -153,12 +154,13 @@ class CCARetrieverCV(BaseCCA):
         "n_splits_",
     )
 
+    _old_spellings = {"correlation_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alphas": ["array-like"],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
-        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
     }
 
@@ -169,14 +171,14 @@ class CCARetrieverCV(BaseCCA):
         alphas=(0.001, 0.01, 0.1, 1.0, 10.0),
         cv=None,
         scoring=None,
-        correlation_power=1.0,
+        component_power=1.0,
         n_image_features=None,
     ):
         self.n_components = n_components
         self.alphas = alphas
         self.cv = cv
         self.scoring = scoring
-        self.correlation_power = correlation_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
@@ -208,7 +210,7 @@ class CCARetrieverCV(BaseCCA):
         candidates = []
         for alpha in self.alphas:
             candidate = CCARetriever(
-                self.n_components, alpha=alpha, correlation_power=self.correlation_power
+                self.n_components, alpha=alpha, component_power=self.component_power
             )
             try:
                 check_parameters(candidate)

@@ -21,6 +21,7 @@ from sklearn_xmodal.cross_decomposition._engine._spread import scale_kernel
 from sklearn_xmodal.encoders import KernelEncoder, KernelMap
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import relative_powers
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
@@ -89,7 +90,7 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
         How landmarks are drawn from the training items: all alike, or far apart, as
         k-means++ seeds among at most 20 times as many items.
 
-    correlation_power : float, default=1.0
+    component_power : float, default=1.0
         Every canonical variate is multiplied by its correlation to this power.
         0 gives unit variates.
 
@@ -210,6 +211,7 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
 
     _fitted = ("canonical_correlations_", "image_gamma_", "text_gamma_")
 
+    _old_spellings = {"correlation_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
@@ -233,7 +235,7 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
         "approximation": [StrOptions({"nystroem", "rff"}), None],
         "n_landmarks": [Interval(Integral, 1, None, closed="left")],
         "landmarks": [StrOptions({"uniform", "k-means++"})],
-        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
@@ -252,7 +254,7 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
         approximation=None,
         n_landmarks=1000,
         landmarks="uniform",
-        correlation_power=1.0,
+        component_power=1.0,
         n_image_features=None,
         random_state=0,
         n_jobs=None,
@@ -267,7 +269,7 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
         self.approximation = approximation
         self.n_landmarks = n_landmarks
         self.landmarks = landmarks
-        self.correlation_power = correlation_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -317,7 +319,7 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
             S, duals, offsets = approximate_pairs(sides, maps, alphas, k)
         k = self._check_available(S, n, k)
         self.canonical_correlations_ = S[:k]
-        scales = relative_powers(S[:k], self.correlation_power)
+        scales = relative_powers(S[:k], self.component_power)
         return [
             KernelEncoder(
                 values=found, dual_coef=dual[:, :k], offset=offset[:k], scales=scales

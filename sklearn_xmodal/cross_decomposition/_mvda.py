@@ -12,6 +12,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
 from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._class_embeddings import class_memberships, class_shares
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
@@ -48,7 +49,7 @@ class MvDARetriever(ClassLabelsMixin, LinearRetriever):
         gives ``(image, text)``. For classes that are not in training ten times as
         much is often better.
 
-    eigenvalue_power : float, default=1.0
+    component_power : float, default=1.0
         Every coordinate is multiplied by its eigenvalue, relative to the largest, to
         this power. 0 gives directions of unit scatter.
 
@@ -132,10 +133,11 @@ class MvDARetriever(ClassLabelsMixin, LinearRetriever):
 
     _fitted = ("eigenvalues_",)
 
+    _old_spellings = {"eigenvalue_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), tuple],
-        "eigenvalue_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
     }
 
@@ -144,12 +146,12 @@ class MvDARetriever(ClassLabelsMixin, LinearRetriever):
         n_components=None,
         *,
         alpha=0.1,
-        eigenvalue_power=1.0,
+        component_power=1.0,
         n_image_features=None,
     ):
         self.n_components = n_components
         self.alpha = alpha
-        self.eigenvalue_power = eigenvalue_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
 
     def _fit(self, X_img, X_txt, y):
@@ -174,7 +176,7 @@ class MvDARetriever(ClassLabelsMixin, LinearRetriever):
         self.eigenvalues_ = S[:k] ** 2 / 2
         halves = np.split(U[:, :k], [len(roots[0])])
         coordinates = [root * half for root, half in zip(roots, halves, strict=True)]
-        scales = relative_powers(self.eigenvalues_, self.eigenvalue_power)
+        scales = relative_powers(self.eigenvalues_, self.component_power)
         return directions(axes, coordinates, scales)[0]
 
     def _count_components(self, S):

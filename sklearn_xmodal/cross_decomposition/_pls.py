@@ -9,6 +9,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     SpectralRetriever,
 )
 from sklearn_xmodal.utils._linalg import relative_powers
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality
 
@@ -37,7 +38,7 @@ class PLSRetriever(PartialFitMixin, SpectralRetriever):
         Whether features are brought to unit variance first. A tuple gives
         ``(image, text)``.
 
-    singular_value_power : float, default=0.0
+    component_power : float, default=0.0
         Every score is multiplied by its singular value, relative to the largest,
         to this power. With 0 the features are projected and no more.
 
@@ -123,10 +124,11 @@ class PLSRetriever(PartialFitMixin, SpectralRetriever):
 
     _fitted = ("singular_values_", "image_loadings_", "text_loadings_")
 
+    _old_spellings = {"singular_value_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "scale": ["boolean", tuple],
-        "singular_value_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
     }
 
@@ -135,12 +137,12 @@ class PLSRetriever(PartialFitMixin, SpectralRetriever):
         n_components=None,
         *,
         scale=True,
-        singular_value_power=0.0,
+        component_power=0.0,
         n_image_features=None,
     ):
         self.n_components = n_components
         self.scale = scale
-        self.singular_value_power = singular_value_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
 
     def _solve(self, problem):
@@ -154,5 +156,5 @@ class PLSRetriever(PartialFitMixin, SpectralRetriever):
         scaled = problem.scaled(scales)
         U, S, Vt = self._decompose(scaled.cross, problem.n_samples)
         self.singular_values_ = S
-        powers = relative_powers(S, self.singular_value_power)
+        powers = relative_powers(S, self.component_power)
         return self._encoders(problem.sides, scaled.directions(U, Vt), powers)

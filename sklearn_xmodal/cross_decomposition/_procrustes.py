@@ -10,6 +10,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     directions,
 )
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
 
 
@@ -36,8 +37,8 @@ class ProcrustesRetriever(LinearRetriever):
         Number of principal components of either modality. `None` takes as many as
         the modality with fewer of them has.
 
-    singular_value_power : float, default=0.0
-        The power p, at least 0.
+    component_power : float, default=0.0
+        The power p of the singular values, at least 0.
 
     n_image_features : int, default=None
         If set, inputs are single matrices whose first `n_image_features`
@@ -119,17 +120,18 @@ class ProcrustesRetriever(LinearRetriever):
 
     _fitted = ("singular_values_",)
 
+    _old_spellings = {"singular_value_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
-        "singular_value_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
     }
 
     def __init__(
-        self, n_components=None, *, singular_value_power=0.0, n_image_features=None
+        self, n_components=None, *, component_power=0.0, n_image_features=None
     ):
         self.n_components = n_components
-        self.singular_value_power = singular_value_power
+        self.component_power = component_power
         self.n_image_features = n_image_features
 
     def _fit(self, X_img, X_txt, y):
@@ -139,7 +141,7 @@ class ProcrustesRetriever(LinearRetriever):
         self.singular_values_ = S
         coordinates = [np.zeros((r, k)) for r in cross.shape]
         coordinates[0][:k], coordinates[1][:k] = U, Vt.T
-        scales = relative_powers(S, self.singular_value_power)
+        scales = relative_powers(S, self.component_power)
         return directions((image, text), coordinates, scales)[0]
 
     def _count_components(self, cross):

@@ -12,6 +12,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
 )
 from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import relative_powers, stable_eigh
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
@@ -52,7 +53,7 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
         :math:`\alpha_3`. The larger, the less the classes count beside the pairs;
         with 0 only the number of classes matters, not where their vectors lie.
 
-    eigenvalue_power : float, default=4.0
+    component_power : float, default=4.0
         Power of the eigenvalues, relative to the largest. 4 is the choice of [1]_.
 
     class_embeddings : mapping, DataFrame or None, default=None
@@ -142,11 +143,12 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
 
     _fitted = ("eigenvalues_", "class_weights_", "class_embeddings_")
 
+    _old_spellings = {"eigenvalue_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), tuple],
         "class_alpha": [Interval(Real, 0, None, closed="left")],
-        "eigenvalue_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "class_embeddings": [Mapping, "array-like", None],
         "n_image_features": [Integral, None],
     }
@@ -157,14 +159,14 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
         *,
         alpha=1.0,
         class_alpha=1.0,
-        eigenvalue_power=4.0,
+        component_power=4.0,
         class_embeddings=None,
         n_image_features=None,
     ):
         self.n_components = n_components
         self.alpha = alpha
         self.class_alpha = class_alpha
-        self.eigenvalue_power = eigenvalue_power
+        self.component_power = component_power
         self.class_embeddings = class_embeddings
         self.n_image_features = n_image_features
 
@@ -186,7 +188,7 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
         ends = [len(R_img), len(R_img) + len(R_txt)]
         U_img, U_txt, U_cls = np.split(U[:, :k], ends)
         self.eigenvalues_ = eigenvalues[:k]
-        scales = relative_powers(self.eigenvalues_, self.eigenvalue_power)
+        scales = relative_powers(self.eigenvalues_, self.component_power)
         coordinates = R_img * U_img, R_txt * U_txt
         encoders, signs = directions((image, text), coordinates, scales)
         self.class_weights_ = R_cls @ U_cls * signs

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 
 from sklearn_xmodal.base import ClassLabelsMixin
+from sklearn_xmodal.deep._advanced import SHARED_SETTINGS, once_parameters
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import encoded_labels
 from sklearn_xmodal.deep._layers import GradientReversal, StackedLinear, perceptron
@@ -12,7 +13,6 @@ from sklearn_xmodal.deep._msln_network import adversarial_loss, classification_l
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     SHARED_CONSTRAINTS,
-    check_layer_sizes,
     documented,
 )
 from sklearn_xmodal.deep._two_encoders import TwoEncoders, WeightedLoss, same_class
@@ -99,10 +99,12 @@ class ACMRLoss(WeightedLoss):
 
     def terms(self, outputs, target):
         """Return the terms."""
+        z_img, z_txt = outputs.codes
+        logits_img, logits_txt = outputs.class_logits
         same = same_class(target)
         return [
-            classification_loss(*outputs.class_logits, target),
-            triplet_loss(*outputs.codes, same, self.margin, self.negative_weight),
+            classification_loss(logits_img, logits_txt, target),
+            triplet_loss(z_img, z_txt, same, self.margin, self.negative_weight),
             adversarial_loss(*outputs.modality_logits),
             weight_norm_loss(outputs.encoder_weights),
         ]
@@ -136,9 +138,6 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         their codes, of unit length, are put side by side.
 
     $encoder_parameters
-
-    discriminator_layer_sizes : tuple of int, default=(64,)
-        Hidden layers of the modality classifier.
 
     classification_weight : float, default=1.0
         Of the label prediction, :math:`\beta` in [1]_.
@@ -209,14 +208,20 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
 
     _parameter_constraints: dict = {
         **SHARED_CONSTRAINTS,
-        "discriminator_layer_sizes": [tuple, list],
         "classification_weight": PARAMETER_CONSTRAINTS["classification_weight"],
         "triplet_weight": PARAMETER_CONSTRAINTS["classification_weight"],
         "adversarial_weight": PARAMETER_CONSTRAINTS["adversarial_weight"],
-        "regularization_weight": PARAMETER_CONSTRAINTS["weight_decay"],
-        "margin": PARAMETER_CONSTRAINTS["temperature"],
+        "regularization_weight": PARAMETER_CONSTRAINTS["classification_weight"],
+        "margin": PARAMETER_CONSTRAINTS["lr"],
         "negative_weight": PARAMETER_CONSTRAINTS["classification_weight"],
     }
+
+    _default_settings = {
+        **SHARED_SETTINGS,
+        "discriminator_layer_sizes": (64,),
+        "weight_decay": 0.0,
+    }
+    _old_spellings = once_parameters(_default_settings)
 
     _module = ACMRModule
     _loss = ACMRLoss
@@ -228,10 +233,7 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         n_estimators=1,
         n_input_components=128,
         hidden_layer_sizes=(256,),
-        activation="relu",
         dropout=0.5,
-        input_dropout=0.2,
-        discriminator_layer_sizes=(64,),
         classification_weight=1.0,
         triplet_weight=0.1,
         adversarial_weight=0.1,
@@ -241,11 +243,9 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         max_epochs=None,
         max_steps="auto",
         batch_size=128,
-        optimizer="AdamW",
         lr=0.003,
-        lr_scheduler="cosine",
-        weight_decay=0.0,
         callbacks=None,
+        advanced=None,
         device="auto",
         n_image_features=None,
         random_state=None,
@@ -255,10 +255,7 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.n_estimators = n_estimators
         self.n_input_components = n_input_components
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
         self.dropout = dropout
-        self.input_dropout = input_dropout
-        self.discriminator_layer_sizes = discriminator_layer_sizes
         self.classification_weight = classification_weight
         self.triplet_weight = triplet_weight
         self.adversarial_weight = adversarial_weight
@@ -268,24 +265,21 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
-        self.optimizer = optimizer
         self.lr = lr
-        self.lr_scheduler = lr_scheduler
-        self.weight_decay = weight_decay
         self.callbacks = callbacks
+        self.advanced = advanced
         self.device = device
         self.n_image_features = n_image_features
         self.random_state = random_state
         self.verbose = verbose
 
     def _targets(self, y, n_pairs):
-        check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
         return encoded_labels(self._check_classes(y))[1]
 
     def _module_options(self, data):
         return {
             "n_classes": len(self.classes_),
-            "discriminator_layer_sizes": self.discriminator_layer_sizes,
+            "discriminator_layer_sizes": self._settings["discriminator_layer_sizes"],
         }
 
     def _schedules(self, n_steps):

@@ -6,8 +6,14 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.deep._advanced import (
+    SHARED_SETTINGS,
+    check_layer_sizes,
+    check_settings,
+    once_parameters,
+)
 from sklearn_xmodal.deep._arrays import TorchArrays
-from sklearn_xmodal.deep._parameters import check_callbacks, check_layer_sizes
+from sklearn_xmodal.deep._parameters import check_callbacks
 from sklearn_xmodal.deep._preprocessing import fit_input_map
 from sklearn_xmodal.deep._state import net_from_state, net_state
 from sklearn_xmodal.deep._two_encoders import NeighbourNet, TwoEncoders, restored_net
@@ -39,6 +45,21 @@ class TwoEncoderRetriever(BaseRetriever):
     _fitted: tuple = ("device_", "n_iter_")
     _fitted_within = ("net_", "history_")
     _dtypes = (np.float64, np.float32)
+
+    # What `advanced` may hold, name -> default.
+    _default_settings: dict = SHARED_SETTINGS
+    _old_spellings = once_parameters(SHARED_SETTINGS)
+
+    @property
+    def _settings(self):
+        """What `advanced` says, and the defaults of what it does not."""
+        return {**self._default_settings, **(self.advanced or {})}
+
+    def _check_parameters(self):
+        """Check what does not depend on the data."""
+        check_settings(self)
+        check_callbacks(self.callbacks)
+        check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
 
     def _targets(self, y, n_pairs):
         """Return what the loss is told of every pair: its number, where no labels."""
@@ -79,13 +100,13 @@ class TwoEncoderRetriever(BaseRetriever):
         return TorchArrays(str(next(self.net_.module_.parameters()).device))
 
     def _fit(self, X_img, X_txt, y):
+        self._check_parameters()
         target = self._targets(y, X_img.shape[0])
-        check_callbacks(self.callbacks)
-        check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         self.device_ = resolve_device(self.device)
         seeds = self._seeds()
         sides = {"image": X_img, "text": X_txt}
-        maps = self._fit_input_maps(sides, seeds[0], self.n_input_components)
+        n_kept = self.n_input_components
+        maps = self._fit_input_maps(sides, seeds[0], n_kept, n_kept)
         data = self._dataset(sides, maps, target)
         n_epochs, n_steps = training_length(self, len(data))
         callbacks = [*recorded(self._loss.TERMS), *self._schedules(n_steps)]
@@ -150,9 +171,9 @@ class TwoEncoderRetriever(BaseRetriever):
         self.net_, self.history_ = net, net.history
         self.n_iter_ = len(self.history_)
 
-    def _fit_input_maps(self, sides, seed, n_least, denoise=False):
+    def _fit_input_maps(self, sides, seed, n_least, n_most, denoise=False):
         """Return what the networks see of either modality, name -> InputMap."""
-        rng, n_most = np.random.RandomState(seed), self.n_input_components
+        rng = np.random.RandomState(seed)
         return {
             name: fit_input_map(X, name, n_most, n_least, rng, denoise)
             for name, X in sides.items()

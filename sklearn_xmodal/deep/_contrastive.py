@@ -78,8 +78,9 @@ class ContrastiveLoss(WeightedLoss):
 
     def terms(self, outputs, target):
         """Return the term; pairs without labels have numbers for targets."""
-        same = same_class(target)
-        return [supervised_contrastive_loss(*outputs.codes, same, outputs.temperature)]
+        z_img, z_txt = outputs.codes
+        same, temperature = same_class(target), outputs.temperature
+        return [supervised_contrastive_loss(z_img, z_txt, same, temperature)]
 
 
 @documented
@@ -174,7 +175,7 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     _parameter_constraints: dict = {
         **SHARED_CONSTRAINTS,
         "positives": [StrOptions({"pairs", "classes"})],
-        "temperature": PARAMETER_CONSTRAINTS["temperature"],
+        "temperature": PARAMETER_CONSTRAINTS["lr"],
         "learn_temperature": ["boolean"],
     }
 
@@ -188,20 +189,16 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         n_estimators=1,
         n_input_components=128,
         hidden_layer_sizes=(256,),
-        activation="relu",
         dropout=0.5,
-        input_dropout=0.2,
         positives="pairs",
         temperature=0.1,
         learn_temperature=False,
         max_epochs=None,
         max_steps="auto",
         batch_size=128,
-        optimizer="AdamW",
         lr=0.003,
-        lr_scheduler="cosine",
-        weight_decay=0.001,
         callbacks=None,
+        advanced=None,
         device="auto",
         n_image_features=None,
         random_state=None,
@@ -211,20 +208,16 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.n_estimators = n_estimators
         self.n_input_components = n_input_components
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
         self.dropout = dropout
-        self.input_dropout = input_dropout
         self.positives = positives
         self.temperature = temperature
         self.learn_temperature = learn_temperature
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
-        self.optimizer = optimizer
         self.lr = lr
-        self.lr_scheduler = lr_scheduler
-        self.weight_decay = weight_decay
         self.callbacks = callbacks
+        self.advanced = advanced
         self.device = device
         self.n_image_features = n_image_features
         self.random_state = random_state

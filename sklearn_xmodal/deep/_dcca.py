@@ -12,6 +12,7 @@ from sklearn_xmodal.deep._two_encoders import WeightedLoss
 from sklearn_xmodal.deep.training import NonFiniteLossError
 from sklearn_xmodal.encoders._network import CodeBlock
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
@@ -68,7 +69,8 @@ class DCCALoss(WeightedLoss):
 
     def terms(self, outputs, target):
         """Return the term of codes, which does not look at the targets."""
-        return [total_correlation_loss(*outputs, self.alpha)]
+        z_img, z_txt = outputs
+        return [total_correlation_loss(z_img, z_txt, self.alpha)]
 
 
 @documented
@@ -101,7 +103,7 @@ class DCCARetriever(TwoEncoderRetriever):
         0; in training and in the linear CCA. A tuple gives ``(image, text)``. In [1]_
         ridges are absolute, so that networks may outgrow them.
 
-    correlation_power : float, default=1.0
+    component_power : float, default=1.0
         Every variate of the linear CCA is multiplied by its correlation to this power.
         0 gives variates of unit variance, the textbook form.
 
@@ -160,7 +162,12 @@ class DCCARetriever(TwoEncoderRetriever):
     _parameter_constraints: dict = {
         **SHARED_CONSTRAINTS,
         "alpha": [Interval(Real, 0, None, closed="neither"), tuple],
-        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
+    }
+
+    _old_spellings = {
+        **TwoEncoderRetriever._old_spellings,
+        "correlation_power": OldSpelling("component_power"),
     }
 
     _loss = DCCALoss
@@ -172,19 +179,15 @@ class DCCARetriever(TwoEncoderRetriever):
         n_estimators=1,
         n_input_components=128,
         hidden_layer_sizes=(256,),
-        activation="relu",
         dropout=0.5,
-        input_dropout=0.2,
         alpha=1.0,
-        correlation_power=1.0,
+        component_power=1.0,
         max_epochs=None,
         max_steps="auto",
         batch_size=1024,
-        optimizer="AdamW",
         lr=0.001,
-        lr_scheduler="cosine",
-        weight_decay=0.001,
         callbacks=None,
+        advanced=None,
         device="auto",
         n_image_features=None,
         random_state=None,
@@ -194,19 +197,15 @@ class DCCARetriever(TwoEncoderRetriever):
         self.n_estimators = n_estimators
         self.n_input_components = n_input_components
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
         self.dropout = dropout
-        self.input_dropout = input_dropout
         self.alpha = alpha
-        self.correlation_power = correlation_power
+        self.component_power = component_power
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
-        self.optimizer = optimizer
         self.lr = lr
-        self.lr_scheduler = lr_scheduler
-        self.weight_decay = weight_decay
         self.callbacks = callbacks
+        self.advanced = advanced
         self.device = device
         self.n_image_features = n_image_features
         self.random_state = random_state
@@ -234,7 +233,7 @@ class DCCARetriever(TwoEncoderRetriever):
         cca = CCARetriever(
             self.n_components,
             alpha=self.alpha,
-            correlation_power=self.correlation_power,
+            component_power=self.component_power,
         )
         self.cca_ = cca.fit(*outputs)
         return [

@@ -96,10 +96,12 @@ class DSCMRLoss(WeightedLoss):
 
     def terms(self, outputs, target):
         """Return the terms."""
+        z_img, z_txt = outputs.codes
+        logits_img, logits_txt = outputs.class_logits
         return [
-            label_loss(*outputs.class_logits, target),
-            similarity_loss(*outputs.codes, same_class(target)),
-            invariance_loss(*outputs.codes),
+            label_loss(logits_img, logits_txt, target),
+            similarity_loss(z_img, z_txt, same_class(target)),
+            invariance_loss(z_img, z_txt),
         ]
 
 
@@ -203,20 +205,16 @@ class DSCMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         n_estimators=1,
         n_input_components=128,
         hidden_layer_sizes=(256,),
-        activation="relu",
         dropout=0.5,
-        input_dropout=0.2,
         label_weight=1.0,
         similarity_weight=1.0,
         invariance_weight=0.1,
         max_epochs=None,
         max_steps="auto",
         batch_size=128,
-        optimizer="AdamW",
         lr=0.003,
-        lr_scheduler="cosine",
-        weight_decay=0.001,
         callbacks=None,
+        advanced=None,
         device="auto",
         n_image_features=None,
         random_state=None,
@@ -226,20 +224,16 @@ class DSCMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.n_estimators = n_estimators
         self.n_input_components = n_input_components
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
         self.dropout = dropout
-        self.input_dropout = input_dropout
         self.label_weight = label_weight
         self.similarity_weight = similarity_weight
         self.invariance_weight = invariance_weight
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
-        self.optimizer = optimizer
         self.lr = lr
-        self.lr_scheduler = lr_scheduler
-        self.weight_decay = weight_decay
         self.callbacks = callbacks
+        self.advanced = advanced
         self.device = device
         self.n_image_features = n_image_features
         self.random_state = random_state

@@ -55,9 +55,9 @@ def split_off_validation(y, retriever, seed):
     if not retriever.early_stopping:
         return slice(None), None
     rows = np.arange(len(y))
-    fraction = retriever.validation_fraction
+    fraction = retriever._settings["validation_fraction"]
     options = {"test_size": fraction, "random_state": seed}
-    if retriever.validation == "class_disjoint":
+    if retriever.early_stopping == "class_disjoint":
         # Among the pairs of one class every ranking is perfect.
         if y.ndim == 1:
             options["test_size"] = max(2, math.ceil(fraction * len(np.unique(y))))
@@ -69,5 +69,5 @@ def split_off_validation(y, retriever, seed):
         raise ValueError(
             "early_stopping holds out pairs of every class and trains on others of "
             f"the same class. Got validation_fraction={fraction} for {len(y)} pairs: "
-            f"{error} Raise it, or use validation='class_disjoint'."
+            f"{error} Raise it, or use early_stopping='class_disjoint'."
         ) from None

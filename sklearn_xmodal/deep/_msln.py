@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_xmodal.deep._advanced import SHARED_SETTINGS, once_parameters
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import (
     check_continues,
@@ -19,8 +20,11 @@ from sklearn_xmodal.deep._msln_training import (
 )
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
-    check_callbacks,
-    check_layer_sizes,
+    check_input_components,
+    documented,
+    with_checkpoint,
+    with_held_out,
+    with_least_share,
 )
 from sklearn_xmodal.deep.blocks import (
     VARIATES,
@@ -37,10 +41,12 @@ from sklearn_xmodal.deep.training import (
 )
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import as_labels, check_class_targets
 
 
+@documented
 class MSLNRetriever(TwoEncoderRetriever):
     r"""Modal-adversarial Semantic Learning Network for cross-modal retrieval.
 
@@ -123,45 +129,21 @@ class MSLNRetriever(TwoEncoderRetriever):
         Networks that are trained side by side, as one program with stacked
         weights, and whose blocks are joined. Three take about twice the time of one.
 
-    n_input_components : int or None, default=128
-        Principal components of either modality that the networks see, at most.
-        `None` keeps all features. The parameter most worth tuning, with
-        ``min_input_share=1``, where classes are seen: 64 suits noisy features, 128
-        and more suit fine distinctions between many classes.
-
-    min_input_share : float, default=0.5
-        Share of these components that the first network sees; the last one sees
-        all, those between evenly more. A guard against one number for all data.
-
-    denoise_inputs : bool or "auto", default="auto"
-        Whether to shrink the component of variance v to :math:`1 - 0.9 v_0 / v` of its
-        length, where v_0 is the variance of the last of `n_input_components`: a Wiener
-        filter that takes most of the last one for noise, of which all have as much.
-        Only modalities with at least `n_input_components` features; matters where
-        variances are alike, as those of scaled word counts are. ``"auto"`` does so for
-        ``target_classes="unseen"``.
-
-    n_contrastive_components : int, default=64
-        Size of the contrastive code.
+    n_input_components : int, tuple or None, default=128
+        Principal components of either modality that the networks see, at most. The
+        last network sees all of them, the first one half, those between evenly more: a
+        guard against one number for all data. A tuple ``(least, most)`` says what the
+        first and the last one see, such as ``(64, 64)``; least may be a float, a share
+        of most. `None` keeps all features. The parameter most worth tuning where
+        classes are seen: 64 for all networks suits noisy features, 128 and more suit
+        fine distinctions between many classes.
 
     hidden_layer_sizes : tuple of int, default=(256,)
         Hidden layers of both encoders. The decoders mirror them.
 
-    discriminator_layer_sizes : tuple of int, default=(64,)
-        Hidden layers of the discriminator.
-
-    activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-        Of the hidden layers.
-
-    code_activation : {"identity", "logistic", "relu", "tanh"}, default="identity"
-        Of the codes.
-
     dropout : float, default=0.5
         Probability of dropping a hidden unit of encoders and decoders. Strong by
         default, since labelled pairs are mostly few.
-
-    input_dropout : float, default=0.2
-        Probability of dropping an input of the encoders.
 
     correlation_weight : float, default=0.1
         :math:`\lambda_{cor}`, for the code and for the contrastive code. Much more
@@ -181,9 +163,6 @@ class MSLNRetriever(TwoEncoderRetriever):
         :math:`\lambda_{con}`; 0 leaves the contrastive code out. ``"auto"`` is 0 for
         ``target_classes="seen"``, 1 for ``"unseen"``, and 0.3 for ``"both"``.
 
-    temperature : float, default=0.1
-        :math:`\tau` of the contrastive term, which divides its cosines.
-
     class_embeddings : mapping, DataFrame or None, default=None
         Vector :math:`e_y` per label: a mapping from label to vector, or a
         DataFrame with one row per label. Only labels seen in `fit` are needed.
@@ -202,59 +181,31 @@ class MSLNRetriever(TwoEncoderRetriever):
     batch_size : int, default=128
         Pairs per step.
 
-    optimizer : str or class, default="AdamW"
-        `torch.optim` class or name.
-
     lr : float, default=0.003
         Learning rate at the start.
-
-    lr_scheduler : {"cosine"} or None, default="cosine"
-        ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
-
-    weight_decay : float, default=0.001
-        Handed to the optimiser.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last one, which must have
         had the same features and classes.
 
-    early_stopping : bool, default=False
-        Whether to hold out a part of the training pairs, score them after
-        every epoch (mAP, as in `score`), stop when that no longer improves and
-        return to the best epoch. It costs training pairs, or classes with
-        ``validation="class_disjoint"``.
-
-    validation_fraction : float, default=0.1
-        Share of pairs that is held out; share of classes, at least two of them,
-        where ``validation="class_disjoint"``.
-
-    validation : {"stratified", "class_disjoint"}, default="stratified"
-        Hold out pairs of all classes (at random for multi-label `y`), or all
-        pairs of some classes, which suits search among unseen classes. The
-        network is not trained on the latter, and they are not in `classes_`.
-
-    n_iter_no_change : int, default=10
-        Epochs without improvement before stopping.
-
-    tol : float, default=0.0001
-        Least gain in mAP that counts as an improvement.
+    early_stopping : {False, True, "stratified", "class_disjoint"}, default=False
+        Whether to hold out a part of the training pairs, score them after every epoch
+        (mAP, as in `score`), stop when that no longer improves and return to the best
+        epoch: pairs of all classes (at random for multi-label `y`), which `True` stands
+        for, too, or all pairs of some classes, which suits search among unseen classes.
+        The network is not trained on the latter, and they are not in `classes_`.
 
     callbacks : list of skorch callbacks, default=None
         Added to the training loop.
 
     checkpoint_dir : path-like, default=None
         Folder that `fit` leaves the whole state of the training in after every epoch,
-        each time in place of the last. Needs an int as `random_state`.
+        each time in place of the last. If it holds a checkpoint of this very training,
+        with the same parameters and pairs, `fit` goes on from there and ends with the
+        same bytes as one that was not cut short; at once, if that one was finished.
+        Needs an int as `random_state`.
 
-    resume_from : path-like, default=None
-        Such a folder, of a training with the same parameters and pairs that was cut
-        short: `fit` goes on from there and ends with the same bytes. May be
-        `checkpoint_dir` itself.
-
-    precision : {"float32", "bfloat16"}, default="float32"
-        Of the matrix products in training; weights and everything else stay in
-        float32. ``"bfloat16"`` pays for layers of thousands of units on GPUs (half
-        the time for three networks of 2,048 units on an H100), and for little else.
+    $advanced
 
     device : str, default="auto"
         Where to train: a torch device, or ``"auto"`` for CUDA where it exists
@@ -299,8 +250,8 @@ class MSLNRetriever(TwoEncoderRetriever):
         Mean of the training texts.
 
     image_components_ : ndarray or None
-        Principal directions of the images in rows, shrunk by `denoise_inputs`; `None`
-        where all features are kept.
+        Principal directions of the images in rows, shrunk where inputs are denoised;
+        `None` where all features are kept.
 
     text_components_ : ndarray or None
         Principal directions of the texts.
@@ -350,13 +301,7 @@ class MSLNRetriever(TwoEncoderRetriever):
     Notes
     -----
     The sizes, weights and optimiser of the original are not known to us; the
-    defaults here are our own choice. A plain reading of [1]_ is one network with
-    the four losses and the code alone::
-
-        MSLNRetriever(n_estimators=1, n_input_components=None,
-                      block_weights={"code": 1}, contrastive_weight=0,
-                      code_activation="tanh", dropout=0.2, input_dropout=0,
-                      optimizer="Adam", lr=1e-3, lr_scheduler=None, weight_decay=0)
+    defaults here are our own choice. :meth:`from_paper` is a plain reading of [1]_.
 
     Codes are computed in float32. Memory-mapped and sparse features are read batch
     by batch, unless `early_stopping` sets a part of them aside, which copies the
@@ -396,6 +341,25 @@ class MSLNRetriever(TwoEncoderRetriever):
         "contrastive_weight_",
         "block_weights_",
     )
+    _default_settings = {
+        **SHARED_SETTINGS,
+        "code_activation": "identity",
+        "denoise_inputs": "auto",
+        "n_contrastive_components": 64,
+        "temperature": 0.1,
+        "discriminator_layer_sizes": (64,),
+        "precision": "float32",
+        "validation_fraction": 0.1,
+        "n_iter_no_change": 10,
+        "tol": 1e-4,
+    }
+    _old_spellings = {
+        **once_parameters(_default_settings),
+        "min_input_share": OldSpelling("n_input_components", with_least_share, 0.5),
+        "validation": OldSpelling("early_stopping", with_held_out, "stratified"),
+        "resume_from": OldSpelling("checkpoint_dir", with_checkpoint, None),
+    }
+
     _module = MSLNModule
     _loss = MSLNLoss
 
@@ -407,39 +371,23 @@ class MSLNRetriever(TwoEncoderRetriever):
         block_weights=None,
         n_estimators=3,
         n_input_components=128,
-        min_input_share=0.5,
-        denoise_inputs="auto",
-        n_contrastive_components=64,
         hidden_layer_sizes=(256,),
-        discriminator_layer_sizes=(64,),
-        activation="relu",
-        code_activation="identity",
         dropout=0.5,
-        input_dropout=0.2,
         correlation_weight=0.1,
         reconstruction_weight=0.1,
         adversarial_weight=0.1,
         classification_weight=1.0,
         contrastive_weight="auto",
-        temperature=0.1,
         class_embeddings=None,
         max_epochs=None,
         max_steps="auto",
         batch_size=128,
-        optimizer="AdamW",
         lr=3e-3,
-        lr_scheduler="cosine",
-        weight_decay=1e-3,
         warm_start=False,
         early_stopping=False,
-        validation_fraction=0.1,
-        validation="stratified",
-        n_iter_no_change=10,
-        tol=1e-4,
         callbacks=None,
         checkpoint_dir=None,
-        resume_from=None,
-        precision="float32",
+        advanced=None,
         device="auto",
         n_image_features=None,
         random_state=None,
@@ -450,43 +398,68 @@ class MSLNRetriever(TwoEncoderRetriever):
         self.block_weights = block_weights
         self.n_estimators = n_estimators
         self.n_input_components = n_input_components
-        self.min_input_share = min_input_share
-        self.denoise_inputs = denoise_inputs
-        self.n_contrastive_components = n_contrastive_components
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.discriminator_layer_sizes = discriminator_layer_sizes
-        self.activation = activation
-        self.code_activation = code_activation
         self.dropout = dropout
-        self.input_dropout = input_dropout
         self.correlation_weight = correlation_weight
         self.reconstruction_weight = reconstruction_weight
         self.adversarial_weight = adversarial_weight
         self.classification_weight = classification_weight
         self.contrastive_weight = contrastive_weight
-        self.temperature = temperature
         self.class_embeddings = class_embeddings
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
-        self.optimizer = optimizer
         self.lr = lr
-        self.lr_scheduler = lr_scheduler
-        self.weight_decay = weight_decay
         self.warm_start = warm_start
         self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.validation = validation
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
         self.callbacks = callbacks
         self.checkpoint_dir = checkpoint_dir
-        self.resume_from = resume_from
-        self.precision = precision
+        self.advanced = advanced
         self.device = device
         self.n_image_features = n_image_features
         self.random_state = random_state
         self.verbose = verbose
+
+    @classmethod
+    def from_paper(cls, **changes):
+        """Return a plain reading of the paper: one network, four losses, the code.
+
+        Its sizes, weights and optimiser are not known to us.
+
+        Parameters
+        ----------
+        **changes : dict
+            Parameters that shall be others; `advanced` with what shall be other in it.
+
+        Returns
+        -------
+        msln : MSLNRetriever
+            Not fitted.
+
+        Examples
+        --------
+        >>> from sklearn_xmodal import MSLNRetriever
+        >>> msln = MSLNRetriever.from_paper(n_components=16, advanced={"tol": 0.01})
+        >>> msln.n_estimators, msln.contrastive_weight, msln.block_weights
+        (1, 0.0, {'code': 1})
+        """
+        plain = {
+            "n_estimators": 1,
+            "n_input_components": None,
+            "block_weights": {"code": 1},
+            "contrastive_weight": 0.0,
+            "dropout": 0.2,
+            "lr": 1e-3,
+        }
+        advanced = {
+            "code_activation": "tanh",
+            "input_dropout": 0.0,
+            "optimizer": "Adam",
+            "lr_scheduler": None,
+            "weight_decay": 0.0,
+            **(changes.pop("advanced", None) or {}),
+        }
+        return cls(**{**plain, **changes}, advanced=advanced)
 
     @validate_on_fit
     def partial_fit(self, X_img, X_txt=None, y=None, classes=None):
@@ -548,9 +521,8 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     def _prepare(self):
         """Check what does not depend on the data."""
-        check_callbacks(self.callbacks)
-        check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
-        check_layer_sizes(self.discriminator_layer_sizes, "discriminator_layer_sizes")
+        self._check_parameters()
+        check_input_components(self.n_input_components)
         self.device_ = resolve_device(self.device)
         self.contrastive_weight_ = contrastive_weight(
             self.target_classes, self.contrastive_weight
@@ -572,12 +544,12 @@ class MSLNRetriever(TwoEncoderRetriever):
         data = self._dataset(sides, maps, target)
         self._start_variates(data, seeds[0])
         update_variates(self._variates, data)
-        score = None
+        score = held_out = None
         if valid is not None:
-            held_out = {"image": X_img[valid], "text": X_txt[valid]}
-            held_out = self._dataset(held_out, maps, np.arange(len(y[valid])))
+            sides = {"image": X_img[valid], "text": X_txt[valid]}
+            held_out = self._dataset(sides, maps, np.arange(len(y[valid])))
             score = validation_score(self, data, held_out, y[valid])
-        checkpoint = checkpointing(self, data)
+        checkpoint = checkpointing(self, data, held_out, start)
         net = build_net(self, data, seeds[1:], score, checkpoint).start_from(start)
         return self._train_anew(net, data, checkpoint)
 
@@ -607,12 +579,12 @@ class MSLNRetriever(TwoEncoderRetriever):
         if not is_new:
             return {name: self._encoder(name).input_map for name in sides}
         n_inputs = inputs_of_members(self)
-        # Up to how many features a modality keeps all of them.
-        n_least = None if n_inputs is None else min(n_inputs)
-        denoise = self.denoise_inputs
+        # Up to the least of them a modality keeps all its features.
+        least, most = (None, None) if n_inputs is None else (n_inputs[0], n_inputs[-1])
+        denoise = self._settings["denoise_inputs"]
         if denoise == "auto":
             denoise = self.target_classes == "unseen"
-        return self._fit_input_maps(sides, seed, n_least, denoise)
+        return self._fit_input_maps(sides, seed, least, most, denoise)
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)
@@ -639,17 +611,17 @@ class MSLNRetriever(TwoEncoderRetriever):
         return represent(network, data, self.block_weights_, self._variates, on)
 
     def _module_options(self, data):
-        has_contrastive = self.contrastive_weight_ > 0
+        settings, has_contrastive = self._settings, self.contrastive_weight_ > 0
         return {
             "class_embeddings": self.class_embeddings_,
             "multi_label": data.target.ndim == 2,
             "n_inputs": inputs_of_members(self),
             "n_contrastive_components": (
-                self.n_contrastive_components if has_contrastive else 0
+                settings["n_contrastive_components"] if has_contrastive else 0
             ),
-            "discriminator_layer_sizes": self.discriminator_layer_sizes,
-            "code_activation": self.code_activation,
-            "precision": self.precision,
+            "discriminator_layer_sizes": settings["discriminator_layer_sizes"],
+            "code_activation": settings["code_activation"],
+            "precision": settings["precision"],
         }
 
     def _loss_options(self):
@@ -659,7 +631,7 @@ class MSLNRetriever(TwoEncoderRetriever):
             "adversarial_weight": self.adversarial_weight,
             "classification_weight": self.classification_weight,
             "contrastive_weight": self.contrastive_weight_,
-            "temperature": self.temperature,
+            "temperature": self._settings["temperature"],
         }
 
     def _schedules(self, n_steps):

@@ -1,6 +1,7 @@
 """How the network of MSLN is trained: nets for `fit`, for `partial_fit`, from files."""
 
 import math
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -20,6 +21,8 @@ from sklearn_xmodal.deep.training import (
 )
 from sklearn_xmodal.metrics import cross_modal_score
 
+# Of the components of a modality, the share that the first network sees.
+_LEAST_SHARE = 0.5
 # Steps until reversal has its strength where nobody knows how many follow.
 _PARTIAL_STEPS = 400
 
@@ -117,12 +120,18 @@ def inputs_of_members(retriever):
     Networks that see different things err differently, and no single number suits
     all data. `None` for all features.
     """
-    n_most, n_members = retriever.n_input_components, retriever.n_estimators
-    if n_most is None:
+    n_kept = retriever.n_input_components
+    if n_kept is None:
         return None
+    least, most = n_kept if isinstance(n_kept, tuple) else (_LEAST_SHARE, n_kept)
     # From the last one down, so that a single network sees all.
-    shares = np.linspace(1.0, retriever.min_input_share, n_members)
-    return tuple(math.ceil(share * n_most) for share in shares[::-1])
+    n_members = retriever.n_estimators
+    is_count = isinstance(least, Integral)
+    if is_count:
+        counts = np.linspace(most, least, n_members)
+    else:
+        counts = np.linspace(1.0, least, n_members) * most
+    return tuple(math.ceil(count) for count in counts[::-1])
 
 
 def validation_score(retriever, data, held_out, y):

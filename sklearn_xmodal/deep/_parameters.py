@@ -8,7 +8,7 @@ from string import Template
 
 from skorch.callbacks import Callback
 
-from sklearn_xmodal.deep._layers import ACTIVATIONS
+from sklearn_xmodal.deep._advanced import described
 from sklearn_xmodal.deep.blocks._weights import TARGET_CLASSES
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
@@ -23,40 +23,24 @@ PARAMETER_CONSTRAINTS = {
     "target_classes": [StrOptions(set(TARGET_CLASSES))],
     "block_weights": [Mapping, None],
     "n_estimators": [_at_least_one],
-    "n_input_components": [_at_least_one, None],
-    "min_input_share": [Interval(Real, 0, 1, closed="right")],
-    "denoise_inputs": ["boolean", StrOptions({"auto"})],
-    "n_contrastive_components": [_at_least_one],
+    "n_input_components": [_at_least_one, tuple, None],
     "hidden_layer_sizes": [tuple, list],
-    "discriminator_layer_sizes": [tuple, list],
-    "activation": [StrOptions(set(ACTIVATIONS))],
-    "code_activation": [StrOptions(set(ACTIVATIONS))],
     "dropout": [_probability],
-    "input_dropout": [_probability],
     "correlation_weight": [_weight],
     "reconstruction_weight": [_weight],
     "adversarial_weight": [_weight],
     "classification_weight": [_weight],
     "contrastive_weight": [_weight, StrOptions({"auto"})],
-    "temperature": [_positive],
     "class_embeddings": [Mapping, "array-like", None],
     "max_epochs": [_at_least_one, None],
     "max_steps": [_at_least_one, StrOptions({"auto"})],
     "batch_size": [_at_least_one],
-    "optimizer": [str, type],
     "lr": [_positive],
-    "lr_scheduler": [StrOptions({"cosine"}), None],
-    "weight_decay": [_weight],
     "warm_start": ["boolean"],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "validation": [StrOptions({"stratified", "class_disjoint"})],
-    "n_iter_no_change": [_at_least_one],
-    "tol": [_weight],
+    "early_stopping": ["boolean", StrOptions({"stratified", "class_disjoint"})],
     "callbacks": [list, None],
     "checkpoint_dir": [str, PathLike, None],
-    "resume_from": [str, PathLike, None],
-    "precision": [StrOptions({"float32", "bfloat16"})],
+    "advanced": [dict, None],
     "device": [str],
     "n_image_features": [Integral, None],
     "random_state": ["random_state"],
@@ -66,26 +50,24 @@ PARAMETER_CONSTRAINTS = {
 _SHARED = (
     "n_components",
     "n_estimators",
-    "n_input_components",
     "hidden_layer_sizes",
-    "activation",
     "dropout",
-    "input_dropout",
     "max_epochs",
     "max_steps",
     "batch_size",
-    "optimizer",
     "lr",
-    "lr_scheduler",
-    "weight_decay",
     "callbacks",
+    "advanced",
     "device",
     "n_image_features",
     "random_state",
     "verbose",
 )
 #: Those of the parameters that all networks have.
-SHARED_CONSTRAINTS = {name: PARAMETER_CONSTRAINTS[name] for name in _SHARED}
+SHARED_CONSTRAINTS = {
+    **{name: PARAMETER_CONSTRAINTS[name] for name in _SHARED},
+    "n_input_components": [_at_least_one, None],
+}
 
 #: What all of them say of these parameters, in place of ``$name`` in a docstring.
 SHARED_DOCS = {
@@ -97,14 +79,8 @@ n_input_components : int or None, default=128
 hidden_layer_sizes : tuple of int, default=(256,)
     Hidden layers of both encoders.
 
-activation : {"identity", "logistic", "relu", "tanh"}, default="relu"
-    Of the hidden layers.
-
 dropout : float, default=0.5
     Probability of dropping a hidden unit of the encoders.
-
-input_dropout : float, default=0.2
-    Probability of dropping an input of the encoders.
 """,
     "loop_parameters": """
 max_epochs : int, default=None
@@ -117,20 +93,13 @@ max_steps : int or "auto", default="auto"
 batch_size : int, default=$batch_size
     Pairs per step, at most: batches are of even size.
 
-optimizer : str or class, default="AdamW"
-    Name of a class of `torch.optim`, or such a class.
-
 lr : float, default=$lr
     Learning rate at the start.
 
-lr_scheduler : {"cosine"} or None, default="cosine"
-    ``"cosine"`` lowers the rate to 0 over the training, `None` keeps it.
-
-weight_decay : float, default=$weight_decay
-    Handed to the optimiser.
-
 callbacks : list of skorch callbacks, default=None
     Added to the training loop.
+
+$advanced
 
 device : str, default="auto"
     Where to train: a torch device, or ``"auto"`` for CUDA where it exists and the
@@ -205,23 +174,15 @@ def documented(cls):
     """Fill in what networks share, and defaults, where a docstring says ``$name``."""
     if cls.__doc__:  # python -OO leaves none
         parameters = signature(cls).parameters.values()
-        defaults = {p.name: repr(p.default) for p in parameters}
+        own = {p.name: repr(p.default) for p in parameters}
+        own["advanced"] = described(cls._default_settings)
         shared = {
-            name: Template(text.strip()).substitute(defaults)
+            name: Template(text.strip()).substitute(own)
             for name, text in SHARED_DOCS.items()
         }
         # Without indentation, which only some versions of Python take off.
-        cls.__doc__ = Template(cleandoc(cls.__doc__)).substitute(shared) + "\n"
+        cls.__doc__ = Template(cleandoc(cls.__doc__)).substitute(own, **shared) + "\n"
     return cls
-
-
-def check_layer_sizes(sizes, name):
-    """Raise a ValueError unless sizes are whole numbers of at least 1."""
-    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
-        raise ValueError(
-            f"{name} must hold whole numbers of at least 1, one per hidden layer. "
-            f"Got {sizes!r}."
-        )
 
 
 def check_callbacks(callbacks):
@@ -235,3 +196,42 @@ def check_callbacks(callbacks):
                 "callbacks must hold skorch callbacks, or (name, callback) tuples. Got "
                 f"{callback!r}."
             )
+
+
+def check_input_components(n_components):
+    """Raise a ValueError unless a tuple is of the least and of the most."""
+    if not isinstance(n_components, tuple):
+        return
+    least, most = n_components if len(n_components) == 2 else (None, None)
+    is_range = isinstance(most, Integral) and (
+        not (least < 1 or most < least)
+        if isinstance(least, Integral)
+        else isinstance(least, Real) and not least <= 0 and least <= 1 and not most < 1
+    )
+    if not is_range:
+        raise ValueError(
+            "n_input_components must be a whole number of at least 1 or a tuple "
+            "(least, most) of two, in order, of which the first may be a float in "
+            f"(0, 1], a share of the other. Got {n_components!r}."
+        )
+
+
+# What old spellings of MSLN have become.
+
+
+def with_least_share(n_components, share):
+    """Return `n_input_components` with a `min_input_share`."""
+    if n_components is None:
+        return None
+    most = n_components[1] if isinstance(n_components, tuple) else n_components
+    return float(share), most
+
+
+def with_held_out(early_stopping, validation):
+    """Return `early_stopping` with what `validation` held out."""
+    return validation if early_stopping else False
+
+
+def with_checkpoint(checkpoint_dir, resume_from):
+    """Return the folder to go on from, which is the one that is written to."""
+    return checkpoint_dir if resume_from is None else resume_from

@@ -262,7 +262,7 @@ class VotingRetriever(
         self.weights_ = weights
         voters = [m for m, w in zip(self.estimators_, weights, strict=True) if w > 0]
         encoders = [
-            [encoder_of(voter, name, getattr(pairs[:1], name)) for voter in voters]
+            [_encoder_of(voter, name, getattr(pairs[:1], name)) for voter in voters]
             for name in MODALITIES
         ]
         for image, text in zip(*encoders, strict=True):
@@ -382,6 +382,13 @@ def _held_out_codes(member, pairs, y, train, test):
         _unit_code(fitted, getattr(test_pairs, modality), modality)
         for modality in MODALITIES
     )
+
+
+def _encoder_of(member, modality, example):
+    """Return the encoder of a member, which must take an item of these pairs."""
+    encoder = encoder_of(member, modality, example)
+    encoder._checked_codes(example, f"the {modality} features")
+    return encoder
 
 
 def _unit_code(member, X, modality):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from numbers import Integral, Real
 
-from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+from sklearn_xmodal.cross_decomposition._engine import (
     ClassVectorsRetriever,
     linear_encoders,
+    separate_axes,
 )
-from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 

@@ -6,6 +6,7 @@ from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
 from sklearn_xmodal.cross_decomposition import CCARetriever
 from sklearn_xmodal.encoders import Chain
 from sklearn_xmodal.linear_model._semantic_matching import SemanticMatchingRetriever
+from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import validate_tuples
 
@@ -35,7 +36,7 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
     alpha : float, "oas" or tuple of two of these, default=1.0
         Ridge of the canonical correlation analysis, as in :class:`CCARetriever`.
 
-    correlation_power : float, default=0.0
+    component_power : float, default=0.0
         Every variate is multiplied by its correlation to this power before the
         regression, whose penalty then weighs more on the noisy tail. 0 is the
         textbook form.
@@ -124,10 +125,11 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
 
     _fitted = ("cca_", "matching_", "n_iter_")
 
+    _old_spellings = {"correlation_power": OldSpelling("component_power")}
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"oas"}), tuple],
-        "correlation_power": [Interval(Real, 0, None, closed="left")],
+        "component_power": [Interval(Real, 0, None, closed="left")],
         "C": [Interval(Real, 0, None, closed="neither"), tuple],
         "centered": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -140,7 +142,7 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
         n_components=None,
         *,
         alpha=1.0,
-        correlation_power=0.0,
+        component_power=0.0,
         C=0.1,
         centered=True,
         max_iter=1000,
@@ -149,7 +151,7 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
     ):
         self.n_components = n_components
         self.alpha = alpha
-        self.correlation_power = correlation_power
+        self.component_power = component_power
         self.C = C
         self.centered = centered
         self.max_iter = max_iter
@@ -162,7 +164,7 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
         cca = CCARetriever(
             self.n_components,
             alpha=self.alpha,
-            correlation_power=self.correlation_power,
+            component_power=self.component_power,
         )
         matching = SemanticMatchingRetriever(
             C=self.C, centered=self.centered, max_iter=self.max_iter, tol=self.tol

@@ -5,11 +5,11 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+from sklearn_xmodal.cross_decomposition._engine import (
     ClassVectorsRetriever,
     linear_encoders,
+    separate_axes,
 )
-from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import stable_eigh
 from sklearn_xmodal.utils._sklearn_compat import Interval

@@ -172,6 +172,10 @@ def restored(cls, version, parameters, state, output=None):
     """
     name, current = cls.__name__, _version_of(cls)
     parameters, state = migrated(name, version, current, parameters, state)
+    if version == 0:
+        from sklearn_xmodal.utils._old_spellings import translated_parameters
+
+        parameters = translated_parameters(cls, parameters)
     if parameters.get("memory") is not None:  # would unpickle from there
         raise forged("a Pipeline with a cache")
     has_parameters = _has_parameters(cls)

@@ -210,7 +210,7 @@ METHODS = {
     "msln": Method(
         "MSLN",
         _build_msln,  # not the retriever, which would load torch
-        [{"n_input_components": n, "min_input_share": 1.0, **_WIDE} for n in (64, 128)],
+        [{"n_input_components": (n, n), **_WIDE} for n in (64, 128)],
         needs_labels=True,
         while_tuning={"n_estimators": 1},
         # The defaults. Folds that hold out some of few classes would choose by chance.

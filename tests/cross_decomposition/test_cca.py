@@ -80,7 +80,7 @@ def sample_correlations(Z_img, Z_txt):
 def assert_textbook(X, Y, atol=1e-10):
     """Compare everything that textbook CCA promises."""
     expected = reference_correlations(X, Y)
-    est = CCARetriever(alpha=0, correlation_power=0).fit(X, Y)
+    est = CCARetriever(alpha=0, component_power=0).fit(X, Y)
     k = min(len(expected), X.shape[0] - 1)
     assert est.n_components_ == k
     np.testing.assert_allclose(est.canonical_correlations_, expected[:k], atol=atol)
@@ -315,15 +315,15 @@ class TestRidge:
 class TestCodes:
     def test_new_items_are_projected_one_modality_alone(self, seed):
         X, Y = draw(seed)
-        est = CCARetriever(3, correlation_power=0).fit(X[:150], Y[:150])
+        est = CCARetriever(3, component_power=0).fit(X[:150], Y[:150])
         expected = (X[150:] - X[:150].mean(axis=0)) @ est.image_weights_
         np.testing.assert_allclose(est.transform_image(X[150:]), expected, atol=1e-12)
 
     @pytest.mark.parametrize("power", [0.5, 1.0, 3.0])
     def test_variates_are_weighted_by_powers_of_their_correlation(self, seed, power):
         X, Y = draw(seed)
-        plain = CCARetriever(correlation_power=0).fit(X, Y)
-        weighted = CCARetriever(correlation_power=power).fit(X, Y)
+        plain = CCARetriever(component_power=0).fit(X, Y)
+        weighted = CCARetriever(component_power=power).fit(X, Y)
         S = plain.canonical_correlations_
         for Z, unit in zip(
             weighted.transform(X, Y), plain.transform(X, Y), strict=True

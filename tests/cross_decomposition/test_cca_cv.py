@@ -112,10 +112,10 @@ class TestEqualsGridSearch:
     def test_with_other_scores(self, seed, scoring):
         X, Y, y = draw(seed)
         scorer = get_retrieval_scorer(scoring)
-        search = grid_search(X, Y, y, ALPHAS, 3, scorer, correlation_power=0.5)
+        search = grid_search(X, Y, y, ALPHAS, 3, scorer, component_power=0.5)
         for given in (scoring, scorer):
             ours = CCARetrieverCV(
-                alphas=ALPHAS, cv=3, scoring=given, correlation_power=0.5
+                alphas=ALPHAS, cv=3, scoring=given, component_power=0.5
             )
             assert_same(ours.fit(X, Y, y), search)
 

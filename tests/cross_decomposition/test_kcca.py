@@ -104,7 +104,7 @@ class TestOracles:
     @pytest.mark.parametrize("kernel", ["rbf", "poly", "laplacian", "cosine"])
     def test_codes_of_the_square_root_form(self, seed, kernel, n):
         X, Y = draw(seed, n=n)
-        est = KCCARetriever(3, kernel=kernel, correlation_power=0).fit(X, Y)
+        est = KCCARetriever(3, kernel=kernel, component_power=0).fit(X, Y)
         roots = [smoother_root(K, 10.0) for K in kernels_of(est, X, Y, kernel)]
         U, _, Vt = linalg.svd(roots[0] @ roots[1])
         expected = roots[0] @ U[:, :3], roots[1] @ Vt[:3].T
@@ -191,7 +191,7 @@ class TestOracles:
 
     def test_training_items_get_their_variates(self, seed):
         X, Y = draw(seed)
-        est = KCCARetriever(3, correlation_power=0).fit(X, Y)
+        est = KCCARetriever(3, component_power=0).fit(X, Y)
         K = centred(kernel_of(X, "rbf", est.image_gamma_))
         np.testing.assert_allclose(
             est.transform_image(X), K @ est.image_dual_coef_, atol=1e-10
@@ -396,8 +396,8 @@ class TestKernels:
     @pytest.mark.parametrize("power", [0.0, 2.0])
     def test_variates_are_weighted_by_powers_of_their_correlation(self, seed, power):
         X, Y = draw(seed)
-        unit = KCCARetriever(3, correlation_power=0).fit(X, Y)
-        est = KCCARetriever(3, correlation_power=power).fit(X, Y)
+        unit = KCCARetriever(3, component_power=0).fit(X, Y)
+        est = KCCARetriever(3, component_power=power).fit(X, Y)
         S = unit.canonical_correlations_
         np.testing.assert_allclose(
             est.transform_image(X), unit.transform_image(X) * (S / S[0]) ** power

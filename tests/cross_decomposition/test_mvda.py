@@ -66,7 +66,7 @@ class TestOracles:
 
     def test_one_modality_twice_is_discriminant_analysis(self, seed):
         X, _, y = draw(seed)
-        est = MvDARetriever(alpha=0.0, eigenvalue_power=0.0).fit(X, X, y)
+        est = MvDARetriever(alpha=0.0, component_power=0.0).fit(X, X, y)
         lda = LinearDiscriminantAnalysis(solver="eigen").fit(X, y)
         for Z in est.transform(X, X):
             expected = centre(lda.transform(X))  # this solver of theirs does not
@@ -88,9 +88,9 @@ class TestIdentities:
     @pytest.mark.parametrize("power", [0.5, 2.0])
     def test_codes_are_multiplied_by_powers_of_eigenvalues(self, seed, power):
         X, T, y = draw(seed)
-        plain = MvDARetriever(eigenvalue_power=0.0).fit(X, T, y)
+        plain = MvDARetriever(component_power=0.0).fit(X, T, y)
         rho = plain.eigenvalues_
-        est = MvDARetriever(eigenvalue_power=power).fit(X, T, y)
+        est = MvDARetriever(component_power=power).fit(X, T, y)
         for Z, unit in zip(est.transform(X, T), plain.transform(X, T), strict=True):
             assert_allclose(Z, unit * (rho / rho[0]) ** power, atol=1e-12)
 
@@ -156,7 +156,7 @@ class TestErrors:
             ({"n_components": 4}, r"at most 3, the number .* Got n_components=4"),
             ({"alpha": -1.0}, "'alpha' parameter of MvDARetriever"),
             ({"alpha": (1.0, "x")}, "'alpha' parameter of MvDARetriever .* 'x'"),
-            ({"eigenvalue_power": -1}, "'eigenvalue_power' parameter"),
+            ({"component_power": -1}, "'component_power' parameter"),
         ],
         ids=str,
     )

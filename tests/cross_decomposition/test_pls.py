@@ -85,7 +85,7 @@ class TestIdentities:
         X, Y = draw(seed)
         plain = PLSRetriever().fit(X, Y)
         S = plain.singular_values_
-        weighted = PLSRetriever(singular_value_power=power).fit(X, Y)
+        weighted = PLSRetriever(component_power=power).fit(X, Y)
         for Z, unit in zip(
             weighted.transform(X, Y), plain.transform(X, Y), strict=True
         ):
@@ -157,7 +157,7 @@ class TestErrors:
             ({"scale": 2.5}, "'scale' parameter of PLSRetriever"),
             ({"scale": (True, "x")}, "'scale' parameter of PLSRetriever .* 'x'"),
             ({"scale": (True,)}, "scale must be .* tuple of length 1"),
-            ({"singular_value_power": -1}, "'singular_value_power' parameter"),
+            ({"component_power": -1}, "'component_power' parameter"),
         ],
         ids=str,
     )

@@ -78,7 +78,7 @@ class TestIdentities:
         X, T, _ = draw(seed)
         plain = ProcrustesRetriever().fit(X, T)
         S = plain.singular_values_
-        est = ProcrustesRetriever(singular_value_power=power).fit(X, T)
+        est = ProcrustesRetriever(component_power=power).fit(X, T)
         for Z, unit in zip(est.transform(X, T), plain.transform(X, T), strict=True):
             assert_allclose(Z, unit * (S / S[0]) ** power, atol=1e-12)
 
@@ -116,7 +116,7 @@ class TestErrors:
         [
             ({"n_components": 7}, r"n_components must be at most 6, .* Got n_comp"),
             ({"n_components": 0}, "'n_components' parameter of ProcrustesRetriever"),
-            ({"singular_value_power": -1}, "'singular_value_power' parameter"),
+            ({"component_power": -1}, "'component_power' parameter"),
         ],
         ids=str,
     )

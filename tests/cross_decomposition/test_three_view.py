@@ -67,7 +67,7 @@ class TestOracles:
     def test_codes_are_weighted_by_powers_of_eigenvalues(self, seed, power):
         X, T, y = draw(seed)
         eigenvalues, W = textbook(X, T, np.eye(4)[y], (1.0, 1.0, 1.0))
-        est = ThreeViewCCARetriever(4, eigenvalue_power=power).fit(X, T, y)
+        est = ThreeViewCCARetriever(4, component_power=power).fit(X, T, y)
         factors = (eigenvalues[:4] / eigenvalues[0]) ** power
         Z = centre(X) @ W[:8, :4] * factors
         assert_allclose(up_to_sign(est.transform_image(X)), up_to_sign(Z), atol=1e-8)
@@ -180,7 +180,7 @@ class TestErrors:
             ({"n_components": 18}, r"at most \d+, the number .* Got n_components=18"),
             ({"alpha": (1.0, -1.0)}, "'alpha' parameter of ThreeViewCCARetriever"),
             ({"class_alpha": -1.0}, "'class_alpha' parameter"),
-            ({"eigenvalue_power": -1}, "'eigenvalue_power' parameter"),
+            ({"component_power": -1}, "'component_power' parameter"),
         ],
         ids=str,
     )

@@ -229,7 +229,7 @@ def test_plain_cca_is_that_of_cca_zoo(zoo, seed):
     linear = pytest.importorskip("cca_zoo.linear")
     X, T, _ = draw(seed)
     other = ViewsRetriever(linear.CCA(n_components=3)).fit(X, T)
-    ours = CCARetriever(3, alpha=0.0, correlation_power=0.0).fit(X, T)
+    ours = CCARetriever(3, alpha=0.0, component_power=0.0).fit(X, T)
     codes = [
         up_to_sign(Z / np.linalg.norm(Z, axis=0))
         for retriever in (other, ours)

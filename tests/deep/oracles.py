@@ -20,7 +20,7 @@ def cosines_of_ridges(kind, train, new):
     """Return the mean over ridges of the cosines of canonical variates."""
     similarity = 0
     for alpha, power in kind.SETTINGS:
-        cca = CCARetriever(alpha=alpha, correlation_power=power).fit(*train)
+        cca = CCARetriever(alpha=alpha, component_power=power).fit(*train)
         codes = (Z[:, : kind.N_COMPONENTS] for Z in cca.transform(*new))
         similarity += cosines(*codes) / len(kind.SETTINGS)
     return similarity

@@ -1,5 +1,6 @@
 """A training that was cut short goes on and ends as if nothing had happened."""
 
+import copy
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from skorch.callbacks import Callback
 
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.deep._labels import split_off_validation
 from sklearn_xmodal.deep.training import _checkpoint
 from tests.conftest import SEEDS, thorough_but
 
@@ -19,25 +21,28 @@ EVERY_SEED = pytest.mark.parametrize("seed", SEEDS)
 VARIANTS = {
     "plain": {},
     "seen": {"target_classes": "seen"},
-    "early stopping": {"early_stopping": True, "validation_fraction": 0.3},
-    "constant rate": {"lr_scheduler": None},
-    "momentum": {"optimizer": "SGD", "lr": 0.01},
+    "early stopping": {
+        "early_stopping": True,
+        "advanced": {"validation_fraction": 0.3},
+    },
+    "constant rate": {"advanced": {"lr_scheduler": None}},
+    "momentum": {"advanced": {"optimizer": "SGD"}, "lr": 0.01},
 }
 
 
 def make(**params):
     fast = {
         "n_components": 4,
-        "n_contrastive_components": 3,
         "n_estimators": 2,
         "hidden_layer_sizes": (8,),
-        "discriminator_layer_sizes": (8,),
         "max_epochs": 6,
         "batch_size": 32,
         "device": "cpu",
         "random_state": 0,
     }
-    return MSLNRetriever(**{**fast, **params})
+    small = {"n_contrastive_components": 3, "discriminator_layer_sizes": (8,)}
+    advanced = {**small, **params.get("advanced", {})}
+    return MSLNRetriever(**{**fast, **params, "advanced": advanced})
 
 
 def draw(seed=0, n=120):
@@ -63,6 +68,15 @@ class KillAt(Callback):
             raise KilledError
 
 
+class CountSteps(Callback):
+    """Counts the steps of a training."""
+
+    n_steps = 0
+
+    def on_batch_end(self, net, **kwargs):
+        self.n_steps += 1
+
+
 def kill(est, epoch, folder, data):
     """Fit a clone until some epoch."""
     est = clone(est).set_params(callbacks=[KillAt(epoch)], checkpoint_dir=folder)
@@ -78,7 +92,7 @@ def test_resumed_training_ends_with_the_same_bytes(seed, variant, epoch, tmp_pat
     est = make(random_state=seed, **VARIANTS[variant])
     whole = clone(est).fit(*data)
     kill(est, epoch, tmp_path, data)
-    est.set_params(resume_from=tmp_path, checkpoint_dir=tmp_path).fit(*data)
+    est.set_params(checkpoint_dir=tmp_path).fit(*data)
     assert bytes_of(est) == bytes_of(whole)
     np.testing.assert_array_equal(
         est.transform_text(data[1]), whole.transform_text(data[1])
@@ -89,12 +103,37 @@ def test_resumed_training_ends_with_the_same_bytes(seed, variant, epoch, tmp_pat
     ]
 
 
-def test_a_finished_training_is_not_repeated(tmp_path):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_finished_training_is_not_repeated(variant, tmp_path):
     data = draw()
-    whole = make(checkpoint_dir=tmp_path).fit(*data)
-    again = make(resume_from=tmp_path).fit(*data)
+    est = make(checkpoint_dir=tmp_path, **VARIANTS[variant])
+    whole, steps = clone(est).fit(*data), CountSteps()
+    again = est.set_params(callbacks=[steps]).fit(*data)
     assert bytes_of(again) == bytes_of(whole)
     assert again.n_iter_ == 6
+    assert steps.n_steps == 0
+
+
+def test_another_spelling_of_a_default_is_no_other_training(tmp_path):
+    data = draw()
+    whole = make(checkpoint_dir=tmp_path).fit(*data)
+    same = make(checkpoint_dir=tmp_path, advanced={"tol": 1e-4}).fit(*data)
+    assert bytes_of(same) == bytes_of(whole)
+
+
+def test_a_warm_start_is_a_training_of_its_own(tmp_path):
+    # A checkpoint of the fit before must not pass for one of the training after it.
+    data = draw()
+    est = make(checkpoint_dir=tmp_path / "first").fit(*data)
+    est.set_params(warm_start=True)
+    with pytest.raises(ValueError, match="which is another's"):
+        est.fit(*data)
+    before = copy.deepcopy(est).set_params(checkpoint_dir=tmp_path / "second")
+    whole = copy.deepcopy(before).set_params(checkpoint_dir=None).fit(*data)
+    killed = copy.deepcopy(before).set_params(callbacks=[KillAt(3)])
+    with pytest.raises(KilledError):
+        killed.fit(*data)
+    assert bytes_of(before.fit(*data)) == bytes_of(whole) != bytes_of(est)
 
 
 def test_only_the_last_checkpoint_is_kept(tmp_path):
@@ -128,27 +167,30 @@ def test_a_process_that_was_killed_anywhere_goes_on(n_kills, tmp_path, repositor
         time.sleep(rng.uniform(0, 0.3))
         child.send_signal(signal.SIGKILL)
         child.wait()
-        est = make(max_epochs=40, checkpoint_dir=folder, resume_from=folder)
+        est = make(max_epochs=40, checkpoint_dir=folder)
         assert bytes_of(est.fit(*data)) == expected
 
 
 class TestRefusals:
-    def test_no_checkpoint(self, tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"resume_from .* which has none"):
-            make(resume_from=tmp_path / "nowhere").fit(*draw())
-
     @pytest.mark.parametrize(
-        "change", [{"lr": 0.1}, {"max_epochs": 7}, {"random_state": 1}], ids=str
+        "change",
+        [
+            {"lr": 0.1},
+            {"max_epochs": 7},
+            {"random_state": 1},
+            {"advanced": {"weight_decay": 0}},
+        ],
+        ids=str,
     )
     def test_other_parameters(self, change, tmp_path):
         make(checkpoint_dir=tmp_path).fit(*draw())
-        with pytest.raises(ValueError, match="resume_from needs the parameters"):
-            make(resume_from=tmp_path, **change).fit(*draw())
+        with pytest.raises(ValueError, match="same parameters and pairs"):
+            make(checkpoint_dir=tmp_path, **change).fit(*draw())
 
     def test_other_pairs(self, tmp_path):
         make(checkpoint_dir=tmp_path).fit(*draw())
-        with pytest.raises(ValueError, match="resume_from needs the parameters"):
-            make(resume_from=tmp_path).fit(*draw(1))
+        with pytest.raises(ValueError, match="same parameters and pairs"):
+            make(checkpoint_dir=tmp_path).fit(*draw(1))
 
     def test_same_items_in_other_pairs(self, tmp_path):
         # Means, labels and shapes are what they were.
@@ -156,8 +198,8 @@ class TestRefusals:
         make(checkpoint_dir=tmp_path).fit(X, T, y)
         first, second = np.flatnonzero(y == 0)[:2]
         X[[first, second]] = X[[second, first]]
-        with pytest.raises(ValueError, match="resume_from needs the parameters"):
-            make(resume_from=tmp_path).fit(X, T, y)
+        with pytest.raises(ValueError, match="same parameters and pairs"):
+            make(checkpoint_dir=tmp_path).fit(X, T, y)
 
     def test_chance_that_is_not_fixed(self, tmp_path):
         with pytest.raises(
@@ -167,11 +209,21 @@ class TestRefusals:
                 *draw()
             )
 
+    def test_other_pairs_that_are_held_out(self, tmp_path):
+        X, T, y = draw()
+        est = make(checkpoint_dir=tmp_path, early_stopping=True).fit(X, T, y)
+        _, valid = split_off_validation(
+            y, est, np.random.RandomState(0).randint(2**31 - 1)
+        )
+        T[valid] = -T[valid]
+        with pytest.raises(ValueError, match="same parameters and pairs"):
+            est.fit(X, T, y)
+
     def test_checkpoint_of_another_training_is_not_overwritten(self, tmp_path):
         make(checkpoint_dir=tmp_path).fit(*draw())
         before = (tmp_path / "epoch-000006" / "weights.pt").read_bytes()
-        with pytest.raises(ValueError, match="checkpoint_dir must not hold another"):
-            make(checkpoint_dir=tmp_path).fit(*draw())
+        with pytest.raises(ValueError, match="checkpoint_dir must hold no checkpoint"):
+            make(checkpoint_dir=tmp_path, lr=0.1).fit(*draw())
         assert (tmp_path / "epoch-000006" / "weights.pt").read_bytes() == before
 
     @pytest.mark.parametrize("n_bytes", [0, 100])
@@ -183,9 +235,9 @@ class TestRefusals:
         path = _checkpoint.checkpoints_in(tmp_path)[-1] / name
         path.write_bytes(path.read_bytes()[:n_bytes])
         with pytest.raises(
-            ValueError, match="resume_from must hold a whole checkpoint"
+            ValueError, match="checkpoint_dir must hold a whole checkpoint"
         ):
-            make(resume_from=tmp_path).fit(*draw())
+            make(checkpoint_dir=tmp_path).fit(*draw())
 
 
 class Spoil(Callback):

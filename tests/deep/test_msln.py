@@ -68,16 +68,20 @@ def make(**params):
     """Make a small retriever that trains in milliseconds."""
     fast = {
         "n_components": 4,
-        "n_contrastive_components": 3,
         "n_estimators": 2,
         "hidden_layer_sizes": (8,),
-        "discriminator_layer_sizes": (8,),
         "max_epochs": 4,
         "batch_size": 32,
         "device": "cpu",
         "random_state": 0,
     }
-    return MSLNRetriever(**{**fast, **params})
+    return MSLNRetriever(**{**fast, **params, "advanced": settings(params)})
+
+
+def settings(params):
+    """Return what parameters name of `advanced`, and small sizes."""
+    small = {"n_contrastive_components": 3, "discriminator_layer_sizes": (8,)}
+    return {**small, **(params.get("advanced") or {})}
 
 
 def draw(seed=0, n=120, **params):
@@ -268,11 +272,10 @@ class TestLearning:
         )
         est = make(
             max_epochs=100,
-            discriminator_layer_sizes=(32,),
             correlation_weight=0,
             adversarial_weight=1.0,
             dropout=0,
-            input_dropout=0,
+            advanced={"discriminator_layer_sizes": (32,), "input_dropout": 0},
             lr=0.01,
             random_state=seed,
         ).fit(X, T, y)
@@ -295,12 +298,11 @@ class TestLearning:
     def test_contrastive_code_tells_pairs_of_one_class_apart(self, seed):
         X, T, y = draw(seed)
         est = make(
-            n_contrastive_components=8,
             contrastive_weight=1,
             max_epochs=60,
             lr=0.01,
             dropout=0,
-            input_dropout=0,
+            advanced={"n_contrastive_components": 8, "input_dropout": 0},
             random_state=seed,
         ).fit(X, T, y)
         wrong = {}
@@ -336,14 +338,16 @@ class TestEnsemble:
         est = make(
             n_estimators=3,
             contrastive_weight=1,
-            optimizer="SGD",
-            weight_decay=0,
             lr=0.1,
-            lr_scheduler=None,
             max_epochs=1,
             batch_size=64,
             dropout=0,
-            input_dropout=0,
+            advanced={
+                "optimizer": "SGD",
+                "weight_decay": 0,
+                "lr_scheduler": None,
+                "input_dropout": 0,
+            },
             callbacks=[recorder],
             random_state=seed,
         ).fit(X, T, y)
@@ -563,27 +567,16 @@ class TestBlocks:
         ]
         expected = 0
         for alpha, power in LinearVariates.SETTINGS:
-            cca = CCARetriever(alpha=alpha, correlation_power=power)
+            cca = CCARetriever(alpha=alpha, component_power=power)
             cca.fit(sides[0][0], sides[1][0])
             expected += cosines(*cca.transform(sides[0][1], sides[1][1])) / 3
         np.testing.assert_allclose(Z_img @ Z_txt.T, expected, atol=1e-4)
 
 
 def test_plain_reading_of_the_paper_has_the_code_alone():
-    # As given in the notes of the estimator.
     X, T, y = draw()
-    est = make(
-        n_estimators=1,
-        n_input_components=None,
-        block_weights={"code": 1},
-        contrastive_weight=0,
-        code_activation="tanh",
-        dropout=0.2,
-        input_dropout=0,
-        optimizer="Adam",
-        lr=1e-3,
-        lr_scheduler=None,
-        weight_decay=0,
+    est = MSLNRetriever.from_paper(
+        n_components=4, max_epochs=4, device="cpu", random_state=0
     ).fit(X, T, y)
     Z = est.transform_image(X)
     z = codes_of(est, X, "image")[0][0]
@@ -591,6 +584,20 @@ def test_plain_reading_of_the_paper_has_the_code_alone():
     assert est.image_components_ is None
     np.testing.assert_allclose(Z, unit(z - z.mean(axis=0)), atol=1e-5)
     assert "contrastive_loss" not in est.history_[-1]
+    assert type(est.net_.optimizer_) is torch.optim.Adam
+    rates = est.net_.optimizer_.param_groups[0]
+    assert (rates["lr"], rates["weight_decay"]) == (1e-3, 0)
+    module = est.net_.module_
+    assert (module.n_members, module.code_activation) == (1, "tanh")
+    drops = {m.p for m in module.encoders.modules() if hasattr(m, "p")}
+    assert drops == {0.0, 0.2}
+
+
+def test_plain_reading_may_be_changed_and_cloned():
+    est = MSLNRetriever.from_paper(lr=0.1, advanced={"weight_decay": 0.5})
+    plain = MSLNRetriever.from_paper()
+    changed = {"lr": 0.1, "advanced": {**plain.advanced, "weight_decay": 0.5}}
+    assert clone(est).get_params() == {**plain.get_params(), **changed}
 
 
 class TestContrastiveCode:
@@ -625,7 +632,9 @@ class TestContrastiveCode:
 
     def test_size(self):
         X, T, y = draw()
-        est = make(n_contrastive_components=7, block_weights={"contrastive": 1})
+        est = make(
+            advanced={"n_contrastive_components": 7}, block_weights={"contrastive": 1}
+        )
         assert est.fit(X, T, y).transform_image(X).shape == (120, 2 * 7)
         assert est.n_components_ == 14
 
@@ -655,14 +664,14 @@ class TestSteps:
         X, T, y = draw()
         est = make(lr=0.01).fit(X, T, y)
         assert est.net_.optimizer_.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
-        est = make(lr=0.01, lr_scheduler=None).fit(X, T, y)
+        est = make(lr=0.01, advanced={"lr_scheduler": None}).fit(X, T, y)
         assert est.net_.optimizer_.param_groups[0]["lr"] == 0.01
 
     @pytest.mark.parametrize(
         "optimizer", ["SGD", "RMSprop", "Adagrad", torch.optim.Adam]
     )
     def test_optimizers_of_torch(self, optimizer):
-        est = make(optimizer=optimizer, weight_decay=0.25).fit(*draw())
+        est = make(advanced={"optimizer": optimizer, "weight_decay": 0.25}).fit(*draw())
         expected = optimizer if isinstance(optimizer, str) else "Adam"
         assert type(est.net_.optimizer_).__name__ == expected
         assert est.net_.optimizer_.param_groups[0]["weight_decay"] == 0.25
@@ -741,7 +750,7 @@ class TestWarmStart:
     steady = {
         "warm_start": True,
         "dropout": 0,
-        "input_dropout": 0,
+        "advanced": {"input_dropout": 0},
         "adversarial_weight": 0,
         "batch_size": 120,
         "max_epochs": 80,
@@ -798,8 +807,7 @@ class TestWarmStart:
         X, T, y = draw(seed)
         est = make(
             warm_start=True,
-            early_stopping=True,
-            validation="class_disjoint",
+            early_stopping="class_disjoint",
             random_state=seed,
         ).fit(X, T, y)
         classes = est.classes_
@@ -864,7 +872,7 @@ class TestWarmStart:
 
 @EVERY_SEED
 class TestPartialFit:
-    steady = {"adversarial_weight": 0, "lr_scheduler": None}
+    steady = {"adversarial_weight": 0, "advanced": {"lr_scheduler": None}}
 
     def test_first_call_is_one_pass_of_fit(self, seed):
         X, T, y = draw(seed)
@@ -924,7 +932,9 @@ class TestPartialFit:
 
     def test_batches_differ_from_call_to_call(self, seed):
         X, T, y = draw(seed)
-        est = make(lr=1e-12, dropout=0, input_dropout=0, random_state=seed)
+        est = make(
+            lr=1e-12, dropout=0, advanced={"input_dropout": 0}, random_state=seed
+        )
         terms = []
         for _ in range(2):
             est.partial_fit(X, T, y)
@@ -1062,7 +1072,9 @@ class TestPrecision:
     def test_bfloat16_takes_other_steps_to_about_the_same_place(self):
         X, T, y = draw(n=300, class_sep=3.0)
         fitted = [
-            make(precision=name, max_epochs=20).fit(X[:200], T[:200], y[:200])
+            make(advanced={"precision": name}, max_epochs=20).fit(
+                X[:200], T[:200], y[:200]
+            )
             for name in ("float32", "bfloat16")
         ]
         one, other = (est.net_.module_.state_dict() for est in fitted)
@@ -1073,8 +1085,8 @@ class TestPrecision:
 
     def test_codes_are_of_float32_in_any_case(self):
         X, T, y = draw()
-        one = make(precision="float32").fit(X, T, y)
-        other = make(precision="bfloat16").fit(X, T, y)
+        one = make(advanced={"precision": "float32"}).fit(X, T, y)
+        other = make(advanced={"precision": "bfloat16"}).fit(X, T, y)
         other.net_.module_.load_state_dict(one.net_.module_.state_dict())
         x = torch.from_numpy(one.image_encoder_.input_map.apply(X))
         with torch.inference_mode():
@@ -1083,7 +1095,11 @@ class TestPrecision:
 
 
 def test_the_epoch_that_early_stopping_ends_has_its_loss_terms():
-    est = make(early_stopping=True, n_iter_no_change=1, tol=1.0, max_epochs=30)
+    est = make(
+        early_stopping=True,
+        advanced={"n_iter_no_change": 1, "tol": 1.0},
+        max_epochs=30,
+    )
     history = est.fit(*draw()).history_
     assert len(history) < 30
     assert set(TERMS) <= set(history[-1])
@@ -1124,7 +1140,9 @@ def test_a_network_gives_the_same_codes_on_cuda_as_on_the_cpu(n_members):
 def test_training_without_chance_takes_the_same_steps_on_cuda_as_on_the_cpu():
     X, T, y = draw(n=300)
     codes = [
-        make(dropout=0, input_dropout=0, device=device).fit(X, T, y).transform_image(X)
+        make(dropout=0, advanced={"input_dropout": 0}, device=device)
+        .fit(X, T, y)
+        .transform_image(X)
         for device in ("cpu", "cuda")
     ]
     np.testing.assert_allclose(*codes, atol=1e-4)
@@ -1198,6 +1216,31 @@ class TestInputs:
         assert est.image_components_.shape == (20, 20)  # the first network sees 15
         assert est.text_components_ is None  # which are all of the text
 
+    @pytest.mark.parametrize(
+        ("n_components", "seen"),
+        [
+            (10, [5, 8, 10]),
+            ((0.5, 10), [5, 8, 10]),
+            ((0.3, 10), [3, 7, 10]),
+            ((1.0, 10), [10, 10, 10]),
+            ((4, 10), [4, 7, 10]),
+            ((10, 10), [10, 10, 10]),
+            ((1, 2), [1, 2, 2]),
+        ],
+    )
+    def test_networks_see_more_and_more_components(self, seed, n_components, seen):
+        est = make(
+            n_estimators=3, n_input_components=n_components, random_state=seed
+        ).fit(*draw(seed))
+        assert len(est.image_components_) == seen[-1]
+        mask = est.net_.module_.image_mask
+        counts = [seen[-1]] * 3 if mask is None else mask.sum(dim=(1, 2)).tolist()
+        assert counts == seen
+
+    def test_one_network_sees_the_most_components(self, seed):
+        est = make(n_estimators=1, n_input_components=(2, 6), random_state=seed)
+        assert est.fit(*draw(seed)).net_.module_.n_inputs == (6,)
+
     def test_noise_is_taken_off_for_unseen_classes_unless_told(self, seed):
         pairs = draw(seed, n_image_features=40)
         found = {}
@@ -1205,7 +1248,7 @@ class TestInputs:
             for denoise in ("auto", True, False):
                 est = make(
                     target_classes=target_classes,
-                    denoise_inputs=denoise,
+                    advanced={"denoise_inputs": denoise},
                     n_input_components=10,
                     max_epochs=1,
                 ).fit(*pairs)
@@ -1301,10 +1344,8 @@ class TestEarlyStopping:
         est = make(
             early_stopping=True,
             max_epochs=200,
-            n_iter_no_change=3,
             lr=0.02,
-            lr_scheduler=None,
-            tol=0.0,
+            advanced={"n_iter_no_change": 3, "lr_scheduler": None, "tol": 0.0},
             callbacks=[recorder],
             random_state=seed,
         ).fit(X, T, y)
@@ -1316,7 +1357,9 @@ class TestEarlyStopping:
     def test_score_is_that_of_the_held_out_pairs(self, seed):
         X, T, y = draw(seed)
         est = make(
-            early_stopping=True, validation_fraction=0.25, random_state=seed
+            early_stopping=True,
+            advanced={"validation_fraction": 0.25},
+            random_state=seed,
         ).fit(X, T, y)
         inner_seed = np.random.RandomState(seed).randint(2**31 - 1)
         train, valid = train_test_split(
@@ -1330,10 +1373,8 @@ class TestEarlyStopping:
     def test_held_out_pairs_do_not_reach_the_training(self, seed, validation):
         X, T, y = draw(seed)
         options = {
-            "early_stopping": True,
-            "validation": validation,
-            "validation_fraction": 0.25,
-            "n_iter_no_change": 1000,
+            "early_stopping": validation,
+            "advanced": {"validation_fraction": 0.25, "n_iter_no_change": 1000},
             "random_state": seed,
         }
         recorders = Recorder(), Recorder()
@@ -1356,9 +1397,8 @@ class TestEarlyStopping:
     def test_class_disjoint_validation_holds_out_whole_classes(self, seed):
         X, T, y = draw(seed)
         est = make(
-            early_stopping=True,
-            validation="class_disjoint",
-            validation_fraction=0.5,
+            early_stopping="class_disjoint",
+            advanced={"validation_fraction": 0.5},
             random_state=seed,
         ).fit(X, T, y)
         held_out = np.setdiff1d(y, est.classes_)
@@ -1373,9 +1413,8 @@ class TestEarlyStopping:
     def test_held_out_classes_need_no_embedding(self, seed):
         X, T, y = draw(seed)
         options = {
-            "early_stopping": True,
-            "validation": "class_disjoint",
-            "validation_fraction": 0.25,
+            "early_stopping": "class_disjoint",
+            "advanced": {"validation_fraction": 0.25},
             "random_state": seed,
         }
         classes = make(**options).fit(X, T, y).classes_
@@ -1386,7 +1425,7 @@ class TestEarlyStopping:
     def test_two_classes_are_held_out_at_least(self, seed):
         # One class alone is ranked perfectly by any network.
         X, T, y = draw(seed)
-        est = make(early_stopping=True, validation="class_disjoint", random_state=seed)
+        est = make(early_stopping="class_disjoint", random_state=seed)
         assert len(est.fit(X, T, y).classes_) == 2
         assert any(row["valid_score"] < 1 for row in est.history_)
 
@@ -1394,7 +1433,9 @@ class TestEarlyStopping:
         X, T, y = draw(seed)
         Y = multi_label(y, seed)
         Y[::3] = 0
-        est = make(early_stopping=True, validation_fraction=0.3).fit(X, T, Y)
+        est = make(early_stopping=True, advanced={"validation_fraction": 0.3}).fit(
+            X, T, Y
+        )
         assert all(0 < row["valid_score"] <= 1 for row in est.history_)
 
     def test_no_validation_unless_asked(self, seed):
@@ -1414,7 +1455,9 @@ class TestInterruption:
 
 class TestProgress:
     def test_silent_by_default(self, capfd):
-        make(early_stopping=True, n_iter_no_change=1, max_epochs=30).fit(*draw())
+        make(early_stopping=True, advanced={"n_iter_no_change": 1}, max_epochs=30).fit(
+            *draw()
+        )
         assert capfd.readouterr() == ("", "")
 
     def test_one_is_a_progress_bar(self, capfd):
@@ -1531,23 +1574,52 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("params", "match"),
         [
-            ({"optimizer": "Adamant"}, r"class of torch\.optim .* Got 'Adamant'"),
-            ({"optimizer": "lr_scheduler"}, r"class of torch\.optim"),
-            ({"optimizer": dict}, r"class of torch\.optim"),
+            (
+                {"advanced": {"optimizer": "Adamant"}},
+                r"class of torch\.optim .* Got 'Adamant'",
+            ),
+            ({"advanced": {"optimizer": "lr_scheduler"}}, r"class of torch\.optim"),
+            ({"advanced": {"optimizer": dict}}, r"class of torch\.optim"),
             ({"device": "abacus"}, "device must be .* Got 'abacus'"),
             ({"hidden_layer_sizes": (8, 0)}, r"hidden_layer_sizes .* Got \(8, 0\)"),
             ({"hidden_layer_sizes": (8.5,)}, r"hidden_layer_sizes .* Got \(8\.5,\)"),
             ({"hidden_layer_sizes": 8}, "'hidden_layer_sizes' .* Got 8"),
-            ({"discriminator_layer_sizes": (-1,)}, "discriminator_layer_sizes .* Got"),
-            ({"activation": "gelu"}, "'activation' .* Got 'gelu'"),
+            (
+                {"advanced": {"discriminator_layer_sizes": (-1,)}},
+                "discriminator_layer_sizes .* Got",
+            ),
+            ({"advanced": {"activation": "gelu"}}, "'activation' .* Got 'gelu'"),
             ({"dropout": 1.0}, r"'dropout' .* Got 1\.0"),
             ({"correlation_weight": -1}, "'correlation_weight' .* Got -1"),
             ({"lr": 0}, "'lr' .* Got 0"),
             ({"n_estimators": 0}, "'n_estimators' .* Got 0"),
             ({"n_input_components": 0}, "'n_input_components' .* Got 0"),
-            ({"n_contrastive_components": 0}, "'n_contrastive_components' .* Got 0"),
+            *(
+                ({"n_input_components": wrong}, r"n_input_components must .* Got \(")
+                for wrong in [
+                    (),
+                    (8,),
+                    (8, 4),
+                    (0, 8),
+                    (0.0, 8),
+                    (1.5, 8),
+                    (4, 8.0),
+                    (4, None),
+                    ("4", 8),
+                    (0.5, 0),
+                    (1, 2, 3),
+                    (None, 8),
+                ]
+            ),
+            ({"early_stopping": "disjoint"}, "'early_stopping' .* Got 'disjoint'"),
+            ({"advanced": {"temprature": 1}}, r"no other keys .* temperature.* Got \["),
+            ({"advanced": {"lr": 1}}, r"no other keys than .* Got \['lr'\]"),
+            (
+                {"advanced": {"n_contrastive_components": 0}},
+                "'n_contrastive_components' .* Got 0",
+            ),
             ({"contrastive_weight": -1}, "'contrastive_weight' .* Got -1"),
-            ({"temperature": 0}, "'temperature' .* Got 0"),
+            ({"advanced": {"temperature": 0}}, "'temperature' .* Got 0"),
             ({"target_classes": "all"}, "'target_classes' .* Got 'all'"),
             ({"block_weights": "code"}, "'block_weights' .* Got 'code'"),
             ({"block_weights": {"code": -1}}, "block_weights .* Got {'code': -1}"),
@@ -1600,13 +1672,13 @@ class TestErrors:
 
     def test_class_disjoint_validation_of_several_labels(self):
         X, T, y = draw()
-        est = make(early_stopping=True, validation="class_disjoint")
+        est = make(early_stopping="class_disjoint")
         with pytest.raises(ValueError, match="Multi-label samples link their classes"):
             est.fit(X, T, multi_label(y))
 
     def test_class_disjoint_validation_of_one_class(self):
         X, T, y = draw()
-        est = make(early_stopping=True, validation="class_disjoint")
+        est = make(early_stopping="class_disjoint")
         with pytest.raises(ValueError, match="classes of their own"):
             est.fit(X, T, np.zeros_like(y))
 

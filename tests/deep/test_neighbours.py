@@ -155,7 +155,9 @@ def test_history_holds_every_term_of_every_epoch(name, halves):
 def test_losses_that_explode_are_told(name, halves):
     (X_img, X_txt, y), _ = halves
     with pytest.raises(NonFiniteLossError, match="Training must keep the"):
-        make(name, lr=1e30, lr_scheduler=None, max_steps=20).fit(X_img, X_txt, y)
+        make(name, lr=1e30, advanced={"lr_scheduler": None}, max_steps=20).fit(
+            X_img, X_txt, y
+        )
 
 
 @pytest.mark.parametrize("params", [{}, {"n_estimators": 2}], ids=["one", "two"])
@@ -217,7 +219,7 @@ class TestDCCA:
         H = rng.uniform(-1, 1, size=(1200, 2))
         X_img = np.hstack([H, 0.1 * rng.normal(size=(1200, 3))])
         X_txt = np.hstack([H**2, 0.1 * rng.normal(size=(1200, 3))])
-        params = {"n_components": 2, "dropout": 0.0, "input_dropout": 0.0}
+        params = {"n_components": 2, "dropout": 0.0, "advanced": {"input_dropout": 0.0}}
         deep = make("dcca", **params, max_steps=300).fit(X_img[:800], X_txt[:800])
         flat = CCARetriever(2).fit(X_img[:800], X_txt[:800])
         assert deep.score(X_img[800:], X_txt[800:]) > 3 * flat.score(

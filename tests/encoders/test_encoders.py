@@ -86,7 +86,7 @@ def test_parameters_that_are_set_later_change_no_encoder(data):
     X, T, _ = data
     est = CCARetriever(3).fit(X, T)
     before = est.transform_image(X)
-    est.set_params(correlation_power=0.0)
+    est.set_params(component_power=0.0)
     assert_array_equal(est.transform_image(X), before)
 
 

@@ -40,8 +40,7 @@ NETWORKS = {
         "n_estimators": 1,
         "n_input_components": None,
         "block_weights": {"code": 1},
-        "code_activation": "tanh",
-        "activation": "logistic",
+        "advanced": {"code_activation": "tanh", "activation": "logistic"},
     },
 }
 KERNELS = {

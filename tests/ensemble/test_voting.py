@@ -200,7 +200,7 @@ def test_frozen_members_stay_as_they_are():
 def test_frozen_member_of_other_features_is_refused():
     X, T, y = draw()
     frozen = FrozenEstimator(CCARetriever(3).fit(X[:, 1:], T))
-    with pytest.raises(ValueError, match="expecting 7 features"):
+    with pytest.raises(ValueError, match=r"must have the 7 features of fit\. Got 8"):
         VotingRetriever([("cca", frozen)]).fit(X, T, y)
 
 

@@ -35,8 +35,8 @@ class TestOracles:
     @pytest.mark.parametrize("power", [0.0, 1.0])
     def test_semantic_matching_of_canonical_variates(self, seed, n, p, q, power):
         X, T, y = draw(seed, n, p, q)
-        est = SCMRetriever(4, alpha=0.5, correlation_power=power, C=2.0).fit(X, T, y)
-        cca = CCARetriever(4, alpha=0.5, correlation_power=power).fit(X, T)
+        est = SCMRetriever(4, alpha=0.5, component_power=power, C=2.0).fit(X, T, y)
+        cca = CCARetriever(4, alpha=0.5, component_power=power).fit(X, T)
         Z = cca.transform(X, T)
         expected = SemanticMatchingRetriever(C=2.0).fit(*Z, y).transform(*Z)
         for codes, other in zip(est.transform(X, T), expected, strict=True):

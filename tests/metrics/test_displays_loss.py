@@ -112,7 +112,8 @@ class Trained(BaseEstimator):
 
 
 def test_losses_that_the_last_epoch_lacks_are_shown(pairs):
-    msln = small(early_stopping=True, n_iter_no_change=1, tol=1.0).fit(*pairs)
+    stop_at_once = {"n_iter_no_change": 1, "tol": 1.0}
+    msln = small(early_stopping=True, advanced=stop_at_once).fit(*pairs)
     display = LossCurveDisplay.from_estimator(msln, ax=Figure().subplots())
     assert {f"{t}_loss" for t in [*TERMS, "contrastive"]} < set(display.lines_)
 

@@ -72,7 +72,8 @@ def _retriever(name, *, labels=None, convert=lambda X: X, **params):
 def _msln(**params):
     small = {"n_estimators": 2, "hidden_layer_sizes": (4,), "n_components": 3}
     sizes = {"discriminator_layer_sizes": (3,), "n_contrastive_components": 2}
-    fast = {**small, **sizes, "max_epochs": 1, "target_classes": "seen"}
+    advanced = {**sizes, **params.pop("advanced", {})}
+    fast = {**small, "max_epochs": 1, "target_classes": "seen", "advanced": advanced}
     return RETRIEVERS["MSLNRetriever"](**{**fast, **params})
 
 
@@ -137,7 +138,7 @@ def _embeddings():
 
 def _unfitted_msln():
     params = {
-        "optimizer": torch.optim.RMSprop,
+        "advanced": {"optimizer": torch.optim.RMSprop},
         "checkpoint_dir": Path("runs"),
         "class_embeddings": {0: [1.0, 2.0], 1: np.ones(2), 2: (0.5, float("inf"))},
     }
@@ -194,7 +195,7 @@ MODELS = {
     "MSLNRetriever": lambda: _fit(_msln(target_classes="both")),
     "CCARetriever-oas": lambda: _retriever("CCARetriever", alpha="oas"),
     "CCARetriever-two-alphas": lambda: _retriever(
-        "CCARetriever", alpha=(0.1, np.float32(2)), correlation_power=0
+        "CCARetriever", alpha=(0.1, np.float32(2)), component_power=0
     ),
     "CCARetriever-float32": lambda: _retriever(
         "CCARetriever", convert=lambda X: X.astype(np.float32)
@@ -239,13 +240,15 @@ MODELS = {
             n_input_components=None,
             block_weights={"code": 1},
             contrastive_weight=0,
-            code_activation="tanh",
-            optimizer="Adam",
-            lr_scheduler=None,
+            advanced={
+                "code_activation": "tanh",
+                "optimizer": "Adam",
+                "lr_scheduler": None,
+            },
         )
     ),
     "MSLNRetriever-early-stopping": lambda: _fit(
-        _msln(early_stopping=True, validation_fraction=0.3)
+        _msln(early_stopping=True, advanced={"validation_fraction": 0.3})
     ),
     "MSLNRetriever-multi-label": lambda: _fit(_msln(), labels=[[1, 0], [1, 1], [0, 1]]),
     "MSLNRetriever-embeddings": _embeddings,

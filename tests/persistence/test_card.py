@@ -130,11 +130,11 @@ def test_parameters_that_are_newer_than_a_file_have_their_defaults(path, rewrite
     save(CCARetriever(5), path)
 
     def without(document):
-        del document["object"]["parameters"]["correlation_power"]
+        del document["object"]["parameters"]["component_power"]
         return document
 
     rewrite(path, without)
-    assert load(path).correlation_power == 1.0
+    assert load(path).component_power == 1.0
 
 
 @pytest.mark.parametrize("card", [None, [1], "card"])

@@ -87,12 +87,19 @@ def _skip_where_it_cannot_be_read(path):
 
 
 def _forget_what_is_gone(described):
-    """Drop attributes that later versions do not have; codes say what they held."""
+    """Drop attributes that later versions do not have; codes say what they held.
+
+    And old spellings of parameters, which tests/utils/test_old_spellings.py compares.
+    """
     if described["class"] == "RetrievalIndex":  # which has encoders in its place
         described.pop("retriever", None)
     for node in _nodes_in(described):
         for name in node.get("attributes", {}).keys() & GONE:
             del node["attributes"][name]
+        if "parameters" in node:
+            old = getattr(find_class(node["class"]), "_old_spellings", {})
+            for name in node["parameters"].keys() & old.keys():
+                del node["parameters"][name]
 
 
 def _nodes_in(node):

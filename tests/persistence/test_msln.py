@@ -16,11 +16,16 @@ VARIANTS = {
         "n_input_components": None,
         "block_weights": {"code": 1},
         "contrastive_weight": 0,
-        "code_activation": "tanh",
-        "optimizer": "Adam",
-        "lr_scheduler": None,
+        "advanced": {
+            "code_activation": "tanh",
+            "optimizer": "Adam",
+            "lr_scheduler": None,
+        },
     },
-    "seen": {"target_classes": "seen", "discriminator_layer_sizes": ()},
+    "seen": {
+        "target_classes": "seen",
+        "advanced": {"discriminator_layer_sizes": ()},
+    },
     "unseen": {"target_classes": "unseen", "hidden_layer_sizes": [8, 6]},
     "all blocks": {
         "block_weights": {
@@ -32,10 +37,13 @@ VARIANTS = {
             "reconstruction": 0.5,
         }
     },
-    "few components": {"n_input_components": 4, "min_input_share": 0.3},
-    "early stopping": {"early_stopping": True, "validation_fraction": 0.3},
-    "class of an optimiser": {"optimizer": torch.optim.RMSprop},
-    "narrow numbers": {"precision": "bfloat16"},
+    "few components": {"n_input_components": (0.3, 4)},
+    "early stopping": {
+        "early_stopping": True,
+        "advanced": {"validation_fraction": 0.3},
+    },
+    "class of an optimiser": {"advanced": {"optimizer": torch.optim.RMSprop}},
+    "narrow numbers": {"advanced": {"precision": "bfloat16"}},
     "embeddings": {"class_embeddings": {0: [1.0, 2], 1: np.ones(2), 2: (0.5, 1)}},
     "random state": {"random_state": np.random.RandomState(5)},
     "progress bar": {"verbose": 1},
@@ -75,7 +83,7 @@ def test_dataframe_of_class_embeddings_survives(pair, round_trip):
 
 def test_history_survives_as_one_object(pair, round_trip):
     X_img, X_txt, y = pair
-    retriever = _make(early_stopping=True, validation_fraction=0.3)
+    retriever = _make(early_stopping=True, advanced={"validation_fraction": 0.3})
     loaded = round_trip(retriever.fit(X_img, X_txt, y))
     assert loaded.history_ is loaded.net_.history
     assert loaded.history_[:, "train_loss"] == retriever.history_[:, "train_loss"]
@@ -107,7 +115,7 @@ def test_history_of_many_steps_takes_little_text(pair, tmp_path):
 @pytest.mark.parametrize("optimizer", ["AdamW", "SGD", "Adamax", "NAdam"])
 def test_partial_fit_goes_on_as_if_nothing_had_been(optimizer, paired, round_trip):
     X_img, X_txt, y = paired
-    retriever = _make(optimizer=optimizer, max_epochs=2)
+    retriever = _make(advanced={"optimizer": optimizer}, max_epochs=2)
     retriever.partial_fit(X_img[:40], X_txt[:40], y[:40])
     loaded = round_trip(retriever)
     for one in (retriever, loaded):
@@ -167,7 +175,7 @@ def test_own_optimisers_are_refused_by_name(tmp_path):
         pass
 
     with pytest.raises(TypeError, match=r"'Own' as MSLNRetriever\.optimizer"):
-        save(_make(optimizer=Own), tmp_path / "model")
+        save(_make(advanced={"optimizer": Own}), tmp_path / "model")
 
 
 def _pretend_device(retriever, device):

@@ -41,7 +41,7 @@ from tests.persistence.compare import assert_same
 KERNELS = ("rbf", "laplacian", "linear", "poly", "cosine", "sigmoid", "chi2")
 VARIANTS = {
     "oas": CCARetriever(alpha="oas"),
-    "two alphas": CCARetriever(3, alpha=(0.1, np.float32(2)), correlation_power=0),
+    "two alphas": CCARetriever(3, alpha=(0.1, np.float32(2)), component_power=0),
     "alphas of a cv": CCARetrieverCV(alphas=[0.1, "oas", (1.0, 2.0)], cv=3),
     "array of alphas": CCARetrieverCV(alphas=np.array([0.1, 1.0]), cv=3),
     "name of a scorer": CCARetrieverCV(
@@ -61,7 +61,7 @@ VARIANTS = {
     "splits": CCARetrieverCV(
         alphas=[1.0], cv=[(np.arange(40), np.arange(40, 60)), (range(20, 60), [1, 2])]
     ),
-    "unscaled": PLSRetriever(2, scale=(True, False), singular_value_power=0.5),
+    "unscaled": PLSRetriever(2, scale=(True, False), component_power=0.5),
     "nystroem": KCCARetriever(3, approximation="nystroem", n_landmarks=20),
     "k-means++": KCCARetriever(
         3, approximation="nystroem", n_landmarks=20, landmarks="k-means++"

@@ -40,10 +40,36 @@ _NO_RIDGE = [*NO_WEIGHT, *PAIRS_OF, (1.0, -1.0), (_NAN, 1.0)]
 _NO_EMBEDDINGS = ["word2vec", 3, {}, [], {0: [1.0]}, {0: [1.0], 1: [1.0], 2: [_NAN]},
                   {0: [1.0], 1: [1.0], 2: [1.0, 2.0]}, Ellipsis]  # fmt: skip
 _LAYERS = [8, None, "8", (0,), (-1,), (2.5,), ("8",), (8, None), {}, Ellipsis, ((8,),)]
+#: Of `advanced`, by name.
+_SETTINGS = {
+    "denoise_inputs": NO_BOOL,
+    "n_contrastive_components": NO_COUNT,
+    "discriminator_layer_sizes": _LAYERS,
+    "activation": _no_name(None),
+    "code_activation": _no_name(None),
+    "input_dropout": NO_SHARE,
+    "temperature": NO_POSITIVE,
+    "optimizer": ["NoSuch", "", "Optimizer", "LBFGS", int, 3, None, [], Ellipsis],
+    "lr_scheduler": _no_name(),
+    "weight_decay": NO_WEIGHT,
+    "validation_fraction": [0, 1, 0.0, 1.0, -0.1, 2.0, _NAN, "0.1", None, [0.1]],
+    "n_iter_no_change": NO_COUNT,
+    "tol": NO_WEIGHT,
+    "precision": _no_name(None),
+}
+_NO_DICT = ["a", 3, [], (), ["optimizer"], Ellipsis, {3: 4}, {"no such name": 1}]
+_NO_SETTINGS = [
+    *_NO_DICT,
+    *({name: wrong} for name, values in _SETTINGS.items() for wrong in values),
+]
 #: Own parameters of MSLN's neighbours; those that all networks have are tried on MSLN.
 _NEIGHBOURS = {
     "ACMRRetriever": {
-        "discriminator_layer_sizes": _LAYERS,
+        "advanced": [
+            *_NO_DICT,
+            *({"discriminator_layer_sizes": sizes} for sizes in _LAYERS),
+            {"tol": 0.1},
+        ],
         "classification_weight": NO_WEIGHT,
         "triplet_weight": NO_WEIGHT,
         "adversarial_weight": NO_WEIGHT,
@@ -61,7 +87,7 @@ _NEIGHBOURS = {
     },
     "DCCARetriever": {
         "alpha": [*NO_POSITIVE, "oas", *PAIRS_OF, (1.0, 0.0), (_NAN, 1.0)],
-        "correlation_power": NO_WEIGHT,
+        "component_power": NO_WEIGHT,
     },
     "DSCMRRetriever": {
         "hidden_layer_sizes": [(), []],
@@ -80,7 +106,7 @@ WRONG = {
     "SCMRetriever": {
         **_LINEAR,
         "alpha": [*_NO_RIDGE, "oas2"],
-        "correlation_power": NO_WEIGHT,
+        "component_power": NO_WEIGHT,
         "C": [*NO_POSITIVE, *PAIRS_OF, (1.0, 0.0)],
         "centered": NO_BOOL,
         "max_iter": NO_COUNT,
@@ -91,35 +117,35 @@ WRONG = {
         "class_embeddings": _NO_EMBEDDINGS,
         "n_image_features": NO_WIDTH,
     },
-    "ProcrustesRetriever": {**_LINEAR, "singular_value_power": NO_WEIGHT},
+    "ProcrustesRetriever": {**_LINEAR, "component_power": NO_WEIGHT},
     "MvDARetriever": {
         **_LINEAR,
         "alpha": _NO_RIDGE,
-        "eigenvalue_power": NO_WEIGHT,
+        "component_power": NO_WEIGHT,
     },
     "ThreeViewCCARetriever": {
         **_LINEAR,
         "alpha": _NO_RIDGE,
         "class_alpha": NO_WEIGHT,
-        "eigenvalue_power": NO_WEIGHT,
+        "component_power": NO_WEIGHT,
         "class_embeddings": _NO_EMBEDDINGS,
     },
     "CCARetriever": {
         **_LINEAR,
         "alpha": [*_NO_RIDGE, "oas2"],
-        "correlation_power": NO_WEIGHT,
+        "component_power": NO_WEIGHT,
     },
     "CCARetrieverCV": {
         **_LINEAR,
         "alphas": [[], [-1.0], [_NAN], ["a"], [None], [(1.0,)], 1.0, None, "oas", {}],
         "cv": [0, 1, -3, 2.5, "five", Ellipsis, 1000],
         "scoring": ["no such name", "accuracy", "map@0", "", 3, [], {}, Ellipsis],
-        "correlation_power": NO_WEIGHT,
+        "component_power": NO_WEIGHT,
     },
     "PLSRetriever": {
         **_LINEAR,
         "scale": [*NO_BOOL, (True,), (True, False, True), ("a", True), (None, True)],
-        "singular_value_power": NO_WEIGHT,
+        "component_power": NO_WEIGHT,
     },
     "KCCARetriever": {
         "n_components": [*NO_COUNT, "all"],
@@ -142,7 +168,7 @@ WRONG = {
         "approximation": _no_name(),
         "n_landmarks": NO_COUNT,
         "landmarks": _no_name(None),
-        "correlation_power": NO_WEIGHT,
+        "component_power": NO_WEIGHT,
         "n_image_features": NO_WIDTH,
         "random_state": NO_SEED,
         "n_jobs": ["two", 0.5, [1], {}, Ellipsis],
@@ -172,37 +198,31 @@ WRONG = {
             {3: 1.0},
         ],
         "n_estimators": NO_COUNT,
-        "n_input_components": _without(NO_COUNT, None),
-        "denoise_inputs": NO_BOOL,
-        "min_input_share": [0, 0.0, -0.5, 1.5, _NAN, "1", None, [1], Ellipsis],
-        "n_contrastive_components": NO_COUNT,
+        "n_input_components": [
+            *_without(NO_COUNT, None),
+            *PAIRS_OF,
+            (0, 8),
+            (8, 4),
+            (0.0, 8),
+            (1.5, 8),
+            (_NAN, 8),
+            (4, 8.0),
+        ],
         "hidden_layer_sizes": _LAYERS,
-        "discriminator_layer_sizes": [8, None, "8", (0,), (2.5,), ("8",), {}],
-        "activation": _no_name(None),
-        "code_activation": _no_name(None),
         "dropout": NO_SHARE,
-        "input_dropout": NO_SHARE,
         "correlation_weight": NO_WEIGHT,
         "reconstruction_weight": NO_WEIGHT,
         "adversarial_weight": NO_WEIGHT,
         "classification_weight": NO_WEIGHT,
         "contrastive_weight": NO_WEIGHT,
-        "temperature": NO_POSITIVE,
         "max_epochs": _without(NO_COUNT, None),
         "max_steps": [*NO_COUNT, "all"],
         "batch_size": NO_COUNT,
-        "optimizer": ["NoSuch", "", "Optimizer", "LBFGS", int, 3, None, [], Ellipsis],
         "lr": NO_POSITIVE,
-        "lr_scheduler": _no_name(),
-        "weight_decay": NO_WEIGHT,
         "warm_start": NO_BOOL,
         "early_stopping": NO_BOOL,
-        "validation_fraction": [0, 1, 0.0, 1.0, -0.1, 2.0, _NAN, "0.1", None, [0.1]],
-        "validation": _no_name(None),
-        "n_iter_no_change": NO_COUNT,
-        "tol": NO_WEIGHT,
+        "advanced": _NO_SETTINGS,
         "callbacks": ["a", 3, {}, Ellipsis, (), ["no callback"], [3]],
-        "precision": _no_name(None),
         "device": ["no such device", "", "cuda:99", 3, None, [], {}, Ellipsis],
         "n_image_features": NO_WIDTH,
         "random_state": NO_SEED,
@@ -265,12 +285,18 @@ WORDS = {"cv": "n_splits"}
 SIDES = ["scale", 3, None, {}, Ellipsis, object, [1], ("passthrough",)]
 
 
+def _words(parameter, value):
+    """Return what a message must name: of `advanced` the setting that is wrong."""
+    if parameter == "advanced" and isinstance(value, dict):
+        return next(iter(map(str, value)))
+    return f"{parameter}|{WORDS.get(parameter, parameter)}"
+
+
 def _entry(name, make, parameter, wrong):
     def call(**arguments):
         make(**arguments).fit(*GOOD.values())
 
-    words = f"{parameter}|{WORDS.get(parameter, parameter)}"
-    values = [instead(repr(value), value, words) for value in wrong]
+    values = [instead(repr(value), value, _words(parameter, value)) for value in wrong]
     return Entry(f"{name}()", call, {parameter: None}, {parameter: values})
 
 

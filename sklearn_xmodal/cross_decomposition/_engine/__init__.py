@@ -5,4 +5,24 @@ a side of `_sides`, by its moments (`_moments`) or by its rows; `_whitening` hol
 ways from coordinates back to features, `_signs` the rule for signs, `_dask` all that is
 known of Dask. Kernels: `_kernels`, `_spread` (what they need to know beforehand),
 `_kernel_solver` (exact) and `_kernel_maps` (past some 10,000 pairs).
+
+`linear_model` and `deep` use what is imported here, and nothing else of it.
 """
+
+from sklearn_xmodal.cross_decomposition._engine._moments import (
+    PairMoments,
+    pair_moments,
+)
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+    ClassVectorsRetriever,
+    linear_encoders,
+)
+from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
+
+__all__ = [
+    "ClassVectorsRetriever",
+    "PairMoments",
+    "linear_encoders",
+    "pair_moments",
+    "separate_axes",
+]

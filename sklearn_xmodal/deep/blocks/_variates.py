@@ -8,10 +8,7 @@ import torch
 from scipy.spatial.distance import pdist
 
 from sklearn_xmodal.cross_decomposition._cca import canonical_weights
-from sklearn_xmodal.cross_decomposition._engine._moments import (
-    PairMoments,
-    pair_moments,
-)
+from sklearn_xmodal.cross_decomposition._engine import PairMoments, pair_moments
 from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.encoders._network import VariatesBlock, gaussian_kernel
 from sklearn_xmodal.pairs._pairs import MODALITIES
@@ -35,7 +32,7 @@ class LinearVariates:
     per ridge for every modality, and `means` what is subtracted before, (width,).
     """
 
-    #: (alpha, correlation_power): no single ridge suits all data.
+    #: (alpha, component_power): no single ridge suits all data.
     SETTINGS = ((0.1, 2.0), (1.0, 1.0), (10.0, 2.0))
     #: Pairs of directions at most; None for all.
     N_COMPONENTS: int | None = None

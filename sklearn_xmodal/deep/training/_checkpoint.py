@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import tempfile
 from contextlib import contextmanager
+from itertools import chain
 from numbers import Integral
 from pathlib import Path
 
@@ -38,14 +39,13 @@ _REMEMBERED = {
     LRScheduler: ("batch_idx_",),
 }
 #: Parameters that may be others when a training goes on.
-_FREE = {"checkpoint_dir", "resume_from", "callbacks", "device", "verbose"}
+_FREE = {"checkpoint_dir", "callbacks", "device", "verbose"}
 
 
 class TrainingCheckpoint(Callback):
     """Write a checkpoint after every epoch; start from one if there is one.
 
-    Must be the last of the callbacks. The directory holds one checkpoint, the last;
-    `None` writes nothing.
+    Must be the last of the callbacks. The directory holds one checkpoint, the last.
     """
 
     def __init__(self, directory, start, fingerprint):
@@ -61,7 +61,7 @@ class TrainingCheckpoint(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Write a folder beside the last one, which then takes its place."""
-        if self.directory is None or not net.has_finite_weights():
+        if not net.has_finite_weights():
             return
         home = Path(self.directory)
         home.mkdir(parents=True, exist_ok=True)
@@ -145,17 +145,21 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def fingerprint_of(retriever, data):
-    """Return what two trainings share when one can go on where the other stopped."""
-    parameters = {
-        name: repr(value)
-        for name, value in sorted(retriever.get_params(deep=False).items())
-        if name not in _FREE and name != "class_embeddings"
-    }
+def fingerprint_of(retriever, data, held_out, weights):
+    """Return what two trainings share when one can go on where the other stopped.
+
+    Weights are those that a warm start begins with; they and the held-out pairs may be
+    `None`.
+    """
+    parameters = retriever.get_params(deep=False)
+    others = _FREE | {"class_embeddings", "advanced"}
+    parameters = {k: v for k, v in parameters.items() if k not in others}
+    parameters = sorted({**parameters, **retriever._settings}.items())
     digest = hashlib.sha256(repr(parameters).encode())
-    for sides in data.blocks():
-        for x in sides:
-            digest.update(x.cpu().numpy().tobytes())
+    parts = [data.blocks(), [() if weights is None else weights.values()]]
+    parts += [] if held_out is None else [held_out.blocks()]
+    for x in chain.from_iterable(chain(*parts)):
+        digest.update(x.cpu().numpy().tobytes())
     digest.update(retriever.class_embeddings_.tobytes())
     digest.update(repr(retriever.classes_.tolist()).encode())
     digest.update(data.target.cpu().numpy().tobytes())
@@ -163,22 +167,21 @@ def fingerprint_of(retriever, data):
 
 
 def read_checkpoint(directory, fingerprint):
-    """Return the last checkpoint of a folder, which must be of the same training."""
+    """Return the last checkpoint of a folder, None where there is none.
+
+    It must be of the same training.
+    """
     found = checkpoints_in(directory)
     if not found:
-        raise FileNotFoundError(
-            "resume_from must be a folder with a checkpoint, as checkpoint_dir leaves "
-            f"it after the first epoch. Got {str(directory)!r}, which has none: fit "
-            "without resume_from."
-        )
+        return None
     path = found[-1]
     with _whole(path):
         state = torch.load(path / _STATE, weights_only=True, map_location="cpu")
     if state["fingerprint"] != fingerprint:
         raise ValueError(
-            "resume_from needs the parameters and the pairs of the training that wrote "
-            f"the checkpoint. Got others than those of {path}. Fit with those, or "
-            "without resume_from."
+            "checkpoint_dir must hold no checkpoint but one of this training, with the "
+            f"same parameters and pairs. Got {path}, which is another's: remove it, or "
+            "choose another folder."
         )
     return Checkpoint(path, state)
 
@@ -190,8 +193,8 @@ def _whole(path):
         yield
     except Exception as error:
         raise ValueError(
-            f"resume_from must hold a whole checkpoint. Got {path}, which cannot be "
-            f"read ({type(error).__name__}): remove it."
+            f"checkpoint_dir must hold a whole checkpoint, or none. Got {path}, which "
+            f"cannot be read ({type(error).__name__}): remove it."
         ) from error
 
 
@@ -203,26 +206,18 @@ def checkpoints_in(directory):
     return sorted(Path(directory).glob(f"{_PREFIX}*"))
 
 
-def checkpointing(retriever, data):
-    """Return the callback for a training, or None where there is nothing to do."""
-    home, source = retriever.checkpoint_dir, retriever.resume_from
-    if home is None and source is None:
+def checkpointing(retriever, *trained):
+    """Return the callback for a training, or None where there is nothing to do.
+
+    What is trained, and from where, `fingerprint_of` says.
+    """
+    home = retriever.checkpoint_dir
+    if home is None:
         return None
     if not isinstance(retriever.random_state, Integral):
         raise ValueError(
-            "checkpoint_dir and resume_from need random_state to be an int, so that a "
-            f"training can go on as it began. Got {retriever.random_state!r}."
+            "checkpoint_dir needs random_state to be an int, so that a training can go "
+            f"on as it began. Got {retriever.random_state!r}."
         )
-    fingerprint = fingerprint_of(retriever, data)
-    start = None if source is None else read_checkpoint(source, fingerprint)
-    if home is not None and not _are_same(home, source) and checkpoints_in(home):
-        raise ValueError(
-            f"checkpoint_dir must not hold another training's checkpoint. Got "
-            f"{str(home)!r}: go on from it with resume_from, remove it, or choose "
-            "another folder."
-        )
-    return TrainingCheckpoint(home, start, fingerprint)
-
-
-def _are_same(home, source):
-    return source is not None and Path(home).resolve() == Path(source).resolve()
+    fingerprint = fingerprint_of(retriever, *trained)
+    return TrainingCheckpoint(home, read_checkpoint(home, fingerprint), fingerprint)

@@ -38,16 +38,17 @@ def net_options(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
     if retriever.verbose == 1:
         name = type(retriever).__name__.removesuffix("Retriever")
         callbacks.append(EpochProgress(n_epochs, name))
-    optimizer = resolve_optimizer(retriever.optimizer)
+    settings = retriever._settings
+    optimizer = resolve_optimizer(settings["optimizer"])
     module = {
         "n_image_features": data.image.width,
         "n_text_features": data.text.width,
         "n_members": retriever.n_estimators,
         "n_components": retriever.n_components,
         "hidden_layer_sizes": retriever.hidden_layer_sizes,
-        "activation": retriever.activation,
+        "activation": settings["activation"],
         "dropout": retriever.dropout,
-        "input_dropout": retriever.input_dropout,
+        "input_dropout": settings["input_dropout"],
         "init_seed": seeds[0],
         "dropout_seed": seeds[1],
         "device": retriever.device_,
@@ -59,7 +60,7 @@ def net_options(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
         "criterion": retriever._loss,
         **{f"criterion__{k}": v for k, v in retriever._loss_options().items()},
         "optimizer": optimizer,
-        "optimizer__weight_decay": retriever.weight_decay,
+        "optimizer__weight_decay": settings["weight_decay"],
         "lr": retriever.lr,
         "max_epochs": n_epochs,
         "batch_size": retriever.batch_size,
@@ -86,7 +87,7 @@ def recorded(terms):
 
 def schedule_of_rate(retriever, n_steps):
     """Return callbacks that lower the learning rate over so many steps, if any."""
-    if retriever.lr_scheduler is None:
+    if retriever._settings["lr_scheduler"] is None:
         return []
     policy = torch.optim.lr_scheduler.CosineAnnealingLR
     return [LRScheduler(policy, T_max=n_steps, step_every="batch")]
@@ -97,8 +98,8 @@ def early_stopping(retriever, score):
     stop = EarlyStopping(
         monitor="valid_score",
         lower_is_better=False,
-        patience=retriever.n_iter_no_change,
-        threshold=retriever.tol,
+        patience=retriever._settings["n_iter_no_change"],
+        threshold=retriever._settings["tol"],
         threshold_mode="abs",
         load_best=True,
         sink=print if retriever.verbose > 1 else _silent,
