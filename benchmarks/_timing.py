@@ -144,5 +144,10 @@ def resident_mib(kind):
     status = Path("/proc/self/status")
     if not status.exists():
         return None
-    lines = status.read_text(encoding="utf-8").splitlines()
-    return int(dict(line.split(":") for line in lines)[kind].split()[0]) / 1024
+    return mib_of(status.read_text(encoding="utf-8"), kind)
+
+
+def mib_of(status, kind):
+    """Return one kind of memory from what /proc says of a process."""
+    values = dict(line.split(":", 1) for line in status.splitlines() if line)
+    return int(values[kind].split()[0]) / 1024

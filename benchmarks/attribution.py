@@ -7,8 +7,10 @@ that changes its meaning needs a new name.
 """
 
 import argparse
+import copy
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -171,10 +173,29 @@ def scores_by_block(retriever, pairs, y):
     for block in weights:
         others = {name: w for name, w in weights.items() if name != block}
         for name, kept in (("left out", others), ("alone", {block: 1.0})):
-            retriever.block_weights_ = kept
-            scores[f"block {block} {name}"] = score(retriever, pairs, y)
-    retriever.block_weights_ = weights
+            other = reweighed(retriever, kept)
+            scores[f"block {block} {name}"] = score(other, pairs, y)
     return scores
+
+
+def reweighed(retriever, weights):
+    """Return a fitted retriever whose blocks have other weights, without training."""
+    names = [name for name, weight in retriever.block_weights_.items() if weight]
+    other = copy.copy(retriever)
+    other.image_encoder_, other.text_encoder_ = (
+        _reweighed(encoder, dict(zip(names, encoder.blocks, strict=True)), weights)
+        for encoder in (retriever.image_encoder_, retriever.text_encoder_)
+    )
+    return other
+
+
+def _reweighed(encoder, blocks, weights):
+    kept = {name: weight for name, weight in weights.items() if weight}
+    return replace(
+        encoder,
+        blocks=[blocks[name] for name in kept],
+        block_weights=list(kept.values()),
+    )
 
 
 def run(arguments):

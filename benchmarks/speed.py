@@ -2,6 +2,7 @@
 
     python -m benchmarks.speed cca
     python -m benchmarks.speed devices
+    python -m benchmarks.speed encoders
     python -m benchmarks.speed kcca
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
@@ -23,6 +24,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from benchmarks import (
     _speed_cca,
     _speed_devices,
+    _speed_encoders,
     _speed_kcca,
     _speed_metrics,
     _speed_msln,
@@ -33,6 +35,7 @@ from benchmarks._environment import environment_record
 COMMANDS = {
     "cca": _speed_cca,
     "devices": _speed_devices,
+    "encoders": _speed_encoders,
     "kcca": _speed_kcca,
     "metrics": _speed_metrics,
     "msln": _speed_msln,

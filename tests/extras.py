@@ -14,7 +14,6 @@ EXTRA_OF = {
     "matplotlib": "plot",
     "onnx": "onnx",
     "onnxruntime": "onnx",
-    "onnxscript": "onnx",
     "pandas": "dev",
     "pooch": "datasets",
     "safetensors": "dev",

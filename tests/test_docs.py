@@ -13,6 +13,7 @@ import pytest
 import sklearn_xmodal
 from sklearn_xmodal.metrics import cross_modal_score
 from tests.conftest import close_figures
+from tests.test_architecture import ALLOWED, BOTTOM, PACKAGE
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -138,6 +139,44 @@ def test_every_page_of_the_reference_is_in_its_table_of_contents():
     listed = (DOCS / "api" / "index.rst").read_text(encoding="utf-8").split()
     pages = {page.stem for page in (DOCS / "api").glob("*.rst")} - {"index"}
     assert pages <= set(listed)
+
+
+def _rows(text, title):
+    """Cells of the table below a title."""
+    section = re.search(rf"\n## {title}\n(.*?)(\n## |\Z)", text, re.DOTALL)[1]
+    rows = [
+        line.strip("| ").split(" | ") for line in section.splitlines() if "|" in line
+    ]
+    return rows[2:]
+
+
+def test_the_floors_are_those_that_imports_keep_to():
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    ground = BOTTOM | {"pairs"}
+    told = {
+        part: {*re.findall("`(.*?)`", below)}
+        for parts, below in _rows(text, "Floors")
+        for part in re.findall("`(.*?)`", parts)
+    }
+    scripts = {"__init__", "__main__"}
+    assert told == {
+        part: below - ground - scripts
+        for part, below in ALLOWED.items()
+        if part not in ground | scripts
+    }
+
+
+def test_the_architecture_names_files_and_what_is_in_them():
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    rows = _rows(page, "Where is what")
+    assert len(rows) > 20
+    for question, where in rows:
+        for name in re.findall("`(.*?)`", where):
+            if name.endswith(".py"):
+                text = (PACKAGE / name).read_text(encoding="utf-8")
+            else:
+                made = rf"^ *(def|class) {name}\b|^{name} ="
+                assert re.search(made, text, re.MULTILINE), (question, name)
 
 
 def test_every_release_says_which_models_changed():

@@ -10,6 +10,7 @@ import torch
 from benchmarks import (
     _speed_cca,
     _speed_devices,
+    _speed_encoders,
     _speed_kcca,
     _speed_metrics,
     _speed_msln,
@@ -198,6 +199,39 @@ class TestDevices:
 
     def test_a_step_is_the_median_of_the_second_half(self):
         assert _speed_devices.per_step([0, 9, 10, 12, 15, 19]) == 3
+
+
+class TestEncoders:
+    @pytest.fixture
+    def rows(self, tmp_path):
+        argv = "encoders --pairs 100 --n-components 3 --steps 1 --repeats 1 --out"
+        speed.main([*argv.split(), str(tmp_path)])
+        table = (tmp_path / "speed_encoders.md").read_text()
+        assert f"| CCARetriever | {_speed_encoders.ALONE} | " in table
+        with (tmp_path / "speed_encoders.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    @pytest.mark.thorough
+    def test_a_lone_encoder_is_lighter_than_its_retriever(self, rows):
+        assert [row["model"] for row in rows] == [
+            *["MSLNRetriever"] * 3,
+            *["CCARetriever"] * 3,
+        ]
+        for limit, alone, whole in (rows[:3], rows[3:]):
+            assert limit["tool"] == _speed_encoders.LIMIT
+            assert (alone["by_encoder"], alone["tool"]) == ("1", _speed_encoders.ALONE)
+            # Twice and more, wherever this runs: torch or scikit-learn is loaded.
+            assert float(whole["by_encoder"]) > 2
+            assert float(whole["file_kib"]) > float(alone["file_kib"])
+
+    def test_a_fresh_process_says_what_it_took(self):
+        seconds, resident = _speed_encoders.fresh("")
+        assert seconds > 0
+        assert resident is None or resident > 1
+
+    def test_a_process_that_fails_is_an_error(self):
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            _speed_encoders.fresh("1 / 0")
 
 
 class TestMSLN:

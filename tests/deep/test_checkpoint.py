@@ -124,8 +124,7 @@ def test_another_spelling_of_a_default_is_no_other_training(tmp_path):
 def test_a_warm_start_is_a_training_of_its_own(tmp_path):
     # A checkpoint of the fit before must not pass for one of the training after it.
     data = draw()
-    est = make(checkpoint_dir=tmp_path / "first").fit(*data)
-    est.set_params(warm_start=True)
+    est = make(warm_start=True, checkpoint_dir=tmp_path / "first").fit(*data)
     with pytest.raises(ValueError, match="which is another's"):
         est.fit(*data)
     before = copy.deepcopy(est).set_params(checkpoint_dir=tmp_path / "second")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sklearn_xmodal import ImageTextPairs, RetrievalIndex, ViewsModel, save
 from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.encoders import Encoder
 from sklearn_xmodal.persistence._container import FORMAT_VERSION
 from tests.persistence.describe import describe, restore
 from tests.persistence.golden_indexes import INDEXES
@@ -65,6 +66,8 @@ def _codes(obj, queries):
 
 
 def _codes_of(obj, side, X):
+    if isinstance(obj, Encoder):
+        return obj(X)
     if isinstance(obj, BaseRetriever):
         return getattr(obj, f"transform_{side}")(X)
     return getattr(obj.transform(ImageTextPairs(**{side: X})), side)

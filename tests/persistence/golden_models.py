@@ -28,6 +28,7 @@ from sklearn_xmodal import (
     ViewsModel,
     VotingRetriever,
 )
+from sklearn_xmodal.base import encoder_of
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.feature_extraction import (
     BagOfVisualWords,
@@ -166,6 +167,18 @@ def _views_model():
     return ViewsModel(CCARetriever(2)).fit([X_img, X_txt], y), queries
 
 
+def _encoder(name):
+    fitted, queries = _retriever(name)
+    return fitted.text_encoder_, {"text": queries["text"]}
+
+
+def _encoder_of_a_pipeline():
+    pipe, queries = _fit_pairs(
+        make_pipeline(ModalityTransformer(text=StandardScaler()), CCARetriever(2))
+    )
+    return encoder_of(pipe, "text"), {"text": queries["text"]}
+
+
 def _fit_pairs(pipe):
     X_img, X_txt, y, queries = draw()
     return pipe.fit(ImageTextPairs(X_img, X_txt), y), queries
@@ -275,4 +288,10 @@ MODELS = {
         make_pipeline(ModalityTransformer(), CCARetriever(2))
     ),
     "Pipeline-of-a-search": _best_pipeline,
+    "encoder-chain": lambda: _encoder("SCMRetriever"),
+    "encoder-concat": lambda: _encoder("VotingRetriever"),
+    "encoder-kernel": lambda: _encoder("KCCARetriever"),
+    "encoder-linear": lambda: _encoder("CCARetriever"),
+    "encoder-network": lambda: _encoder("MSLNRetriever"),
+    "encoder-of-a-pipeline": _encoder_of_a_pipeline,
 }

@@ -174,7 +174,7 @@ def test_own_optimisers_are_refused_by_name(tmp_path):
     class Own(torch.optim.SGD):
         pass
 
-    with pytest.raises(TypeError, match=r"'Own' as MSLNRetriever\.optimizer"):
+    with pytest.raises(TypeError, match=r"'Own' as MSLNRetriever\.advanced"):
         save(_make(advanced={"optimizer": Own}), tmp_path / "model")
 
 
