@@ -60,7 +60,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         From image features to codes; lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     n_components_ : int
         Number of columns of the codes.

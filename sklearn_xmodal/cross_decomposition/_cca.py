@@ -140,7 +140,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         0 for a constant feature.
 
     text_loadings_ : ndarray of shape (n_text_features_, n_components_)
-        The same of the text features.
+        Correlations of the text features with their variates.
 
     alpha_ : ndarray of shape (2,)
         The ridge that was used for images and for texts.
@@ -155,7 +155,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if

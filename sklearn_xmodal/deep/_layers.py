@@ -20,7 +20,6 @@ ACTIVATIONS = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
 }
-_LEAST_ROWS = 8
 
 
 class _ReverseGradient(torch.autograd.Function):

@@ -48,8 +48,9 @@ DTYPES = {
     "<i8": "I64",
     "<f8": "F64",
 }
+#: What is read before any checksum holds.
 MAX_HEADER = 2**26
-_MAX_DIMENSIONS = 32
+_MAX_DIMENSIONS = 32  # of arrays before NumPy 2
 _ALIGNMENT = 64
 _READ_BYTES = 2**20
 _NUMPY_NAMES = {name: dtype for dtype, name in DTYPES.items()}

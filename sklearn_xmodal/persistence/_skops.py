@@ -53,6 +53,7 @@ TRUSTED = [
 ]
 
 
+# As of other arrays: objects that share one may be written with a copy each.
 _MOST_REPEATS = 16
 
 

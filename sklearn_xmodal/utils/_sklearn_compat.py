@@ -96,24 +96,8 @@ class ParallelDiagramMixin:
 def in_output_container(Z, X, columns, estimator):
     """Put a result into the container that ``set_output`` asked for.
 
-    Parameters
-    ----------
-    Z : ndarray of shape (n_samples, n_columns)
-        What the estimator computed.
-
-    X : object
-        The input it was computed from; a DataFrame lends its index.
-
-    columns : callable
-        Returns the column names, called only where names are needed.
-
-    estimator : estimator instance
-        Its own ``set_output`` setting wins over the global one.
-
-    Returns
-    -------
-    Z : ndarray or DataFrame
-        The same values.
+    The setting of the estimator wins over the global one. A DataFrame `X` lends its
+    index; `columns` returns the names, and is called only where names are needed.
     """
     container = _get_output_config("transform", estimator)["dense"]
     if container == "default":
