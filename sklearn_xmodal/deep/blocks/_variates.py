@@ -100,7 +100,7 @@ class LinearVariates:
 
 
 class KernelVariates(LinearVariates):
-    """The same in the feature spaces of two Gaussian kernels, by Nystroem's method.
+    """Canonical variates for two Gaussian kernels, by Nystroem's method.
 
     Items are described by their kernel values with some of the training items, the
     landmarks; the kernel's width is the median distance between landmarks.
@@ -133,7 +133,7 @@ class KernelVariates(LinearVariates):
         return self._kernel(x.double(), modality) @ root
 
     def state(self):
-        """Return the same, and the kernels."""
+        """Return what a file holds: the moments, and the kernels."""
         return {
             **super().state(),
             "landmarks": self.landmarks,
@@ -142,7 +142,7 @@ class KernelVariates(LinearVariates):
         }
 
     def block(self, modality):
-        """Return the same, with kernel values in place of features."""
+        """Return the part of an encoder that has the variates of kernel values."""
         return replace(
             super().block(modality),
             landmarks=self.landmarks[modality],
