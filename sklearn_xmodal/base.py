@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.frozen import FrozenEstimator
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.encoders import Chain, EstimatorEncoder
@@ -68,7 +69,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     See Also
     --------
     sklearn_xmodal.ImageTextPairs : The container form of the input.
-    sklearn_xmodal.encoders : The encoders that there are.
+    sklearn_xmodal.encoders.Encoder : What an encoder is.
     """
 
     __metadata_request__fit = DATA_ARGUMENTS
@@ -434,7 +435,30 @@ def encoder_of(estimator, modality, example=None):
     -------
     encoder : Encoder
         One of a Pipeline takes whatever its first step takes.
+
+    Raises
+    ------
+    ValueError
+        If `modality` is neither.
+
+    NotFittedError
+        If the retriever is not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
+    >>> from sklearn_xmodal import encoder_of
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> X_img, X_txt, _ = make_paired_modalities(100, random_state=0)
+    >>> pipe = make_pipeline(ModalityTransformer(), CCARetriever(3))
+    >>> pipe.fit(ImageTextPairs(X_img, X_txt))[-1].n_components_
+    3
+    >>> encoder_of(pipe, "text")(X_txt[:2]).shape
+    (2, 3)
     """
+    if modality not in MODALITIES:
+        raise ValueError(f"modality must be 'image' or 'text'. Got {modality!r}.")
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, FrozenEstimator):
         return encoder_of(estimator.estimator, modality, example)
@@ -445,7 +469,8 @@ def encoder_of(estimator, modality, example=None):
     if isinstance(last, BaseRetriever):
         steps = [_side_of(step, modality) for _, step in estimator.steps[:-1]]
         steps = [step for step in steps if step is not None]
-        return Chain(steps=[*steps, encoder_of(last, modality)])
+        last = encoder_of(last, modality)
+        return Chain(steps=[*steps, last]) if steps else last
     encoder = EstimatorEncoder(estimator=estimator, side=modality)
     if example is None:
         return encoder
@@ -458,8 +483,12 @@ def _side_of(step, modality):
     if step is None or isinstance(step, str):  # "passthrough"
         return None
     if isinstance(step, ModalityTransformer):
-        return EstimatorEncoder(estimator=step.transformer_of(modality))
-    return EstimatorEncoder(estimator=step, side=modality)
+        step, side = step.transformer_of(modality), None
+    else:
+        side = modality
+    if isinstance(step, FunctionTransformer) and step.func is None:
+        return None
+    return EstimatorEncoder(estimator=step, side=side)
 
 
 class ClassLabelsMixin(BaseRetriever):

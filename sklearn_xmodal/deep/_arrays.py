@@ -11,14 +11,26 @@ class TorchArrays:
 
     def __init__(self, device):
         self.device = device
+        # id -> the array, which keeps the id taken, and its tensor
+        self._constants = {}
+
+    def __getstate__(self):
+        return {"device": str(self.device)}
 
     def __setstate__(self, state):
         # Pickled on a machine with CUDA, perhaps.
         self.device = usable_device(state["device"])
+        self._constants = {}
 
     def array(self, values):
         """Return values as a tensor, on the CPU without a copy."""
         return torch.as_tensor(values, device=self.device)
+
+    def constant(self, values):
+        """Return what never changes as a tensor, always the same one."""
+        if id(values) not in self._constants:
+            self._constants[id(values)] = values, self.array(values)
+        return self._constants[id(values)][1]
 
     def to_numpy(self, x):
         """Return an array of NumPy."""

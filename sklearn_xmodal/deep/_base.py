@@ -20,7 +20,7 @@ from sklearn_xmodal.deep._two_encoders import NeighbourNet, TwoEncoders, restore
 from sklearn_xmodal.deep.training import (
     NonFiniteLossError,
     PairDataset,
-    Side,
+    PreparedSide,
     net_options,
     recorded,
     resolve_device,
@@ -181,7 +181,7 @@ class TwoEncoderRetriever(BaseRetriever):
 
     def _dataset(self, sides, maps, target):
         image, text = (
-            Side(sides[name], maps[name], self.device_) for name in MODALITIES
+            PreparedSide(sides[name], maps[name], self.device_) for name in MODALITIES
         )
         return PairDataset(image, text, target)
 

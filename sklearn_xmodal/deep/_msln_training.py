@@ -138,9 +138,9 @@ def validation_score(retriever, data, held_out, y):
     """Return a function from module to mAP on held-out pairs, a `PairDataset`."""
     weights, variates = retriever.block_weights_, retriever._variates
     sides = [held_out.image.rows(slice(None)), held_out.text.rows(slice(None))]
-    on = TorchArrays(retriever.device_)
 
     def score(module):
+        on = TorchArrays(retriever.device_)  # which keeps what this epoch has learnt
         encoders = represent(module, data, weights, variates, on)
         with torch.inference_mode():
             image, text = (

@@ -11,6 +11,11 @@ def array(values):
     return values
 
 
+def constant(values):
+    """Return what never changes as the arrays of this module."""
+    return values
+
+
 def to_numpy(x):
     """Return an array of NumPy."""
     return x

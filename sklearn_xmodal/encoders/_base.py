@@ -17,7 +17,7 @@ PARTS: dict = {}
 MOST_ROWS = 2**16
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Part:
     """What never changes once it is made, and is written to files by its fields."""
 
@@ -29,8 +29,16 @@ class Part:
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        if "kind" in vars(cls):
-            PARTS[cls.kind] = cls
+        if "kind" not in vars(cls):
+            return
+        known = PARTS.setdefault(cls.kind, cls)
+        if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise TypeError(
+                f"kind must be unique, for it names the class in files. Got "
+                f"{cls.kind!r}, which is that of {known.__module__}."
+                f"{known.__qualname__}."
+            )
+        PARTS[cls.kind] = cls  # a class that was defined again
 
     def state(self):
         """Return what a file holds: the fields by name.
@@ -77,7 +85,7 @@ class Part:
         return cls(**state)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Encoder(Part, ABC):
     """Base of the encoders: what a fitted retriever does to one modality.
 
@@ -104,6 +112,10 @@ class Encoder(Part, ABC):
         @property
         def n_components_(self) -> Any:
             """Number of columns of the codes."""
+
+    def __repr__(self):
+        widths = f"{self.n_features_in_} features -> {self.n_components_} columns"
+        return f"{type(self).__name__}({widths})"
 
     def __call__(self, X):
         """Encode items of the modality.

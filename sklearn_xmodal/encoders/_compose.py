@@ -11,7 +11,7 @@ from sklearn_xmodal.encoders._base import Encoder
 _FLOATS = (np.float32, np.float64)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Chain(Encoder):
     """Encoders one after the other, each of what the one before has made.
 
@@ -45,7 +45,7 @@ class Chain(Encoder):
         return X
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Concat(Encoder):
     r"""Unit codes of several encoders side by side, :math:`\sqrt{w_m} z_m / |z_m|`.
 
@@ -94,7 +94,7 @@ def unit_rows(Z):
     return Z / np.where(length > 0, length, 1)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class EstimatorEncoder(Encoder):
     """A fitted estimator of another package as an encoder.
 
@@ -153,7 +153,7 @@ class EstimatorEncoder(Encoder):
         return getattr(pairs, side)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ViewEncoder(Encoder):
     """One view of a model of lists of views, such as those of cca-zoo.
 

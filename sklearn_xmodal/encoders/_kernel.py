@@ -13,14 +13,15 @@ from sklearn_xmodal.utils._blocks import row_blocks, working_memory
 OWN_KERNELS = ("linear", "poly", "polynomial", "sigmoid", "rbf", "laplacian", "cosine")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class KernelMap(Encoder):
     """Items to their kernel values against a basis of items.
 
     Parameters
     ----------
     kernel : str or callable
-        As in :class:`KCCARetriever`; ``"precomputed"`` takes values as they are.
+        As in :class:`~sklearn_xmodal.KCCARetriever`; ``"precomputed"`` takes values as
+        they are.
 
     basis : {ndarray, sparse matrix} of shape (n_basis, n_features)
         Training items.
@@ -162,7 +163,7 @@ def _unit(X):
     return X / length[:, None]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FourierMap(Encoder):
     r"""Items to random Fourier features, for kernels of differences.
 
@@ -210,7 +211,7 @@ class FourierMap(Encoder):
         return features
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class KernelEncoder(Encoder):
     r"""Combine kernel values: :math:`z = (k(x)^\top A - b) \operatorname{diag}(s)`.
 

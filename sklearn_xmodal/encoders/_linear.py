@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn_xmodal.encoders._base import Encoder
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LinearEncoder(Encoder):
     r"""Project centred features: :math:`z = (x - \mu)^\top W \operatorname{diag}(s)`.
 

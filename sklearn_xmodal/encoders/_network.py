@@ -19,7 +19,7 @@ from sklearn_xmodal.encoders._linear import LinearEncoder
 _LEAST_ROWS = 8
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class InputMap(Part):
     """From features to what networks see: centred, in main directions, scaled."""
 
@@ -44,7 +44,7 @@ class InputMap(Part):
         return (X / self.scale).astype(np.float32, order="C")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Perceptron(Part):
     """Linear layers of all members, an activation between them."""
 
@@ -59,7 +59,7 @@ class Perceptron(Part):
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if i:
                 x = on.activation(self.activation, x)
-            x = on.linear(x, on.array(weight), on.array(bias))
+            x = on.linear(x, on.constant(weight), on.constant(bias))
         return x
 
     @property
@@ -68,7 +68,7 @@ class Perceptron(Part):
         return len(self.weights[0])
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Branch(Part):
     """The encoder of one modality in a network: features to code and contrastive code.
 
@@ -91,7 +91,7 @@ class Branch(Part):
         return z[..., : self.n_components], z[..., self.n_components :]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Classifier(Part):
     """The probability of every class, given codes."""
 
@@ -106,7 +106,7 @@ class Classifier(Part):
         return on.sigmoid(logits) if self.multi_label else on.softmax(logits)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class CodeBlock(Part):
     """Codes of all members side by side: of unit length, around the training mean."""
 
@@ -120,14 +120,14 @@ class CodeBlock(Part):
         """Return the block, (b, s * d)."""
         found = g if self.contrastive else z
         if self.centre is not None:
-            found = found - on.array(self.centre)
+            found = found - on.constant(self.centre)
         n_members = found.shape[0]
         if not self.scaled:
             return on.members_joined(found, n_members)
         return on.members_joined(on.unit(found), n_members) / sqrt(n_members)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PosteriorBlock(Part):
     """Unit vectors of the members' mean posterior, less that of the training items."""
 
@@ -140,10 +140,10 @@ class PosteriorBlock(Part):
     def apply(self, x, z, g, on):
         """Return the block, (b, c)."""
         posterior = self.classifier.posterior(z, self.temperature, on)
-        return on.unit(on.mean(posterior, 0) - on.array(self.centre))
+        return on.unit(on.mean(posterior, 0) - on.constant(self.centre))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ReconstructionBlock(Part):
     """An item beside what its codes predict of the other modality."""
 
@@ -158,13 +158,13 @@ class ReconstructionBlock(Part):
         """Return the block, (b, p + q)."""
         posterior = self.classifier.posterior(z, 1.0, on)  # (s, b, c)
         n_classes = on.at_least(on.total(posterior, -1, keepdims=True), 1.0)
-        e = posterior @ on.array(self.class_embeddings) / n_classes  # (s, b, e)
+        e = posterior @ on.constant(self.class_embeddings) / n_classes  # (s, b, e)
         predicted = self.decoder.apply(on.joined([z, g, e], 2), on)
         sides = [on.unit(x), on.unit(on.mean(predicted, 0))]
         return on.joined(sides if self.is_first else sides[::-1], 1) / sqrt(2)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class VariatesBlock(Part):
     """Unit canonical variates of several ridges side by side.
 
@@ -182,9 +182,9 @@ class VariatesBlock(Part):
 
     def apply(self, x, z, g, on):
         """Return the block, (b, k of all ridges)."""
-        centred = self.features(on.cast(x, "float64"), on) - on.array(self.mean)
+        centred = self.features(on.cast(x, "float64"), on) - on.constant(self.mean)
         parts = [
-            on.cast(on.unit(centred @ on.array(W)), "float32") for W in self.weights
+            on.cast(on.unit(centred @ on.constant(W)), "float32") for W in self.weights
         ]
         return on.joined(parts, 1) / sqrt(len(parts))
 
@@ -192,18 +192,20 @@ class VariatesBlock(Part):
         """Return what is correlated, (b, w) -> (b, r) in float64."""
         if self.landmarks is None:
             return x
-        return gaussian_kernel(x, self.landmarks, self.gamma, on) @ on.array(self.root)
+        return gaussian_kernel(x, self.landmarks, self.gamma, on) @ on.constant(
+            self.root
+        )
 
 
 def gaussian_kernel(x, landmarks, gamma, on):
     """Return kernel values, (b, w) -> (b, m) in float64."""
-    landmarks = on.array(landmarks)
+    landmarks = on.constant(landmarks)
     squares = [on.total(a * a, 1) for a in (x, landmarks)]
     distances = squares[0][:, None] + squares[1] - 2 * x @ landmarks.T
     return on.exp(-gamma * on.at_least(distances, 0.0))
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Familiarity(Part):
     """Nearness to the training items' codes, as a number between 0 and 1."""
 
@@ -217,12 +219,12 @@ class Familiarity(Part):
 
     def of(self, code, on):
         """Return the familiarity of unit codes, (b, s * d) -> (b, 1)."""
-        cosines = code @ on.array(self.landmarks).T
+        cosines = code @ on.constant(self.landmarks).T
         nearness = on.mean_of_largest(cosines, self.n_neighbors)
         return on.sigmoid((nearness - self.mean) / self.spread / self.tolerance + 1)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class NetworkEncoder(Encoder):
     """Trained networks of one modality, and the blocks that make up a code.
 

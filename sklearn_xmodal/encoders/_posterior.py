@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn_xmodal.encoders._base import Encoder
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PosteriorEncoder(Encoder):
     r"""Class probabilities of a logistic regression, less their mean.
 

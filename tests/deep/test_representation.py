@@ -24,7 +24,7 @@ from sklearn_xmodal.deep.blocks._weights import (
     TARGET_CLASSES,
     block_weights,
 )
-from sklearn_xmodal.deep.training import PairDataset, Side, _data
+from sklearn_xmodal.deep.training import PairDataset, PreparedSide, _data
 from sklearn_xmodal.encoders._network import InputMap
 from tests.conftest import SEEDS
 from tests.deep.oracles import (
@@ -58,7 +58,7 @@ def dataset_of(pairs):
     sides = []
     for x in pairs.values():
         identity = InputMap(mean=np.zeros(x.shape[1]), components=None, scale=1.0)
-        sides.append(Side(x.double().numpy(), identity, "cpu"))
+        sides.append(PreparedSide(x.double().numpy(), identity, "cpu"))
     return PairDataset(*sides, np.zeros(len(sides[0].tensor), dtype=np.int64))
 
 

@@ -12,9 +12,9 @@ from sklearn_xmodal.deep._preprocessing import InputMap, fit_input_map
 from sklearn_xmodal.deep.training import (
     EvenBatches,
     PairDataset,
+    PreparedSide,
     ReversalSchedule,
     ShuffledBatches,
-    Side,
     _data,
 )
 from sklearn_xmodal.deep.training._data import is_memory_mapped
@@ -63,9 +63,9 @@ def make_sides(seed, n=23, sparse_text=False):
     rng = np.random.default_rng(seed)
     X, T = rng.standard_normal((n, 4)), rng.standard_normal((n, 3))
     T[rng.random(T.shape) < 0.5] = 0
-    image = Side(X, input_map(X.mean(axis=0), 2.0), "cpu")
+    image = PreparedSide(X, input_map(X.mean(axis=0), 2.0), "cpu")
     text_map = input_map(T.mean(axis=0), 0.5)
-    text = Side(sparse.csr_matrix(T) if sparse_text else T, text_map, "cpu")
+    text = PreparedSide(sparse.csr_matrix(T) if sparse_text else T, text_map, "cpu")
     return X, T, image, text
 
 
@@ -152,7 +152,7 @@ class TestSides:
             "sparse": lambda: sparse.csr_array(features),
             "mapped": lambda: write_map(tmp_path / "X", features),
         }[kind]()
-        side = Side(X, input_map, "cpu")
+        side = PreparedSide(X, input_map, "cpu")
         components = np.eye(6) if n_directions is None else input_map.components
         expected = (features - input_map.mean) @ components.T / input_map.scale
         assert side.width == (n_directions or 6)
@@ -177,7 +177,7 @@ class TestSides:
 
         monkeypatch.setattr(InputMap, "apply", spy)
         X = write_map(tmp_path / "X", features)
-        side = Side(X, input_map(features.mean(axis=0), 2.0), "cpu")
+        side = PreparedSide(X, input_map(features.mean(axis=0), 2.0), "cpu")
         side.rows(torch.tensor([3, 1, 4]))
         side.rows(slice(0, 5))
         assert heights == [3, 5]

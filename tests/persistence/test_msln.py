@@ -219,7 +219,7 @@ def test_net_on_cuda_comes_back_to_cuda_and_goes_to_the_cpu(pair, tmp_path):
 def test_weights_are_tensors_with_names(pair, tmp_path):
     safetensors = pytest.importorskip("safetensors")
     X_img, X_txt, y = pair
-    retriever = _make().fit(X_img, X_txt, y)
+    retriever = _make(hidden_layer_sizes=(64,)).fit(X_img, X_txt, y)
     save(retriever, tmp_path / "model")
     found = set()
     with safetensors.safe_open(tmp_path / "model", "pt") as file:

@@ -13,8 +13,8 @@ from sklearn_xmodal.deep.training._checkpoint import checkpointing
 from sklearn_xmodal.deep.training._data import (
     EvenBatches,
     PairDataset,
+    PreparedSide,
     ShuffledBatches,
-    Side,
 )
 from sklearn_xmodal.deep.training._loop import (
     early_stopping,
@@ -33,9 +33,9 @@ __all__ = [
     "EvenBatches",
     "NonFiniteLossError",
     "PairDataset",
+    "PreparedSide",
     "ReversalSchedule",
     "ShuffledBatches",
-    "Side",
     "TermsNet",
     "checkpointing",
     "early_stopping",

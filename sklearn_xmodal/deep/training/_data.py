@@ -14,7 +14,7 @@ from sklearn_xmodal.utils._blocks import row_blocks
 BLOCK_ROWS = 4096
 
 
-class Side:
+class PreparedSide:
     """One modality (n, n_features) as batches of what the network sees.
 
     Dense data in memory become one float32 tensor on the device. Sparse and
@@ -61,7 +61,7 @@ def is_memory_mapped(X):
 
 
 class PairDataset(Dataset):
-    """Two `Side` and their targets (n,) or (n, n_classes), read by whole batches."""
+    """Both modalities and their targets (n,) or (n, n_classes), read by batches."""
 
     def __init__(self, image, text, target):
         self.image = image
