@@ -18,6 +18,7 @@ from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._old_spellings import OldSpellingsMixin
 from sklearn_xmodal.utils._sklearn_compat import (
+    OUTPUT_CONFIG,
     get_feature_names,
     in_output_container,
     validate_on_fit,
@@ -42,7 +43,7 @@ _ALWAYS_FITTED = (
 _SOMETIMES_FITTED = ("classes_", "feature_names_in_")
 
 
-class BaseRetriever(
+class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     OldSpellingsMixin,
     TransformerMixin,
     BaseEstimator,
@@ -63,7 +64,7 @@ class BaseRetriever(
         From image features to codes; lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     n_components_ : int
         Number of columns of the codes.
@@ -285,7 +286,7 @@ class BaseRetriever(
             This retriever.
         """
         if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
+            setattr(self, OUTPUT_CONFIG, {"transform": transform})
         return self
 
     def _get_file_state(self):
@@ -313,7 +314,7 @@ class BaseRetriever(
         self._take_more_state(state)
         optional = {*_SOMETIMES_FITTED, *self._sometimes_fitted} & set(state)
         check_entries(state, {*_ALWAYS_FITTED, *self._fitted, *optional})
-        vars(self).update(state)
+        self.__dict__.update(state)
         self._feature_names = {
             name: self._encoder(name).feature_names_in_ for name in MODALITIES
         }
@@ -359,8 +360,8 @@ class BaseRetriever(
             yield
         except BaseException:
             if vars(self).get("image_encoder_") is before.get("image_encoder_"):
-                vars(self).clear()
-                vars(self).update(before)
+                self.__dict__.clear()
+                self.__dict__.update(before)
             raise
 
     def _set_encoders(self, image, text):
@@ -373,7 +374,7 @@ class BaseRetriever(
 
     def _record_classes(self, y):
         """Set `classes_`, which tells seen classes from unseen ones later on."""
-        vars(self).pop("classes_", None)
+        self.__dict__.pop("classes_", None)
         if y is None or y.ndim != 1 or is_continuous(y):
             return
         self.classes_, _ = sorted_labels(y)
@@ -409,7 +410,8 @@ class BaseRetriever(
         X = self._check_side(X, modality)
         widths = {"image": self.n_image_features_, "text": self.n_text_features_}
         width = widths.pop(modality)
-        check_width(X, modality, width, *widths.values(), estimator=self)
+        (other_width,) = widths.values()
+        check_width(X, modality, width, other_width, estimator=self)
         return X
 
     def _transform_modality(self, X, modality):
@@ -505,7 +507,7 @@ def _side_of(step, modality):
     return EstimatorEncoder(estimator=step, side=side)
 
 
-class ClassLabelsMixin:
+class ClassLabelsMixin(BaseRetriever):
     """Mixin, left of :class:`BaseRetriever`, for retrievers that need class labels."""
 
     # Whether an item may have several labels.

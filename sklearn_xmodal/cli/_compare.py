@@ -44,31 +44,9 @@ class Run:
 
 
 def plan(data, methods, protocols, *, n_splits=1, seed=0):
-    """Return methods and protocols that the data allow.
+    """Return methods and protocols that the data allow; `None` is all of them.
 
-    Parameters
-    ----------
-    data : RetrievalData
-        The data.
-
-    methods, protocols : list of str or None
-        As asked for; `None` is everything possible.
-
-    n_splits : int, default=1
-        Splits per protocol.
-
-    seed : int, default=0
-        Split i uses seed + i.
-
-    Returns
-    -------
-    methods, protocols : list of str
-        What will be run.
-
-    Raises
-    ------
-    CommandError
-        If something was asked for that cannot be run.
+    A CommandError if something was asked for that cannot be run.
     """
     splits = {"n_splits": n_splits, "seed": seed}
     if data.y is None:
@@ -155,33 +133,7 @@ def _bad_classes(data):
 
 
 def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
-    """Tune and score every method on every split.
-
-    Parameters
-    ----------
-    data : RetrievalData
-        The data.
-
-    methods, protocols : list of str
-        What to run.
-
-    n_splits : int
-        Splits per protocol.
-
-    seed : int
-        Split i uses seed + i.
-
-    n_jobs : int
-        Fits at a time.
-
-    budget : Budget
-        Tuning of each method.
-
-    Yields
-    ------
-    run : Run
-        As soon as it is done.
-    """
+    """Tune and score every method on every split; yield each `Run` when it is done."""
     steps = [
         (protocol, split, method)
         for protocol in protocols

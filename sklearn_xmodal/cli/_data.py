@@ -78,23 +78,9 @@ DATASETS = {"glyphs": _load_glyphs, "synthetic": _make_synthetic}
 
 
 def load_data(arguments):
-    """Return the data that the command line names.
+    """Return the checked `RetrievalData` that the command line names.
 
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        With `dataset`, `image`, `text`, `labels`, `test`, `min_class_size`
-        and `seed`.
-
-    Returns
-    -------
-    data : RetrievalData
-        Checked: finite 2-D features, equal rows.
-
-    Raises
-    ------
-    CommandError
-        If a name is unknown or a file cannot serve.
+    A CommandError if a name is unknown or a file cannot serve.
     """
     if arguments.image is None:
         for option in ("text", "labels", "test"):

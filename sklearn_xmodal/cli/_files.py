@@ -77,24 +77,9 @@ def locate(source, role):
 
 
 def read(source, role):
-    """Return the array, sparse matrix or `Table` of a file.
+    """Return the array, sparse matrix or `Table` of FILE or FILE.npz:KEY.
 
-    Parameters
-    ----------
-    source : str
-        FILE or FILE.npz:KEY.
-    role : {"image", "text", "labels", "test"}
-        The option that named the file.
-
-    Returns
-    -------
-    content : ndarray, csr_matrix, csr_array or Table
-        Not checked for its role.
-
-    Raises
-    ------
-    CommandError
-        If the file cannot be read.
+    It is not checked for its role, the option that named the file.
     """
     path, key = locate(source, role)
     suffix = Path(path).suffix.lower()

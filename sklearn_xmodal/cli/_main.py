@@ -170,18 +170,7 @@ def main(argv=None):
 
 
 def run(arguments):
-    """Load, compare, report.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        Parsed command line.
-
-    Raises
-    ------
-    CommandError
-        If the input must be mended.
-    """
+    """Load, compare, report."""
     data = load_data(arguments)
     splits = {"n_splits": arguments.splits, "seed": arguments.seed}
     methods, protocols = plan(data, arguments.methods, arguments.protocol, **splits)
@@ -208,19 +197,7 @@ def run(arguments):
 
 
 def report(runs, data, out):
-    """Print the tables, write the file and the pictures.
-
-    Parameters
-    ----------
-    runs : list of Run
-        What was done.
-
-    data : RetrievalData
-        For the pictures.
-
-    out : Path
-        A folder that exists.
-    """
+    """Print the tables, write the file and the pictures into a folder."""
     print(format_tables(runs))
     try:
         print(f"Wrote {write_csv(runs, out / 'results.csv')}")

@@ -14,24 +14,7 @@ _N_QUERIES, _N_PICTURES, _N_TEXTS = 8, 10, 4
 
 
 def draw_all(runs, data, folder):
-    """Draw every picture that the data allow.
-
-    Parameters
-    ----------
-    runs : list of Run
-        All results.
-
-    data : RetrievalData
-        For pictures and texts of the items.
-
-    folder : Path
-        Where the files go.
-
-    Yields
-    ------
-    path : Path
-        A file that was written.
-    """
+    """Draw every picture that the data allow, and yield the path of each."""
     yield _save(_bars(runs, data.name), folder / "map.png")
     yield _save(_curves(runs, data.name), folder / "precision_recall.png")
     if data.pictures is None or data.texts is None:

@@ -14,13 +14,8 @@ _SECONDS_BETWEEN_LINES = 15
 class Progress:
     """Show what is searched, and how far the training of a network is.
 
-    On a terminal it is one bar. Elsewhere it is a line per search, and one from
-    inside of a search every 15 seconds.
-
-    Parameters
-    ----------
-    n_searches : int
-        All that will be begun.
+    On a terminal it is one bar. Elsewhere it is a line per search, and one from inside
+    of a search every 15 seconds.
     """
 
     def __init__(self, n_searches):
@@ -41,28 +36,11 @@ class Progress:
         self.bar.set_description(title)
 
     def begin_fit(self, n_fits):
-        """Return what takes the epochs done, and those to do, of the next fit.
-
-        Parameters
-        ----------
-        n_fits : int
-            Fits of this search.
-
-        Returns
-        -------
-        tell : callable
-            To be called after every epoch.
-        """
+        """Return what takes the epochs done, and those to do, of the next of n fits."""
         return partial(self._tell, f"fit {next(self.fits)} of {n_fits}")
 
     def end(self, result):
-        """Show that the search has ended.
-
-        Parameters
-        ----------
-        result : str
-            Of the search.
-        """
+        """Show that the search has ended, and its result."""
         self.bar.set_postfix_str("", refresh=False)
         self.bar.update()
         if not self.on_terminal:

@@ -15,18 +15,7 @@ _COLUMNS = ("image->text", "text->image", "mean", "chance", "seconds")
 
 
 def format_tables(runs):
-    """Return one table per protocol, mean (and deviation) over its splits.
-
-    Parameters
-    ----------
-    runs : list of Run
-        All results.
-
-    Returns
-    -------
-    text : str
-        Ready to print.
-    """
+    """Return one table per protocol, mean (and deviation) over its splits."""
     blocks = []
     for protocol in dict.fromkeys(run.protocol for run in runs):
         chosen = [run for run in runs if run.protocol == protocol]
@@ -82,18 +71,7 @@ def _cell(values, digits):
 
 
 def format_conclusion(runs):
-    """Return what the tables say: who leads, how far above chance, ahead of whom.
-
-    Parameters
-    ----------
-    runs : list of Run
-        All results, of the same splits for every method of a protocol.
-
-    Returns
-    -------
-    text : str
-        A sentence per protocol.
-    """
+    """Return what the tables say: who leads, how far above chance, ahead of whom."""
     sentences = []
     for protocol in dict.fromkeys(run.protocol for run in runs):
         chosen = [run for run in runs if run.protocol == protocol]
@@ -143,21 +121,7 @@ def _enumerate(names):
 
 
 def write_csv(runs, path):
-    """Write one row per method and split.
-
-    Parameters
-    ----------
-    runs : list of Run
-        All results.
-
-    path : Path
-        The file, overwritten.
-
-    Returns
-    -------
-    path : Path
-        The same.
-    """
+    """Write one row per method and split, and return the path."""
     columns = ["protocol", "split", "method", "image_to_text", "text_to_image", "mean"]
     columns += ["chance", "seconds", "n_train", "n_test", "n_test_classes"]
     columns += ["validation_score", "parameters"]

@@ -16,7 +16,11 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
 )
 from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._old_spellings import OldSpelling
-from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
+from sklearn_xmodal.utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    check_parameters,
+)
 from sklearn_xmodal.utils._validation import check_seed, per_modality, validate_tuples
 
 # Stands for a shrinkage of 1, where nothing but the mean variance is left.
@@ -136,7 +140,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         0 for a constant feature.
 
     text_loadings_ : ndarray of shape (n_text_features_, n_components_)
-        The same of the text features.
+        Correlations of the text features with their variates.
 
     alpha_ : ndarray of shape (2,)
         The ridge that was used for images and for texts.
@@ -151,7 +155,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if
@@ -301,7 +305,7 @@ class CCARetriever(PartialFitMixin, BaseCCA):
                 f"{n_permutations!r}."
             )
         copy = clone(self)
-        copy._validate_params()
+        check_parameters(copy)
         validate_tuples(copy)
         X_img, X_txt, _ = copy._check_pairs("permutation_test", X_img, X_txt, None)
         problem = pair_problem(X_img, X_txt)

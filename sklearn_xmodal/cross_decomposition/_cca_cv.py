@@ -20,7 +20,7 @@ from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 from sklearn_xmodal.utils._cv_results import cv_results
 from sklearn_xmodal.utils._old_spellings import OldSpelling
-from sklearn_xmodal.utils._sklearn_compat import Interval
+from sklearn_xmodal.utils._sklearn_compat import Interval, check_parameters
 from sklearn_xmodal.utils._validation import validate_tuples
 
 
@@ -104,7 +104,7 @@ class CCARetrieverCV(BaseCCA):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`. Only defined if there were 1-D class labels.
@@ -213,7 +213,7 @@ class CCARetrieverCV(BaseCCA):
                 self.n_components, alpha=alpha, component_power=self.component_power
             )
             try:
-                candidate._validate_params()
+                check_parameters(candidate)
                 validate_tuples(candidate)
             except ValueError as error:
                 raise ValueError(f"alphas must hold values of alpha: {error}") from None

@@ -127,16 +127,16 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
         The training texts, likewise.
 
     image_gamma_ : float or None
-        The value used.
+        What `gamma` has come to for the images, a number unless it is `None`.
 
     text_gamma_ : float or None
-        The value used.
+        What `gamma` has come to for the texts, a number unless it is `None`.
 
     image_encoder_ : Encoder
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if

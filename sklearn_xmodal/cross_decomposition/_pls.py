@@ -55,14 +55,14 @@ class PLSRetriever(PartialFitMixin, SpectralRetriever):
         Directions in columns, for centred image features; the scale is in them.
 
     text_weights_ : ndarray of shape (n_text_features_, n_components_)
-        The same of the texts.
+        Directions in columns, for centred text features; the scale is in them.
 
     image_loadings_ : ndarray of shape (n_image_features_, n_components_)
         Correlations of the image features with their scores over the samples; 0
         for a constant feature.
 
     text_loadings_ : ndarray of shape (n_text_features_, n_components_)
-        The same of the text features.
+        Correlations of the text features with their scores.
 
     image_mean_ : ndarray of shape (n_image_features_,)
         Mean of the image features.
@@ -74,7 +74,7 @@ class PLSRetriever(PartialFitMixin, SpectralRetriever):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if

@@ -54,7 +54,7 @@ class ProcrustesRetriever(LinearRetriever):
         Orthonormal directions in columns, for centred image features.
 
     text_weights_ : ndarray of shape (n_text_features_, n_components_)
-        The same of the texts.
+        Orthonormal directions in columns, for centred text features.
 
     image_mean_ : ndarray of shape (n_image_features_,)
         Mean of the image features.
@@ -66,7 +66,7 @@ class ProcrustesRetriever(LinearRetriever):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`; they are recorded, not learnt from. Only defined if

@@ -62,7 +62,7 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`. Only defined if there were 1-D class labels.

@@ -102,22 +102,8 @@ def digest_fault(content, sha256):
 class DataHome:
     """Reads pinned files from a folder, and downloads into it what it lacks.
 
-    Content leaves this class only after it was compared with its checksum, as the
-    very bytes that were compared.
-
-    Parameters
-    ----------
-    data_home : str or path-like or None
-        As in `get_data_home`.
-
-    download_if_missing : bool
-        Whether files that are absent or damaged may be downloaded.
-
-    n_retries : int
-        Further attempts after a download that failed.
-
-    delay : float
-        Seconds between attempts.
+    Content leaves this class only after it was compared with its checksum, as the very
+    bytes that were compared. Seconds lie between attempts, `delay`.
     """
 
     def __init__(self, data_home, download_if_missing, n_retries, delay):

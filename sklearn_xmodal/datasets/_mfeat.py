@@ -165,7 +165,7 @@ def fetch_mfeat(
         image : ndarray of shape (2000, n_image_features), dtype float32
             The first feature set.
         text : ndarray of shape (2000, n_text_features), dtype float32
-            The second one.
+            The second feature set, of the same digits.
         target : ndarray of shape (2000,), dtype int64
             The digit.
         target_names : ndarray of shape (10,)

@@ -12,21 +12,13 @@ _BLOCK = 128  # pictures at a time, which bounds the memory
 
 
 def picture_features(images):
-    """Describe square pictures with transparency by 832 numbers.
+    """Describe square pictures with transparency by 832 numbers in float32.
 
-    In this order: the mean magnitude of 32 log-Gabor filters in 4 x 4 cells
-    (512), a histogram of colours in 4 x 4 x 4 bins (64), the picture on white in
-    8 x 8 pixels (192), its opacity in 8 x 8 pixels (64).
+    In this order: the mean magnitude of 32 log-Gabor filters in 4 x 4 cells (512), a
+    histogram of colours in 4 x 4 x 4 bins (64), the picture on white in 8 x 8 pixels
+    (192), its opacity in 8 x 8 pixels (64).
 
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, side, side, 4), dtype uint8
-        Red, green, blue and opacity; `side` is a multiple of 8.
-
-    Returns
-    -------
-    X : ndarray of shape (n_samples, 832), dtype float32
-        The features.
+    Pictures are (n_samples, side, side, 4) in bytes, side a multiple of 8.
     """
     blocks = range(0, len(images), _BLOCK)
     return np.vstack([_describe(images[i : i + _BLOCK]) for i in blocks])
@@ -81,6 +73,7 @@ def _colour_histogram(rgb, opacity):
     # One histogram for all: each picture has bins of its own.
     bins = 16 * red + 4 * green + blue + 64 * np.arange(len(rgb))[:, None, None]
     counts = np.bincount(bins.ravel(), opacity.ravel(), 64 * len(rgb)).reshape(-1, 64)
+    # Without any opaque pixel there are no colours, and nothing to divide by.
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
 
 

@@ -28,20 +28,9 @@ GLOVE_REFERENCE = """\
 
 
 def mean_word_vectors(home, texts):
-    """Return the mean vector of the words of each text.
+    """Return the mean vector of the words of each text, (n_texts, 25) in float32.
 
-    Parameters
-    ----------
-    home : DataHome
-        Where the vectors are read.
-
-    texts : iterable of list of str
-        The words of each text. Those without a vector are left out.
-
-    Returns
-    -------
-    vectors : ndarray of shape (n_texts, 25), dtype float32
-        Zero where no word has a vector.
+    Words without a vector are left out; zero where no word has one.
     """
     rows, vectors = _read(home.read(_GLOVE))
     means = np.zeros((len(texts), _N_DIMENSIONS), np.float32)

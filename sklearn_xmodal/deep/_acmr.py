@@ -99,10 +99,12 @@ class ACMRLoss(WeightedLoss):
 
     def terms(self, outputs, target):
         """Return the terms."""
+        z_img, z_txt = outputs.codes
+        logits_img, logits_txt = outputs.class_logits
         same = same_class(target)
         return [
-            classification_loss(*outputs.class_logits, target),
-            triplet_loss(*outputs.codes, same, self.margin, self.negative_weight),
+            classification_loss(logits_img, logits_txt, target),
+            triplet_loss(z_img, z_txt, same, self.margin, self.negative_weight),
             adversarial_loss(*outputs.modality_logits),
             weight_norm_loss(outputs.encoder_weights),
         ]

@@ -130,7 +130,7 @@ def check_settings(retriever):
 
 def check_layer_sizes(sizes, name):
     """Raise a ValueError unless sizes are whole numbers of at least 1."""
-    if not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+    if not all(isinstance(size, Integral) and not size < 1 for size in sizes):
         raise ValueError(
             f"{name} must hold whole numbers of at least 1, one per hidden layer. "
             f"Got {sizes!r}."

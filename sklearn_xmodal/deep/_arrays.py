@@ -19,7 +19,8 @@ class TorchArrays:
 
     def __setstate__(self, state):
         # Pickled on a machine with CUDA, perhaps.
-        self.__init__(usable_device(state["device"]))
+        self.device = usable_device(state["device"])
+        self._constants = {}
 
     def array(self, values):
         """Return values as a tensor, on the CPU without a copy."""

@@ -1,5 +1,7 @@
 """What all retrievers around two trained encoders share."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -38,7 +40,7 @@ class TwoEncoderRetriever(BaseRetriever):
     """
 
     _module: type = TwoEncoders
-    _loss: type
+    _loss: Any  # class of a module with `TERMS`
 
     _fitted: tuple = ("device_", "n_iter_")
     _fitted_within = ("net_", "history_")

@@ -78,8 +78,9 @@ class ContrastiveLoss(WeightedLoss):
 
     def terms(self, outputs, target):
         """Return the term; pairs without labels have numbers for targets."""
-        same = same_class(target)
-        return [supervised_contrastive_loss(*outputs.codes, same, outputs.temperature)]
+        z_img, z_txt = outputs.codes
+        same, temperature = same_class(target), outputs.temperature
+        return [supervised_contrastive_loss(z_img, z_txt, same, temperature)]
 
 
 @documented

@@ -69,7 +69,8 @@ class DCCALoss(WeightedLoss):
 
     def terms(self, outputs, target):
         """Return the term of codes, which does not look at the targets."""
-        return [total_correlation_loss(*outputs, self.alpha)]
+        z_img, z_txt = outputs
+        return [total_correlation_loss(z_img, z_txt, self.alpha)]
 
 
 @documented

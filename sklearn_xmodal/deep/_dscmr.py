@@ -96,10 +96,12 @@ class DSCMRLoss(WeightedLoss):
 
     def terms(self, outputs, target):
         """Return the terms."""
+        z_img, z_txt = outputs.codes
+        logits_img, logits_txt = outputs.class_logits
         return [
-            label_loss(*outputs.class_logits, target),
-            similarity_loss(*outputs.codes, same_class(target)),
-            invariance_loss(*outputs.codes),
+            label_loss(logits_img, logits_txt, target),
+            similarity_loss(z_img, z_txt, same_class(target)),
+            invariance_loss(z_img, z_txt),
         ]
 
 

@@ -99,7 +99,7 @@ def perceptron(
     n_members, sizes, activation, dropout, init_generator, dropout_generator
 ):
     """Return linear layers with activation and dropout between them."""
-    layers = []
+    layers: list[nn.Module] = []
     for n_in, n_out in itertools.pairwise(sizes):
         if layers:
             layers += [

@@ -49,6 +49,8 @@ class Outputs(NamedTuple):
 class MSLNModule(nn.Module):
     """Two encoders, two decoders, a modality discriminator and a classifier."""
 
+    class_embeddings: torch.Tensor  # (c, e)
+
     def __init__(
         self,
         n_image_features,  # p
@@ -123,8 +125,9 @@ class MSLNModule(nn.Module):
 
     def branch(self, modality):
         """Return f_v or f_t as a part of an encoder, which never changes."""
+        _, layers, _ = self.encoders[modality].children()
         return Branch(
-            perceptron=frozen_layers(self.encoders[modality][1], self.activation),
+            perceptron=frozen_layers(layers.children(), self.activation),
             n_components=self.n_components,
             code_activation=self.code_activation,
             n_inputs=self.n_inputs,
@@ -304,17 +307,18 @@ class MSLNLoss(nn.Module):
     def forward(self, outputs, target):
         """Return the total (s,), and a dict of the unweighted terms (s,)."""
         correlation = correlation_loss(*outputs.codes)
+        logits_v, logits_t = outputs.class_logits
         terms = {
             "correlation_loss": correlation,
             "reconstruction_loss": reconstruction_loss(
                 outputs.reconstructions, *outputs.inputs
             ),
             "adversarial_loss": adversarial_loss(*outputs.modality_logits),
-            "classification_loss": classification_loss(*outputs.class_logits, target),
+            "classification_loss": classification_loss(logits_v, logits_t, target),
         }
         if outputs.contrastive_codes is not None:
-            pair = outputs.contrastive_codes
-            terms["correlation_loss"] = correlation + correlation_loss(*pair)
-            terms["contrastive_loss"] = contrastive_loss(*pair, self.temperature)
+            g_v, g_t = outputs.contrastive_codes
+            terms["correlation_loss"] = correlation + correlation_loss(g_v, g_t)
+            terms["contrastive_loss"] = contrastive_loss(g_v, g_t, self.temperature)
         total = sum(self.weights[name] * value for name, value in terms.items())
         return total, terms

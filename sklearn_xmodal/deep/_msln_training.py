@@ -126,7 +126,8 @@ def inputs_of_members(retriever):
     least, most = n_kept if isinstance(n_kept, tuple) else (_LEAST_SHARE, n_kept)
     # From the last one down, so that a single network sees all.
     n_members = retriever.n_estimators
-    if isinstance(least, Integral):
+    is_count = isinstance(least, Integral)
+    if is_count:
         counts = np.linspace(most, least, n_members)
     else:
         counts = np.linspace(1.0, least, n_members) * most
@@ -142,11 +143,11 @@ def validation_score(retriever, data, held_out, y):
         on = TorchArrays(retriever.device_)  # which keeps what this epoch has learnt
         encoders = represent(module, data, weights, variates, on)
         with torch.inference_mode():
-            codes = [
+            image, text = (
                 on.to_numpy(encoder._codes(x))
                 for encoder, x in zip(encoders, sides, strict=True)
-            ]
+            )
         # Pairs without a class, which multi-label y may have, do not count.
-        return cross_modal_score(*codes, y, zero_division=np.nan)
+        return cross_modal_score(image, text, y, zero_division=np.nan)
 
     return score

@@ -204,9 +204,9 @@ def check_input_components(n_components):
         return
     least, most = n_components if len(n_components) == 2 else (None, None)
     is_range = isinstance(most, Integral) and (
-        1 <= least <= most
+        not (least < 1 or most < least)
         if isinstance(least, Integral)
-        else isinstance(least, Real) and 0 < least <= 1 <= most
+        else isinstance(least, Real) and not least <= 0 and least <= 1 and not most < 1
     )
     if not is_range:
         raise ValueError(

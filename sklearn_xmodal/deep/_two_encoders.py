@@ -5,6 +5,7 @@ own. Tensors have a leading dimension s of networks, as in that of MSLN.
 """
 
 import itertools
+from abc import abstractmethod
 
 import torch
 from torch import nn
@@ -48,7 +49,7 @@ class TwoEncoders(nn.Module):
         widths = {"image": n_image_features, "text": n_text_features}
 
         def body(n_features):
-            layers = [SeededDropout(input_dropout, chance)]
+            layers: list[nn.Module] = [SeededDropout(input_dropout, chance)]
             for sizes in itertools.pairwise((n_features, *hidden_layer_sizes)):
                 layers += [
                     StackedLinear(n_members, *sizes, init),
@@ -67,8 +68,8 @@ class TwoEncoders(nn.Module):
         self.last_layers = nn.ModuleDict({name: last(n) for name, n in own.items()})
         self._add_heads(init, chance, **heads)
 
-    def _add_heads(self, init, chance):
-        """Make what a method wants beside the encoders, from the two generators."""
+    def _add_heads(self, *generators, **heads):
+        """Make what a method wants beside the encoders, from init and chance."""
 
     def encode(self, x, modality):
         """Return the codes of one modality, (b, p or q) -> (s, b, d)."""
@@ -79,7 +80,9 @@ class TwoEncoders(nn.Module):
     def branch(self, modality):
         """Return the encoder of one modality as a part that never changes."""
         last = self.last_layers["both" if "both" in self.last_layers else modality]
-        layers = frozen_layers([*self.bodies[modality], last], self.activation)
+        layers = frozen_layers(
+            [*self.bodies[modality].children(), last], self.activation
+        )
         return Branch(perceptron=layers, n_components=self.n_components)
 
     def forward(self, image, text, target):
@@ -101,6 +104,10 @@ class WeightedLoss(nn.Module):
     def __init__(self, **weights):
         super().__init__()
         self.weights = weights
+
+    @abstractmethod
+    def terms(self, outputs, target):
+        """Return the terms (s,)."""
 
     def forward(self, outputs, target):
         """Return the total (s,), and a dict of the unweighted terms (s,)."""

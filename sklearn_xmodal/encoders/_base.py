@@ -3,7 +3,7 @@
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -101,6 +101,17 @@ class Encoder(Part, ABC):
     feature_names_in_: ClassVar[Any] = None  # of an instance, set by `_named`
     #: That go through at a time; None where steps inside cut rows themselves.
     _most_rows: ClassVar[int | None] = MOST_ROWS
+
+    # At run time properties of these names would be the defaults of fields.
+    if TYPE_CHECKING:
+
+        @property
+        def n_features_in_(self) -> Any:
+            """Number of features of the modality."""
+
+        @property
+        def n_components_(self) -> Any:
+            """Number of columns of the codes."""
 
     def __repr__(self):
         widths = f"{self.n_features_in_} features -> {self.n_components_} columns"

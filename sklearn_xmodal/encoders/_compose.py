@@ -132,17 +132,17 @@ class EstimatorEncoder(Encoder):
 
     def _encode(self, X):
         encode = getattr(self.estimator, self.method)
-        Z = encode(X) if self.side is None else self._encoded_side(encode, X)
+        Z = encode(X) if self.side is None else self._encoded_side(encode, self.side, X)
         Z = Z.tocsr() if sparse.issparse(Z) else np.asarray(Z)
         dtype = getattr(X, "dtype", None)
         if dtype in _FLOATS:
             return Z.astype(dtype, copy=False)
         return Z if Z.dtype in _FLOATS else Z.astype(np.float64)
 
-    def _encoded_side(self, encode, X):
+    def _encoded_side(self, encode, side, X):
         from sklearn_xmodal.pairs import ImageTextPairs
 
-        pairs = encode(ImageTextPairs(**{self.side: X}))
+        pairs = encode(ImageTextPairs(**{side: X}))
         if not isinstance(pairs, ImageTextPairs):
             raise TypeError(
                 "transform must take ImageTextPairs with one side and return the same, "
@@ -150,7 +150,7 @@ class EstimatorEncoder(Encoder):
                 f"do. Got {type(pairs).__name__} from "
                 f"{type(self.estimator).__name__}."
             )
-        return getattr(pairs, self.side)
+        return getattr(pairs, side)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

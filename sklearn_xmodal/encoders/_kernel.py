@@ -1,7 +1,7 @@
 """Kernel encoders: values against training items, or what approximates a kernel."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -43,7 +43,7 @@ class KernelMap(Encoder):
     kind: ClassVar[str] = "kernel_values"
 
     kernel: object
-    basis: object
+    basis: Any
     params: dict
     origin: np.ndarray | None = None
     columns: np.ndarray | None = None

@@ -305,7 +305,7 @@ class NetworkEncoder(Encoder):
     def _joined(self, x):
         z, g = self.branch.apply(x, self.on)
         familiarity = None
-        if self.familiarity is not None:
+        if self.familiarity is not None and self.familiar_code is not None:
             code = self.familiar_code.apply(x, z, g, self.on)
             familiarity = self.familiarity.of(code, self.on)
         parts = [

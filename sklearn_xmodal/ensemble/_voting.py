@@ -25,13 +25,18 @@ from sklearn_xmodal.utils._cv_results import cv_results
 from sklearn_xmodal.utils._sklearn_compat import (
     BaseComposition,
     Interval,
+    ParallelDiagramMixin,
     StrOptions,
-    VisualBlock,
+    check_member_names,
+    member_params,
     safe_split,
+    set_member_params,
 )
 
 
-class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
+class VotingRetriever(
+    ParallelDiagramMixin, MetaEstimatorMixin, BaseRetriever, BaseComposition
+):
     r"""Vote of several retrievers: the weighted mean of their similarities.
 
     The similarity of an image x and a text t is
@@ -114,7 +119,7 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels seen in `fit`. Only defined if there were 1-D class labels.
@@ -226,7 +231,7 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
         params : dict
             Name -> value.
         """
-        return self._get_params("estimators", deep=deep)
+        return member_params(self, "estimators", deep)
 
     def set_params(self, **params):
         """Set parameters, members by their names, and parameters of members.
@@ -242,7 +247,7 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
         self : VotingRetriever
             This retriever.
         """
-        return self._set_params("estimators", **params)
+        return set_member_params(self, "estimators", params)
 
     def _fit(self, X_img, X_txt, y):
         members = self._check_estimators()
@@ -281,7 +286,7 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
                 f"least. Got {self.estimators!r}."
             )
         try:
-            self._validate_names([name for name, _ in self.estimators])
+            check_member_names(self, [name for name, _ in self.estimators])
         except ValueError as error:
             raise ValueError(f"estimators must have names of their own. {error}") from (
                 None
@@ -303,7 +308,7 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
 
     def _choose_weights(self, members, pairs, y):
         for name in ("cv_results_", "best_index_", "best_score_", "n_splits_"):
-            vars(self).pop(name, None)  # of an earlier fit
+            self.__dict__.pop(name, None)  # of an earlier fit
         if isinstance(self.weights, str):  # "cv"
             return self._search_weights(members, pairs, y)
         if self.weights is None:
@@ -334,9 +339,8 @@ class VotingRetriever(MetaEstimatorMixin, BaseRetriever, BaseComposition):
         self.n_splits_ = len(splits)
         return candidates[self.best_index_]
 
-    def _sk_visual_block_(self):
-        names, estimators = zip(*self.estimators, strict=True)
-        return VisualBlock("parallel", estimators, names=names)
+    def _side_by_side(self):
+        return tuple(zip(*self.estimators, strict=True))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -25,26 +25,7 @@ _MOST_CANDIDATES = 20_000
 
 
 def check_weights(weights, n_estimators):
-    """Validate one weight per estimator.
-
-    Parameters
-    ----------
-    weights : array-like of shape (n_estimators,)
-        As the user gave them.
-
-    n_estimators : int
-        Number of estimators, dropped ones included.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_estimators,)
-        The same in float64.
-
-    Raises
-    ------
-    ValueError
-        If there are more or fewer, or one is negative or not finite.
-    """
+    """Validate one weight per estimator, dropped ones included; in float64."""
     weights = check_numbers(weights, "weights", ensure_2d=False, dtype=np.float64)
     if weights.shape != (n_estimators,):
         raise ValueError(
@@ -60,23 +41,7 @@ def check_weights(weights, n_estimators):
 
 
 def shares(weights):
-    """Scale weights to sum to 1.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (n_members,)
-        Not negative.
-
-    Returns
-    -------
-    shares : ndarray of shape (n_members,)
-        Their shares in the sum.
-
-    Raises
-    ------
-    ValueError
-        If all are zero.
-    """
+    """Scale weights to sum to 1; a ValueError if all are zero."""
     if not weights.any():
         raise ValueError(
             "weights must be positive for one estimator that is not dropped at least. "
@@ -87,25 +52,10 @@ def shares(weights):
 
 
 def weight_grid(n_members, n_steps):
-    """List weights that sum to 1, in equal steps.
+    """List weights that are multiples of 1 / n_steps and sum to 1.
 
-    Parameters
-    ----------
-    n_members : int
-        Number of weights.
-
-    n_steps : int
-        Weights are multiples of ``1 / n_steps``.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_candidates, n_members)
-        All that there are, and equal weights. The most equal ones come first.
-
-    Raises
-    ------
-    ValueError
-        If there are too many.
+    Equal weights are among them: (n_candidates, n_members), the most equal ones first.
+    A ValueError if there are too many.
     """
     n_places = n_steps + n_members - 1
     n_candidates = comb(n_places, n_members - 1)
@@ -127,22 +77,9 @@ def weight_grid(n_members, n_steps):
 
 
 def check_scorer(scoring):
-    """Return a scorer that says what it computes of similarities.
+    """Return the `ScoreRequest` of a scorer, or of its name.
 
-    Parameters
-    ----------
-    scoring : str, scorer or None
-        A name, or a scorer of a named metric.
-
-    Returns
-    -------
-    scorer : ScoreRequest
-        With the name of a metric, a direction and options.
-
-    Raises
-    ------
-    ValueError
-        If it is something else.
+    A ValueError for scorers that do not say what they compute of similarities.
     """
     if scoring is None:
         return make_retrieval_scorer()
@@ -157,29 +94,11 @@ def check_scorer(scoring):
 
 
 def score_weights(codes, y, weights, scorer):
-    """Score every candidate on the same held-out pairs.
+    """Score every candidate (n_candidates, n_members) on the same held-out pairs.
 
     The similarities of all members to a block of queries are computed once; each
-    candidate adds them up and ranks.
-
-    Parameters
-    ----------
-    codes : list of tuple of ndarray
-        Image and text codes of every member, rows of unit length or zero.
-
-    y : {ndarray, sparse matrix} or None
-        Labels of the pairs.
-
-    weights : ndarray of shape (n_candidates, n_members)
-        Rows sum to 1.
-
-    scorer : ScoreRequest
-        As from `check_scorer`.
-
-    Returns
-    -------
-    scores : ndarray of shape (n_candidates,)
-        Higher is better.
+    candidate adds them up and ranks. Codes are image and text of every member, rows of
+    unit length or zero.
     """
     options = scorer.options
     metric = make_metric(

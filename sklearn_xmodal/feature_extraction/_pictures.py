@@ -55,18 +55,7 @@ def import_skimage(module):
 
 
 def check_pictures(X):
-    """Validate that X is a sequence of pictures; they themselves are read later.
-
-    Parameters
-    ----------
-    X : object
-        What the user passed.
-
-    Returns
-    -------
-    X : {ndarray, list, tuple}
-        At least one item.
-    """
+    """Validate that X is a sequence of pictures; they themselves are read later."""
     n_dimensions = getattr(X, "ndim", None)
     is_of_objects = n_dimensions == 1 and getattr(X.dtype, "kind", None) == "O"
     if not (isinstance(X, list | tuple) or is_of_objects or n_dimensions in (3, 4)):
@@ -86,7 +75,7 @@ def check_shape(shape):
     if shape is None:
         return None
     is_pair = isinstance(shape, tuple | list) and len(shape) == 2
-    if not is_pair or not all(isinstance(n, Integral) and n > 0 for n in shape):
+    if not is_pair or not all(isinstance(n, Integral) and not n < 1 for n in shape):
         raise ValueError(
             "shape must be None or (height, width), two integers above 0. Got "
             f"{shape!r}."
@@ -95,22 +84,11 @@ def check_shape(shape):
 
 
 def read_grey(picture, name="X[0]"):
-    """Validate one picture and return its grey levels.
+    """Validate one picture and return its grey levels in float32, from 0, black, to 1.
 
-    Parameters
-    ----------
-    picture : array-like of shape (height, width) or (height, width, channels)
-        One channel (grey), three (red, green, blue) or four (with opacity; the picture
-        is laid on white). Bytes, 16-bit unsigned integers, booleans, other integers
-        from 0 to 255, or floats from 0 to 1.
-
-    name : str, default="X[0]"
-        What errors call it.
-
-    Returns
-    -------
-    grey : ndarray of shape (height, width), dtype float32
-        From 0, black, to 1, white.
+    One channel (grey), three (red, green, blue) or four (with opacity; the picture is
+    laid on white). Bytes, 16-bit unsigned integers, booleans, other integers from 0 to
+    255, or floats from 0 to 1.
     """
     picture = check_numbers(
         picture, name, ensure_2d=False, allow_nd=True, dtype=None, ensure_min_samples=0

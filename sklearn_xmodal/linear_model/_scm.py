@@ -62,16 +62,16 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
     Attributes
     ----------
     cca_ : CCARetriever
-        Of the features.
+        From features to variates.
 
     matching_ : SemanticMatchingRetriever
-        Of the variates.
+        From variates to posteriors.
 
     image_encoder_ : Encoder
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.

@@ -64,7 +64,7 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
         :math:`W^\top` for centred image features; their scale is in it.
 
     text_weights_ : ndarray of shape (n_text_features_, n_components_)
-        The same of the texts.
+        :math:`W^\top` for centred text features; their scale is in it.
 
     image_mean_ : ndarray of shape (n_image_features_,)
         Mean of the image features.
@@ -76,7 +76,7 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.

@@ -59,7 +59,7 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
         From image features to codes; it lives without the retriever.
 
     text_encoder_ : Encoder
-        The same of the texts.
+        From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
         Labels; column numbers for multi-label `y`.

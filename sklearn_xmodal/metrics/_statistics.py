@@ -26,7 +26,7 @@ class PairedComparison:
     confidence_interval : tuple of two float
         Lower and upper end.
     confidence_level : float
-        Its level.
+        How often intervals that are made this way hold the true mean.
     p_value : float
         Two-sided p-value of the t-test that belongs to the interval.
     n_splits, n_wins, n_ties, n_losses : int
@@ -140,6 +140,7 @@ def paired_comparison(
     a, b = _check_scores(scores_a, "scores_a"), _check_scores(scores_b, "scores_b")
     _check_same_length(a, b, "split")
     n_splits = a.size
+    # What differs by rounding alone is a tie.
     difference = np.where(np.isclose(a, b, rtol=1e-12, atol=0), 0.0, a - b)
     ratio = _size_ratio(n_train, n_test, n_splits)
     mean = difference.mean()
@@ -180,7 +181,7 @@ class BootstrapInterval:
     confidence_interval : tuple of two float
         Lower and upper end.
     confidence_level : float
-        Its level.
+        How often intervals that are made this way hold the true mean.
     n_queries : int
         Number of queries.
     """

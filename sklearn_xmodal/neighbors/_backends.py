@@ -10,7 +10,7 @@ from sklearn_xmodal.utils._entries import check_entries
 
 #: Parameters of each type of index, in faiss's words, with their defaults; those of a
 #: search can be changed later.
-INDEX_PARAMS = {
+INDEX_PARAMS: dict[str, dict] = {
     "flat": {},
     "hnsw": {"M": 32, "efConstruction": 40, "efSearch": 64},
     "ivf": {"nlist": None, "nprobe": 16},

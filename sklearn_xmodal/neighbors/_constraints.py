@@ -25,16 +25,5 @@ _CONSTRAINTS = {
 
 
 def check_params(**params):
-    """Raise a ValueError that names a parameter whose value is not allowed.
-
-    Parameters
-    ----------
-    **params : object
-        Some of the parameters by their names.
-
-    Raises
-    ------
-    ValueError
-        If any has another type or value than it may.
-    """
+    """Raise a ValueError that names a parameter whose value is not allowed."""
     validate_parameter_constraints(_CONSTRAINTS, params, "RetrievalIndex")

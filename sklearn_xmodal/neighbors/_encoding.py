@@ -15,26 +15,7 @@ _BATCH_SIZE = 8192
 
 
 def only_one(**given):
-    """Return name and value of the one argument that is not None.
-
-    Parameters
-    ----------
-    **given : object
-        Arguments of which exactly one is to be given.
-
-    Returns
-    -------
-    name : str
-        Its name.
-
-    value : object
-        Its value.
-
-    Raises
-    ------
-    ValueError
-        If there are none or several.
-    """
+    """Return name and value of the one argument that is not None."""
     names = [name for name, value in given.items() if value is not None]
     if len(names) != 1:
         raise ValueError(
@@ -45,26 +26,7 @@ def only_one(**given):
 
 
 def check_same_width(vectors, n_components):
-    """Raise a ValueError unless codes lie in the space of the gallery.
-
-    Parameters
-    ----------
-    vectors : ndarray of shape (n_samples, n_columns)
-        Codes.
-
-    n_components : int
-        Width of the gallery.
-
-    Returns
-    -------
-    vectors : ndarray of shape (n_samples, n_components)
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If the widths differ.
-    """
+    """Return codes that lie in the space of the gallery, else raise a ValueError."""
     if vectors.shape[1] != n_components:
         raise ValueError(
             "Codes must lie in the space of the gallery, which has "
@@ -76,26 +38,8 @@ def check_same_width(vectors, n_components):
 def check_retriever(retriever):
     """Return what encodes: a fitted retriever, or Pipeline that ends in one.
 
-    Parameters
-    ----------
-    retriever : estimator
-        A retriever, a Pipeline, or a search over one of them.
-
-    Returns
-    -------
-    retriever : estimator
-        Of a search, the best estimator.
-
-    Raises
-    ------
-    TypeError
-        If it is something else.
-
-    ValueError
-        If it is a Pipeline over stacked matrices.
-
-    sklearn.exceptions.NotFittedError
-        If it is not fitted.
+    Of a search, that is its best estimator. A TypeError if it is something else, a
+    ValueError if it is a Pipeline over stacked matrices.
     """
     if not hasattr(retriever, "fit") or isinstance(retriever, type):
         raise TypeError(
@@ -127,26 +71,9 @@ def check_retriever(retriever):
 
 
 def encode(encoder, X, modality, *, verbose=0):
-    """Encode features of one modality in batches.
+    """Encode features of one modality in batches, to rows of unit length, or zero.
 
-    Parameters
-    ----------
-    encoder : Encoder
-        Of that modality.
-
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
-        What the encoder takes.
-
-    modality : {"image", "text"}
-        The side.
-
-    verbose : int, default=0
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    vectors : ndarray of shape (n_samples, n_components)
-        Codes of unit length, or zero, in float32.
+    In float32, (n_samples, n_components).
     """
     pairs = _as_pairs(X, modality)
 
@@ -158,24 +85,7 @@ def encode(encoder, X, modality, *, verbose=0):
 
 
 def last_features(retriever, X, modality):
-    """Return features of one modality as the last step of a Pipeline gets them.
-
-    Parameters
-    ----------
-    retriever : estimator
-        As returned by `check_retriever`.
-
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, ...)
-        What the retriever takes.
-
-    modality : {"image", "text"}
-        Which one.
-
-    Returns
-    -------
-    features : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        The same as `X` where there are no earlier steps.
-    """
+    """Return features of one modality as the last step of a Pipeline gets them."""
     pairs = _as_pairs(X, modality)
     if hasattr(retriever, "steps") and len(retriever.steps) > 1:
         pairs = retriever[:-1].transform(pairs)
@@ -183,23 +93,9 @@ def last_features(retriever, X, modality):
 
 
 def check_vectors(vectors, name, *, verbose=0):
-    """Validate ready vectors and scale them to unit length.
+    """Validate ready vectors and scale them to unit length, in float32.
 
-    Parameters
-    ----------
-    vectors : array-like of shape (n_samples, n_components)
-        Any real numbers; a memory map is read in batches.
-
-    name : str
-        Named in errors.
-
-    verbose : int, default=0
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    vectors : ndarray of shape (n_samples, n_components)
-        Of unit length, or zero, in float32.
+    A memory map is read in batches.
     """
     if sparse.issparse(vectors):
         raise TypeError(f"{name} must be dense. Got a sparse matrix; use toarray().")

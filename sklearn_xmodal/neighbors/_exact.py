@@ -29,35 +29,12 @@ _LONGEST = 2.0**0.5
 
 
 def search_exact(query, gallery, k, *, positions=None, n_jobs=None, verbose=0):
-    """Find the k gallery rows with the largest inner product.
+    """Return scores, largest first, and rows of the k largest inner products.
 
-    Parameters
-    ----------
-    query : ndarray of shape (n_queries, n_components)
-        In float32.
-
-    gallery : ndarray of shape (n_gallery, n_components)
-        In float32, C-contiguous; a memory map is read block by block.
-
-    k : int
-        Results per query, at most the number of rows searched.
-
-    positions : ndarray of shape (n_searched,), default=None
-        Rows to search, in ascending order; all by default.
-
-    n_jobs : int, default=None
-        Threads that share the queries. The result is the same for any number.
-
-    verbose : int, default=0
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    scores : ndarray of shape (n_queries, k)
-        In float32, largest first.
-
-    found : ndarray of shape (n_queries, k)
-        Their rows. Equal scores are in the order of the gallery.
+    Both (n_queries, k); equal scores are in the order of the gallery. Queries and
+    gallery are in float32, the latter C-contiguous; a memory map is read block by
+    block. `positions` are the rows to search, in ascending order. The result is the
+    same for any number of threads.
     """
     scores = np.empty((query.shape[0], k), dtype=np.float32)
     found = np.empty((query.shape[0], k), dtype=np.intp)
@@ -72,19 +49,7 @@ def search_exact(query, gallery, k, *, positions=None, n_jobs=None, verbose=0):
 def run_in_batches(function, n_rows, batch_size, n_jobs=None, verbose=0):
     """Call a function on slices of rows, in threads, with a progress bar.
 
-    Parameters
-    ----------
-    function : callable
-        Called with each slice; what it returns is dropped.
-
-    n_rows, batch_size : int
-        Rows in all, and of one slice. Slices do not depend on `n_jobs`.
-
-    n_jobs : int, default=None
-        Number of threads.
-
-    verbose : int, default=0
-        Whether to show a progress bar.
+    Slices do not depend on `n_jobs`.
     """
     batches = slices(n_rows, batch_size)
     n_threads = min(effective_n_jobs(n_jobs), len(batches))
@@ -103,36 +68,15 @@ def run_in_batches(function, n_rows, batch_size, n_jobs=None, verbose=0):
 
 
 def slices(n_rows, size):
-    """Return slices of so many rows that together are all; none where there are none.
-
-    Parameters
-    ----------
-    n_rows, size : int
-        Rows in all, and of one slice.
-
-    Returns
-    -------
-    slices : list of slice
-        In order.
-    """
+    """Return slices of so many rows, which together are all of them."""
     return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
 
 
 def rescore(query, gallery, rows, positions):
-    """Inner products of single pairs, each the same wherever its rows lie.
+    """Return inner products of single pairs, each the same wherever its rows lie.
 
-    Parameters
-    ----------
-    query, gallery : ndarray of shape (n, n_components)
-        In float32.
-
-    rows, positions : ndarray of shape (n_pairs,)
-        Row of the query and of the gallery of each pair.
-
-    Returns
-    -------
-    scores : ndarray of shape (n_pairs,)
-        Computed in float64, rounded to float32.
+    Row `rows[i]` of the queries with row `positions[i]` of the gallery, computed in
+    float64, rounded to float32.
     """
     scores = np.empty(rows.size, dtype=np.float32)
     for part in slices(rows.size, max(1, _RESCORED_VALUES // query.shape[1])):
@@ -173,19 +117,9 @@ def _search_batch(query, gallery, k, positions):
 class _Best:
     """The best k of every query so far, and candidates that may be among them.
 
-    Parameters
-    ----------
-    query, gallery : ndarray of shape (n, n_components)
-        In float32.
-
-    k : int
-        Results per query.
-
-    Notes
-    -----
-    The product of two float32 rows of length d, in any order of summation, is within
-    d 2^-24 |q| |g| of the true one to first order (Higham, "Accuracy and stability
-    of numerical algorithms", 2nd ed., section 3.1); one more is for rounding the score
+    The product of two float32 rows of length d, in any order of summation, is within d
+    2^-24 |q| |g| of the true one to first order (Higham, "Accuracy and stability of
+    numerical algorithms", 2nd ed., section 3.1); one more is for rounding the score
     itself, and one for the higher orders.
     """
 

@@ -13,17 +13,9 @@ _GROWTH = 1.5
 class Gallery:
     """Items in the order in which they were added.
 
-    Parameters
-    ----------
-    vectors : ndarray of shape (n_items, n_columns)
-        In float32, C-contiguous. A memory map is only copied by changes.
-
-    ids, labels, payload : ndarray or list
-        As returned by `check_items`; labels and payload may be `None`.
-
-    Notes
-    -----
-    Everything that can be wrong is found out before anything is changed.
+    Vectors are in float32, C-contiguous; a memory map is only copied by changes. Ids,
+    labels and payload come from `check_items`. Everything that can be wrong is found
+    out before anything is changed.
     """
 
     def __init__(self, vectors, ids, labels=None, payload=None, *, next_id=0):

@@ -16,21 +16,7 @@ _HELD_VALUES = 2**22
 
 
 def check_hubness_queries(hubness, queries):
-    """Raise a ValueError unless reference queries come with a correction.
-
-    Parameters
-    ----------
-    hubness : {"csls", "inverted_softmax"} or None
-        The correction.
-
-    queries : object
-        Reference queries, or None.
-
-    Raises
-    ------
-    ValueError
-        If one of the two is missing.
-    """
+    """Raise a ValueError unless reference queries come with a correction."""
     if hubness is not None and queries is None:
         raise ValueError(
             f"hubness={hubness!r} is measured with hubness_queries, such as the "
@@ -46,23 +32,11 @@ def check_hubness_queries(hubness, queries):
 class HubnessCorrection:
     """Takes from each score how near its item is to queries in general.
 
-    Both corrections subtract one number per gallery item. They are written as one
-    more column, the negated number beside a vector and a one beside a query, so that
-    every kind of search finds them in the inner product.
+    Both corrections subtract one number per gallery item. They are written as one more
+    column, the negated number beside a vector and a one beside a query, so that every
+    kind of search finds them in the inner product.
 
-    Parameters
-    ----------
-    kind : {"csls", "inverted_softmax"}
-        See :class:`RetrievalIndex`.
-
-    queries : ndarray of shape (n_queries, n_components)
-        Reference queries of unit length, float32.
-
-    n_neighbors : int
-        Of "csls".
-
-    inverse_temperature : float
-        Of "inverted_softmax".
+    Reference queries are of unit length, (n_queries, n_components) in float32.
     """
 
     def __init__(self, kind, queries, *, n_neighbors, inverse_temperature):
@@ -122,32 +96,11 @@ class HubnessCorrection:
 
 
 def smooth(vectors, features, n_neighbors, *, n_jobs=None, verbose=0):
-    """Average each vector with those of its neighbours in another space.
+    """Average each vector of unit length with those of its neighbours in another space.
 
-    Means are left as short as they are: their inner product with a query is the mean
-    cosine of the neighbours, which ranks better than the cosine of their mean.
-
-    Parameters
-    ----------
-    vectors : ndarray of shape (n_items, n_components)
-        Of unit length, float32.
-
-    features : {array-like, sparse matrix} of shape (n_items, n_features)
-        Where the neighbours are looked for, by cosine.
-
-    n_neighbors : int
-        Neighbours beside the item itself, less than `n_items`.
-
-    n_jobs : int, default=None
-        Number of threads.
-
-    verbose : int, default=0
-        Whether to show a progress bar.
-
-    Returns
-    -------
-    smoothed : ndarray of shape (n_items, n_components)
-        The means.
+    Neighbours, beside the item itself, are those of its features by cosine. Means are
+    left as short as they are: their inner product with a query is the mean cosine of
+    the neighbours, which ranks better than the cosine of their mean.
     """
     near = _neighbours(features, n_neighbors + 1, n_jobs, verbose)
     smoothed = np.empty_like(vectors)

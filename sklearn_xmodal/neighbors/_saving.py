@@ -28,6 +28,12 @@ class SaveMixin:
 
     _file_version = 1
 
+    image_encoder: Encoder | None
+    text_encoder: Encoder | None
+    backend: str
+    index_type: str
+    index_params: dict
+
     def save(self, path, *, include_retriever=True):
         """Save the index into one file, as :func:`sklearn_xmodal.save` does.
 
@@ -146,11 +152,11 @@ class SaveMixin:
     def _get_file_state(self):
         # What is handed out stays as it is when the gallery changes: see `Gallery`.
         with self._lock.reading():
-            if len(self) == 0:
+            if len(self._gallery) == 0:
                 raise ValueError("An index must hold items to be saved. Got none left.")
-            gallery, hubness = self._gallery, self._hubness
-            if hubness is not None:
-                hubness = {**hubness.params, "queries": hubness.queries}
+            gallery, hubness = self._gallery, None
+            if self._hubness is not None:
+                hubness = {**self._hubness.params, "queries": self._hubness.queries}
             return {
                 "image_encoder": self.image_encoder,
                 "text_encoder": self.text_encoder,

@@ -25,35 +25,9 @@ class ResolvedInput(NamedTuple):
 def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
     """Decide which of the three input forms a call used, and take it apart.
 
-    The type of the first argument and `n_image_features` decide, never the
-    shape of the second argument.
-
-    Parameters
-    ----------
-    estimator : estimator instance
-        With a parameter `n_image_features`.
-
-    method : str
-        Name of the calling method, for errors.
-
-    X_img, X_txt, y : object
-        The arguments as the user gave them.
-
-    reset : bool, default=False
-        Whether the call is a fit, which records `n_features_in_`.
-
-    Returns
-    -------
-    resolved : ResolvedInput
-        Form, image side, text side and labels.
-
-    Raises
-    ------
-    TypeError
-        If there is an argument too many for the form.
-
-    ValueError
-        If a side is missing, or labels stand where the text should be.
+    The type of the first argument and `n_image_features` decide, never the shape of the
+    second argument. A fit, `reset=True`, records `n_features_in_`. A TypeError if there
+    is an argument too many for the form, a ValueError if a side is missing.
     """
     if reset:  # of an earlier fit, perhaps in another form
         for name in ("n_features_in_", "feature_names_in_"):

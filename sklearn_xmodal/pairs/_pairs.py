@@ -193,7 +193,7 @@ def check_n_image_features(n_image_features, n_features):
         raise TypeError(
             f"n_image_features must be an integer. Got {n_image_features!r}."
         )
-    if not 1 <= n_image_features < n_features:
+    if n_image_features < 1 or not n_image_features < n_features:
         raise ValueError(
             "n_image_features must leave at least one column for each modality: "
             "1 <= n_image_features < number of columns. "

@@ -10,15 +10,18 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs, stack_columns
 from sklearn_xmodal.utils._sklearn_compat import (
+    OUTPUT_CONFIG,
     HasMethods,
+    ParallelDiagramMixin,
     StrOptions,
-    VisualBlock,
     in_output_container,
     validate_on_fit_of_members,
 )
 
 
-class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no types
+    ParallelDiagramMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Apply one transformer to the images and another to the texts.
 
     The usual first step of a Pipeline: scaling or PCA for one modality,
@@ -213,7 +216,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             This object.
         """
         if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
+            setattr(self, OUTPUT_CONFIG, {"transform": transform})
             for modality in MODALITIES:
                 self._set_side_output(getattr(self, f"{modality}_transformer_", None))
         return self
@@ -237,7 +240,7 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return self.text_transformer_
 
     def _set_side_output(self, transformer):
-        config = getattr(self, "_sklearn_output_config", {})
+        config = getattr(self, OUTPUT_CONFIG, {})
         if config and hasattr(transformer, "set_output"):
             transformer.set_output(**config)
 
@@ -246,13 +249,13 @@ class ModalityTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             return None
         return self.transformer_of(modality).transform(X)
 
-    def _sk_visual_block_(self):
+    def _side_by_side(self):
         """Show both sides in the diagram, also one that passes through."""
         sides = [getattr(self, modality) for modality in MODALITIES]
         for i, modality in enumerate(MODALITIES):
             if not isinstance(sides[i], str):
                 sides[i] = getattr(self, f"{modality}_transformer_", sides[i])
-        return VisualBlock("parallel", sides, names=MODALITIES)
+        return MODALITIES, sides
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -57,7 +57,10 @@ def _vars(model):
 
 
 def _versions():
-    versions = {"sklearn_xmodal": __version__, "python": platform.python_version()}
+    versions: dict[str, str | None] = {
+        "sklearn_xmodal": __version__,
+        "python": platform.python_version(),
+    }
     for package in _PACKAGES:
         try:
             versions[package] = metadata.version(package)

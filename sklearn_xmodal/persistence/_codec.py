@@ -28,8 +28,8 @@ class Kind(NamedTuple):
     but that of its own kind, and raises whatever error where a node makes no sense.
     """
 
-    matches: Callable[[Any], bool]
-    encode: Callable[[Any, "Encoder", str], dict]
+    matches: Any  # value -> bool; None, as `encode`, for what is only read
+    encode: Any  # (value, encoder, path) -> dict
     decode: Callable[[dict, "Decoder"], Any]
     #: Whether two references to one value are to stay two references to one value.
     is_shared: bool = False

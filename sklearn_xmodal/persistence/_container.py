@@ -48,8 +48,9 @@ DTYPES = {
     "<i8": "I64",
     "<f8": "F64",
 }
+#: What is read before any checksum holds.
 MAX_HEADER = 2**26
-_MAX_DIMENSIONS = 32
+_MAX_DIMENSIONS = 32  # of arrays before NumPy 2
 _ALIGNMENT = 64
 _READ_BYTES = 2**20
 _NUMPY_NAMES = {name: dtype for dtype, name in DTYPES.items()}
@@ -107,8 +108,8 @@ def _header(document, tensors, data_sha256):
             "data_offsets": [start, stop],
         }
         entries.append(f",{json.dumps(name)}:{_dumps(entry)}")
-    start = _START % (FORMAT_VERSION, _BLANK, data_sha256)
-    text = f"{start}{json.dumps(_dumps(document))}}}{''.join(entries)}}}"
+    opening = _START % (FORMAT_VERSION, _BLANK, data_sha256)
+    text = f"{opening}{json.dumps(_dumps(document))}}}{''.join(entries)}}}"
     header = text.encode("ascii")
     header += b" " * (-(8 + len(header)) % _ALIGNMENT)
     if len(header) > MAX_HEADER:
@@ -125,7 +126,9 @@ def _dumps(value):
 
 def _header_checksum(header):
     """Return the checksum of a header and its length, with zeros in its place."""
-    start, stop = _STARTS.match(header).span(2)
+    key = b'"sha256":"'
+    start = header.index(key) + len(key)
+    stop = start + len(_BLANK)
     checksum = hashlib.sha256(len(header).to_bytes(8, "little"))
     checksum.update(header[:start] + _BLANK.encode() + header[stop:])
     return checksum.hexdigest()
@@ -241,7 +244,7 @@ def read_tensors(file, header, *, mapped=(), verify=True):
     Those named in `mapped` are memory maps of the file instead. Without `verify` no
     checksum is computed, and they are not read.
     """
-    tensors = {}
+    tensors: dict[str, np.ndarray] = {}
     checksum = hashlib.sha256()
     for name, dtype, shape, n_bytes in header.tensors:
         if name in mapped and n_bytes:
@@ -254,7 +257,7 @@ def read_tensors(file, header, *, mapped=(), verify=True):
         values = array.reshape(-1).view(np.uint8)
         if file.readinto(values) != n_bytes:
             raise damaged("it has become shorter while it was read")
-        checksum.update(values)
+        checksum.update(values.data)
     if verify and checksum.hexdigest() != header.data_sha256:
         raise damaged("the checksum of its arrays does not match")
     for name, array in tensors.items():

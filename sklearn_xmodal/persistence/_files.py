@@ -287,7 +287,7 @@ def read_card(path: str | os.PathLike) -> dict:
     return card
 
 
-def _checked_path(path):
+def _checked_path(path) -> Path:
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or a path. Got {type(path).__name__}.")
     return Path(path)

@@ -26,9 +26,13 @@ PACKAGES = (
 #: And these.
 OTHERS = {"FrozenEstimator": "sklearn.frozen", "Pipeline": "sklearn.pipeline"}
 _OPTIMIZERS = "torch.optim"
-#: Attributes of scikit-learn: what `set_output` says, and what is no state of a model.
-_OUTPUT = "_sklearn_output_config"
-_METADATA_REQUEST = "_metadata_request"
+
+
+def _compat():
+    """Return the names of scikit-learn, which encoders do without."""
+    from sklearn_xmodal.utils import _sklearn_compat
+
+    return _sklearn_compat
 
 
 def find_class(name):
@@ -80,8 +84,9 @@ def _encode_object(value, encoder, path):
         "parameters": encoder.encode_all(parameters, path),
         "state": encoder.encode_all(get_state(value), path),
     }
-    if _OUTPUT in vars(value):
-        node["output"] = encoder.encode(vars(value)[_OUTPUT], f"{path}.{_OUTPUT}")
+    name = _compat().OUTPUT_CONFIG
+    if name in vars(value):
+        node["output"] = encoder.encode(vars(value)[name], f"{path}.{name}")
     return node
 
 
@@ -97,10 +102,11 @@ def _check_storable(value, parameters, path):
             f"{path}.memory must be None to be stored: a cache is a folder of pickles "
             "on this machine. Use set_params(memory=None) first."
         )
-    if _METADATA_REQUEST in vars(value):
+    name = _compat().METADATA_REQUEST
+    if name in vars(value):
         raise TypeError(
             f"{path} must be stored without metadata requests (set_fit_request and the "
-            f"like). Delete its attribute {_METADATA_REQUEST}, and set them after load."
+            f"like). Delete its attribute {name}, and set them after load."
         )
 
 
@@ -112,7 +118,7 @@ def _state_methods(cls):
 
 
 def _fitted(value):
-    names = {*_parameters(value), _OUTPUT}
+    names = {*_parameters(value), _compat().OUTPUT_CONFIG}
     state = {k: v for k, v in vars(value).items() if k not in names}
     others = [name for name in state if not _is_fitted(name)]
     if others:
@@ -181,7 +187,7 @@ def restored(cls, version, parameters, state, output=None):
     if output is not None:
         if list(output) != ["transform"] or type(output["transform"]) is not str:
             raise forged(f"{name} with the output {output!r}")
-        vars(value)[_OUTPUT] = output
+        vars(value)[_compat().OUTPUT_CONFIG] = output
     _, set_state = _state_methods(cls)
     set_state(value, state, current)
     return value

@@ -53,6 +53,7 @@ TRUSTED = [
 ]
 
 
+# As of other arrays: objects that share one may be written with a copy each.
 _MOST_REPEATS = 16
 
 
@@ -164,7 +165,8 @@ def _check_schema(schema, sizes):
     with an array in a file of its own each time; a stranger could write references
     alone, and references to them, without end.
     """
-    seen, n_bytes, waiting = {}, 0, [schema]
+    seen: dict = {}
+    n_bytes, waiting = 0, [schema]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):

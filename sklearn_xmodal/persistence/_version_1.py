@@ -1,8 +1,8 @@
 """Reading of format 1: attributes of objects as they were, and indexes in folders.
 
 A model was one file in the container of today, where private objects of the package
-were nodes like any other; they become a `OldObject` each, for `_migrations`. An index was a
-folder: ``index.json`` named arrays (``.npy``) and the file of a retriever beside it.
+were nodes like any other; each becomes an `OldObject`, for `_migrations`. An index was
+a folder: ``index.json`` named arrays (``.npy``) and the file of a retriever beside it.
 """
 
 import hashlib
@@ -22,8 +22,16 @@ DOCUMENT = "index.json"
 _FORMAT = "sklearn_xmodal.RetrievalIndex"
 _NAMES = re.compile(r"[a-z_]+-[0-9a-f]{16}(\.[\w.-]+)?")
 _READ_BYTES = 2**20
-_OLD_OBJECTS = {"Familiarity", "FourierMap", "KernelMap", "KernelVariates", "LinearVariates",
-          "Mean", "PairMoments", "Representation"}  # fmt: skip
+_OLD_OBJECTS = {
+    "Familiarity",
+    "FourierMap",
+    "KernelMap",
+    "KernelVariates",
+    "LinearVariates",
+    "Mean",
+    "PairMoments",
+    "Representation",
+}
 _ADAPTED = {"History", "MSLNNet", "NeighbourNet"}
 _OUTPUT = "_sklearn_output_config"
 

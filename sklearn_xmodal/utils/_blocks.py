@@ -9,29 +9,11 @@ _MOST_BYTES = 2**26
 
 
 def row_blocks(n_rows, width, budget=None, *, least=1, most=None):
-    """Cut rows into slices of bounded size.
+    """Cut rows into slices of what `budget` takes, `width` being a row in its unit.
 
-    Parameters
-    ----------
-    n_rows : int
-        Number of rows.
-
-    width : int
-        What a row takes, in the unit of `budget`: values or bytes.
-
-    budget : float, default=None
-        What a block may take; `None` is a number of values that suits features.
-
-    least : int, default=1
-        Rows of every block but the last, whatever they take.
-
-    most : int, default=None
-        Rows of a block at most.
-
-    Returns
-    -------
-    blocks : list of slice
-        Together all rows, in order; one empty slice of no rows.
+    The default budget is a number of values that suits features. Every block but the
+    last has at least `least` rows, and at most `most`; of no rows there is one empty
+    slice.
     """
     step = max(least, int((_VALUES if budget is None else budget) // width))
     step = step if most is None else min(most, step)

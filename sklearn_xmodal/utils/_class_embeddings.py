@@ -9,31 +9,10 @@ from sklearn_xmodal.utils._validation import check_numbers
 
 
 def class_vectors(class_embeddings, classes, dtype=np.float32):
-    """Return one finite vector per class.
+    """Return one finite vector per class, (n_classes, n_class_features).
 
-    Parameters
-    ----------
-    class_embeddings : mapping, DataFrame or None
-        Label -> vector, or one row per label; `None` is one-hot.
-
-    classes : ndarray of shape (n_classes,)
-        Labels that must have a vector. Others are not looked at.
-
-    dtype : dtype, default=numpy.float32
-        Of the result.
-
-    Returns
-    -------
-    vectors : ndarray of shape (n_classes, n_class_features)
-        In the order of `classes`.
-
-    Raises
-    ------
-    TypeError
-        If `class_embeddings` is something else.
-
-    ValueError
-        If a label has no vector, or vectors differ in length or are not finite.
+    From a mapping or DataFrame, label -> vector; `None` is one-hot. A label without a
+    vector is a ValueError, something else than these a TypeError.
     """
     if class_embeddings is None:
         return np.eye(len(classes), dtype=dtype)
@@ -89,23 +68,11 @@ def _numbers(vector, dtype):
 
 
 def class_memberships(y, classes):
-    """Return how much every item belongs to every class.
+    """Return how much every item belongs to every class, CSR (n_samples, n_classes).
 
-    Times the class vectors they are the vectors of the items: that of the class, or
-    the mean over the classes of an item with several.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,) or (n_samples, n_classes)
-        Labels, all among `classes`, or an indicator.
-
-    classes : ndarray of shape (n_classes,)
-        Sorted labels.
-
-    Returns
-    -------
-    memberships : csr_matrix of shape (n_samples, n_classes)
-        Rows sum to 1, or to 0 for an item without a class.
+    Times the class vectors they are the vectors of the items: that of the class, or the
+    mean over the classes of an item with several. Rows sum to 1, or to 0 for an item
+    without a class.
     """
     if y.ndim == 2:
         shares = y / np.maximum(y.sum(axis=1, keepdims=True), 1)
@@ -117,37 +84,12 @@ def class_memberships(y, classes):
 
 
 def class_shares(memberships):
-    """Return the share of every class in the items.
-
-    Parameters
-    ----------
-    memberships : csr_matrix of shape (n_samples, n_classes)
-        From :func:`class_memberships`.
-
-    Returns
-    -------
-    shares : ndarray of shape (n_classes,)
-        They sum to 1 where every item has a class.
-    """
+    """Return the share of every class in the items, (n_classes,)."""
     return np.asarray(memberships.mean(axis=0)).ravel()
 
 
 def check_vectors_vary(vectors, memberships):
-    """Raise a ValueError where all items have the same class vector.
-
-    Parameters
-    ----------
-    vectors : ndarray of shape (n_classes, n_class_features)
-        Class vectors.
-
-    memberships : csr_matrix of shape (n_samples, n_classes)
-        From :func:`class_memberships`.
-
-    Raises
-    ------
-    ValueError
-        If so: there is nothing to learn.
-    """
+    """Raise a ValueError where all items have the same class vector."""
     n = memberships.shape[0]
     mean = class_shares(memberships) @ vectors
     second = np.vdot(vectors, (memberships.T @ memberships) @ vectors) / n
@@ -159,21 +101,7 @@ def check_vectors_vary(vectors, memberships):
 
 
 def class_covariance(vectors, memberships):
-    """Return the covariance of the class vectors of items.
-
-    Parameters
-    ----------
-    vectors : ndarray of shape (n_classes, n_class_features)
-        Class vectors.
-
-    memberships : csr_matrix of shape (n_samples, n_classes)
-        From :func:`class_memberships`.
-
-    Returns
-    -------
-    covariance : ndarray of shape (n_class_features, n_class_features)
-        Over the items.
-    """
+    """Return the covariance, over the items, of the vectors of their classes."""
     mean = class_shares(memberships) @ vectors
     products = vectors.T @ ((memberships.T @ memberships) @ vectors)
     return products / memberships.shape[0] - np.outer(mean, mean)

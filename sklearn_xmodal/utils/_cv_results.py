@@ -5,18 +5,10 @@ from scipy.stats import rankdata
 
 
 def cv_results(scores):
-    """Return the columns of `cv_results_` that scores make.
+    """Return the columns of `cv_results_` for scores (n_candidates, n_splits).
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n_candidates, n_splits)
-        Higher is better.
-
-    Returns
-    -------
-    results : dict of ndarray of shape (n_candidates,)
-        "split0_test_score" and so on, "mean_test_score", "std_test_score" and
-        "rank_test_score", 1 for the best; nan is the worst.
+    "split0_test_score" and so on, "mean_test_score", "std_test_score" and
+    "rank_test_score", 1 for the best; nan is the worst.
     """
     mean = scores.mean(axis=1)
     ranks = rankdata(-np.where(np.isnan(mean), -np.inf, mean), method="min")

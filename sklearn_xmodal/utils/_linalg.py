@@ -1,7 +1,7 @@
 """Linear algebra with a second way out where LAPACK gives up."""
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import linalg
 from sklearn.utils.extmath import svd_flip
 
 # Where the leading part of a singular value decomposition is cheaper than all of it.
@@ -12,26 +12,10 @@ _LEAST_EIGENVALUE = 1e-6
 
 
 def stable_svd(A):
-    """Thin singular value decomposition with deterministic signs.
+    """Return the thin U, S, Vt of a finite matrix, with deterministic signs.
 
-    The divide-and-conquer driver is the faster one and does fail to converge
-    on real features now and then; the QR-iteration driver then takes over.
-
-    Parameters
-    ----------
-    A : ndarray of shape (m, n)
-        A finite matrix.
-
-    Returns
-    -------
-    U : ndarray of shape (m, r)
-        Left singular vectors, r = min(m, n).
-
-    S : ndarray of shape (r,)
-        Singular values, largest first.
-
-    Vt : ndarray of shape (r, n)
-        Right singular vectors in rows.
+    The divide-and-conquer driver is the faster one and does fail to converge on real
+    features now and then; the QR-iteration driver then takes over.
     """
     if 0 in A.shape:  # which scipy before 1.14 does not take
         return np.empty((len(A), 0)), np.empty(0), np.empty((0, A.shape[1]))
@@ -44,32 +28,12 @@ def stable_svd(A):
 
 
 def leading_svd(A, k):
-    """Return the k leading singular triplets of a matrix.
+    """Return the k leading singular triplets of a finite matrix, (m, k), (k,), (k, n).
 
     Where they are few, they come from the eigenvectors of the products of rows or
-    columns, which are computed for those k alone, and one step of subspace
-    iteration, which brings back the digits that squaring has cost. Where their
-    values fall over more than three orders, that is not enough: they come from the
-    whole decomposition.
-
-    Parameters
-    ----------
-    A : ndarray of shape (m, n)
-        A finite matrix.
-
-    k : int
-        At most min(m, n).
-
-    Returns
-    -------
-    U : ndarray of shape (m, k)
-        Left singular vectors.
-
-    S : ndarray of shape (k,)
-        Singular values, largest first.
-
-    Vt : ndarray of shape (k, n)
-        Right singular vectors in rows.
+    columns, which are computed for those k alone, and one step of subspace iteration,
+    which brings back the digits that squaring has cost. Where their values fall over
+    more than three orders, that is not enough: they come from the whole decomposition.
     """
     small = min(A.shape)
     if small < _LEAST_SIZE or _LEAST_RATIO * k > small:
@@ -96,20 +60,9 @@ def _first(k, U, S, Vt):
 
 
 def stable_eigh(A):
-    """Eigendecomposition of a symmetric matrix, largest eigenvalue first.
+    """Return eigenvalues, largest first, and eigenvectors in columns.
 
-    Parameters
-    ----------
-    A : ndarray of shape (n, n)
-        A finite symmetric matrix; only its lower triangle is read.
-
-    Returns
-    -------
-    w : ndarray of shape (n,)
-        Eigenvalues in decreasing order.
-
-    V : ndarray of shape (n, n)
-        Eigenvectors in columns.
+    Only the lower triangle of the symmetric matrix is read.
     """
     if len(A) < 2:  # which LAPACK of scipy 1.13 does not take
         return A.diagonal().copy(), np.eye(len(A))
@@ -121,39 +74,21 @@ def stable_eigh(A):
 
 
 def cholesky_in_place(A):
-    """Overwrite a symmetric matrix by its lower Cholesky factor.
+    """Overwrite a symmetric matrix by its lower Cholesky factor, and return that.
 
-    Parameters
-    ----------
-    A : ndarray of shape (n, n)
-        A finite matrix in Fortran order; only its lower triangle is used.
-
-    Returns
-    -------
-    L : ndarray of shape (n, n) or None
-        The same memory, its upper triangle undefined; `None` where the matrix is not
-        positive definite.
+    In Fortran order; only the lower triangle is used, the upper one becomes undefined.
+    `None` where the matrix is not positive definite.
     """
     L, info = linalg.lapack.dpotrf(A, lower=1, clean=0, overwrite_a=1)
     return None if info else L
 
 
 def inverse_root(A, rounding=0.0):
-    r"""Return W with :math:`W^\top A W = I` on the numerical range of A.
+    r"""Return W with :math:`W^\top A W = I` on the numerical range of A, (n, r).
 
-    Parameters
-    ----------
-    A : ndarray of shape (n, n)
-        Symmetric positive semi-definite.
-
-    rounding : float, default=0.0
-        Error of the entries of A relative to the largest eigenvalue, where that
-        is more than what the decomposition adds.
-
-    Returns
-    -------
-    W : ndarray of shape (n, r)
-        One column per eigenvalue above rounding error, r is the numerical rank.
+    A is symmetric and positive semi-definite. `rounding` is the error of its entries
+    relative to the largest eigenvalue, where that is more than what the decomposition
+    adds.
     """
     w, V = stable_eigh(A)
     tolerance = max(len(A) * np.finfo(A.dtype).eps, rounding) * max(w[0], 0.0)
@@ -162,47 +97,9 @@ def inverse_root(A, rounding=0.0):
 
 
 def relative_powers(S, power):
-    """Return powers of decreasing values relative to the first of them.
+    """Return powers, of at least 0, of decreasing values relative to the first, (k,).
 
-    Parameters
-    ----------
-    S : ndarray of shape (k,)
-        Values of at least 0, largest first; a strong ridge makes all of them tiny.
-
-    power : float
-        At least 0.
-
-    Returns
-    -------
-    weights : ndarray of shape (k,)
-        Between 0 and 1. Where all of `S` is 0, so is its power (but for power 0).
+    A strong ridge makes all of them tiny. Where all are 0, so are their powers, but for
+    the power 0.
     """
     return (S / max(S[0], np.finfo(float).tiny)) ** power
-
-
-def centred_product(X, mean, W):
-    """Project features around a mean.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Features of any float type; sparse ones stay sparse.
-
-    mean : ndarray of shape (n_features,)
-        In float64.
-
-    W : ndarray of shape (n_features, k)
-        In float64.
-
-    Returns
-    -------
-    Z : ndarray of shape (n_samples, k)
-        ``(X - mean) @ W`` in the type of `X`.
-    """
-    if sparse.issparse(X):
-        Z = X @ W - mean @ W
-    else:
-        # What rounding takes from the mean moves all rows alike: put it back.
-        rounded = mean.astype(X.dtype)
-        Z = (X - rounded) @ W.astype(X.dtype) - (mean - rounded) @ W
-    return Z.astype(X.dtype, copy=False)

@@ -9,28 +9,9 @@ from sklearn_xmodal.utils._blocks import row_blocks
 
 
 def mean_and_scale(X, modality):
-    """Return the column means and the root mean square around them.
+    """Return the column means, (n_features,), and one root mean square around them.
 
-    Parameters
-    ----------
-    X : {ndarray, csr_matrix} of shape (n_samples, n_features)
-        Validated features, read block by block.
-
-    modality : {"image", "text"}
-        Named in the error.
-
-    Returns
-    -------
-    mean : ndarray of shape (n_features,)
-        In float64.
-
-    scale : float
-        One number for all columns.
-
-    Raises
-    ------
-    ValueError
-        If every column is constant.
+    Features are read block by block. A ValueError if every column is constant.
     """
     mean = np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
     if sparse.issparse(X):

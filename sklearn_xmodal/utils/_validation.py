@@ -19,32 +19,8 @@ def check_numbers(X, name, **options):
     """Validate an array by scikit-learn's `check_array`, whose errors name nothing.
 
     What it turns into numbers without a word is refused too: dates, and the values
-    under a mask.
-
-    Parameters
-    ----------
-    X : {array-like, sparse matrix, DataFrame}
-        Input of any kind.
-
-    name : str
-        What errors call it.
-
-    **options : dict
-        Of :func:`sklearn.utils.check_array`.
-
-    Returns
-    -------
-    X : {ndarray, sparse matrix}
-        As `check_array` returns it; a sparse matrix with sorted indices and without
-        duplicates, the caller's own left as it is.
-
-    Raises
-    ------
-    TypeError
-        If it holds what is no number, or is sparse where it may not be.
-
-    ValueError
-        If it has the wrong shape, or values that are no finite numbers.
+    under a mask. A sparse result has sorted indices and no duplicates; the caller's own
+    matrix is left as it is.
     """
     try:
         X = X if hasattr(X, "shape") else np.asarray(X)
@@ -63,15 +39,7 @@ def check_numbers(X, name, **options):
 def canonical(X):
     """Return a CSR matrix with sorted indices and without duplicates.
 
-    Parameters
-    ----------
-    X : {csr_matrix, csr_array}
-        Left as it is.
-
-    Returns
-    -------
-    X : {csr_matrix, csr_array}
-        The same object, or a mended copy: much code computes with single entries.
+    The same object, or a mended copy: much code computes with single entries.
     """
     if not X.has_canonical_format:
         X = X.copy()
@@ -98,18 +66,7 @@ def _check_kind(X):
 
 
 def check_not_masked(X):
-    """Raise a ValueError where values of an array are masked.
-
-    Parameters
-    ----------
-    X : object
-        Any input.
-
-    Raises
-    ------
-    ValueError
-        If it is a masked array that hides anything.
-    """
+    """Raise a ValueError where values of an array are masked."""
     if np.ma.is_masked(X):
         raise ValueError(
             f"Got a masked array with {count(np.ma.count_masked(X), 'masked value')}, "
@@ -118,23 +75,7 @@ def check_not_masked(X):
 
 
 def check_seed(random_state):
-    """Return a generator, or raise a ValueError that names the argument.
-
-    Parameters
-    ----------
-    random_state : int, RandomState instance or None
-        As in scikit-learn.
-
-    Returns
-    -------
-    rng : RandomState instance
-        The generator.
-
-    Raises
-    ------
-    ValueError
-        If there is no such seed.
-    """
+    """Return a generator, or raise a ValueError that names the argument."""
     try:
         return check_random_state(random_state)
     except (ValueError, TypeError) as error:
@@ -145,37 +86,10 @@ def check_seed(random_state):
 
 
 def check_modality(X, modality, *, dtype, estimator, ensure_min_samples=1):
-    """Validate the matrix of one modality.
+    """Validate the matrix of one modality, which errors name: finite, of enough rows.
 
-    Parameters
-    ----------
-    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        The features of one modality.
-
-    modality : {"image", "text"}
-        Named in every error.
-
-    dtype : dtype or list of dtype
-        Accepted types, the first is the one to convert to.
-
-    estimator : estimator instance
-        Named in errors.
-
-    ensure_min_samples : int, default=1
-        Fewest rows.
-
-    Returns
-    -------
-    X : {ndarray, csr_matrix, csr_array} of shape (n_samples, n_features)
-        The same values, not copied where the type is fine already.
-
-    Raises
-    ------
-    TypeError
-        If `X` holds what is no number.
-
-    ValueError
-        If `X` is not a finite numeric matrix with enough rows.
+    The first of several `dtype` is the one to convert to. Values of a fine type are not
+    copied; what is no number is a TypeError.
     """
     try:
         X = check_numbers(
@@ -201,18 +115,7 @@ def check_modality(X, modality, *, dtype, estimator, ensure_min_samples=1):
 def check_finite(X, modality):
     """Raise a ValueError that names the modality where values cannot be used.
 
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Numeric features.
-
-    modality : {"image", "text"}
-        Named in the error.
-
-    Raises
-    ------
-    ValueError
-        If any value is NaN or infinite, or if squares would over- or underflow.
+    They are NaN or infinite, or their squares would over- or underflow.
     """
     values = X.data if sparse.issparse(X) else X
     if values.size == 0 or _has_sane_squares(values):
@@ -259,27 +162,9 @@ def _raise_not_finite(X, values, modality):
 def as_labels(y, name="y"):
     """Return labels as an array, refusing what cannot be told apart by equality.
 
-    Parameters
-    ----------
-    y : {array-like, sparse matrix}
-        Labels, or an indicator. A column is taken as 1-D.
-
-    name : str, default="y"
-        What errors call it.
-
-    Returns
-    -------
-    y : {ndarray, sparse matrix}
-        The same labels; a list of mixed types as an array of objects, where NumPy
-        would turn numbers into strings.
-
-    Raises
-    ------
-    TypeError
-        If a label is complex, structured or not hashable.
-
-    ValueError
-        If a label is missing, masked or infinite.
+    Of lists of mixed types as an array of objects, where NumPy would turn numbers into
+    strings. A column becomes 1-D, a sparse indicator stays. A TypeError if a label is
+    complex, structured or not hashable, a ValueError if one is missing.
     """
     if sparse.issparse(y):
         return y
@@ -324,25 +209,9 @@ def _check_hashable(y, name):
 
 
 def sorted_labels(y):
-    """Return the distinct labels in their order.
+    """Return distinct labels, sorted, and the place of every label among them.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Labels, as from :func:`as_labels`.
-
-    Returns
-    -------
-    classes : ndarray of shape (n_classes,)
-        Sorted.
-
-    codes : ndarray of shape (n_samples,)
-        Their places in `classes`.
-
-    Raises
-    ------
-    ValueError
-        If labels cannot be compared with each other.
+    A ValueError if labels cannot be compared with each other.
     """
     try:
         return np.unique(y, return_inverse=True)
@@ -355,21 +224,9 @@ def sorted_labels(y):
 
 
 def encode_labels(y):
-    """Give every label a number.
+    """Return a list of distinct labels, and the place of every label in it.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Labels, as from :func:`as_labels`.
-
-    Returns
-    -------
-    classes : list
-        Distinct labels, sorted; in the order of appearance where they cannot be
-        compared with each other.
-
-    codes : ndarray of shape (n_samples,)
-        Their places in `classes`.
+    Sorted; in the order of appearance where they cannot be compared with each other.
     """
     labels = y.tolist()
     found = list(dict.fromkeys(labels))
@@ -382,26 +239,7 @@ def encode_labels(y):
 
 
 def check_labels(y):
-    """Validate labels.
-
-    Parameters
-    ----------
-    y : {array-like, sparse matrix} of shape (n_samples,) or (n_samples, n_classes)
-        Class labels of any type, or a binary indicator.
-
-    Returns
-    -------
-    y : {ndarray, sparse matrix}
-        The same labels.
-
-    Raises
-    ------
-    TypeError
-        If labels are of a type that none can have.
-
-    ValueError
-        If a label is missing, or `y` is a matrix that is no binary indicator.
-    """
+    """Validate labels: class labels of any type, or a binary indicator."""
     y = as_labels(y)
     if y.ndim == 1:
         return y
@@ -417,24 +255,7 @@ def check_labels(y):
 
 
 def check_same_length(X, y, name="y"):
-    """Raise a ValueError unless there is one label per row.
-
-    Parameters
-    ----------
-    X : {array-like, sparse matrix}
-        Rows.
-
-    y : {ndarray, sparse matrix}
-        Labels.
-
-    name : str, default="y"
-        What errors call the labels.
-
-    Raises
-    ------
-    ValueError
-        If their numbers differ.
-    """
+    """Raise a ValueError unless there is one label per row."""
     try:
         check_consistent_length(X, y)
     except ValueError as error:
@@ -446,37 +267,12 @@ def _is_binary(values):
 
 
 def is_continuous(y):
-    """Return whether y holds numbers that are not whole, so no class labels.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Labels without missing values.
-
-    Returns
-    -------
-    is_continuous : bool
-        True where any value has a fraction.
-    """
+    """Return whether y holds numbers that are not whole, so no class labels."""
     return y.dtype.kind == "f" and bool((y != np.floor(y)).any())
 
 
 def check_not_missing(y, name="y"):
-    """Raise a ValueError where labels are None, NaN, infinite or missing otherwise.
-
-    Parameters
-    ----------
-    y : ndarray
-        Labels.
-
-    name : str, default="y"
-        What errors call them.
-
-    Raises
-    ------
-    ValueError
-        If any label is missing.
-    """
+    """Raise a ValueError where labels are None, NaN, infinite or missing otherwise."""
     if y.ndim == 0 or y.size == 0 or y.dtype.kind not in "fmMO":
         return
     if y.dtype.kind == "O":
@@ -504,27 +300,7 @@ def _is_missing(label):
 
 
 def check_width(X, modality, n_features, n_other_features, estimator):
-    """Raise a ValueError where one modality has not the width seen in fit.
-
-    Parameters
-    ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_columns)
-        Features of one modality.
-
-    modality : {"image", "text"}
-        Which one.
-
-    n_features, n_other_features : int
-        Widths of this and of the other modality in fit.
-
-    estimator : estimator instance
-        Named in the error.
-
-    Raises
-    ------
-    ValueError
-        If `n_columns` differs from `n_features`.
-    """
+    """Raise a ValueError where one modality has not the width seen in fit."""
     if X.shape[1] == n_features:
         return
     hint = ""
@@ -538,26 +314,7 @@ def check_width(X, modality, n_features, n_other_features, estimator):
 
 
 def per_modality(value, name):
-    """Return the image and the text value of a parameter that may be a pair.
-
-    Parameters
-    ----------
-    value : object or tuple of length 2
-        One value for both modalities, or ``(image, text)``.
-
-    name : str
-        The parameter, named in the error.
-
-    Returns
-    -------
-    image, text : object
-        One value per modality.
-
-    Raises
-    ------
-    ValueError
-        If a tuple has not two entries.
-    """
+    """Return the image and the text value of a parameter that may be a pair."""
     if not isinstance(value, tuple):
         return value, value
     if len(value) != 2:
@@ -571,16 +328,8 @@ def per_modality(value, name):
 def validate_tuples(estimator):
     """Hold both values of a tuple to what the parameter's constraints allow for one.
 
-    Parameters
-    ----------
-    estimator : estimator instance
-        With ``_parameter_constraints``; parameters that may be a tuple
-        ``(image, text)`` have `tuple` among them, and no `list`.
-
-    Raises
-    ------
-    ValueError
-        If a tuple has not two entries, or one of them is not allowed.
+    Parameters that may be a tuple ``(image, text)`` have `tuple` among their
+    constraints, and no `list`.
     """
     constraints = {
         name: [constraint for constraint in allowed if constraint is not tuple]
@@ -597,25 +346,9 @@ def validate_tuples(estimator):
 
 
 def check_class_targets(y, estimator):
-    """Validate the labels of an estimator that cannot do without.
+    """Validate the labels, from `check_labels`, of an estimator that cannot do without.
 
-    Parameters
-    ----------
-    y : {ndarray, sparse matrix} or None
-        As returned by :func:`check_labels`.
-
-    estimator : estimator instance
-        Named in errors.
-
-    Returns
-    -------
-    y : ndarray of shape (n_samples,) or (n_samples, n_classes)
-        Labels as they are, an indicator as a dense integer matrix.
-
-    Raises
-    ------
-    ValueError
-        If there are no labels, or continuous ones.
+    An indicator becomes a dense integer matrix.
     """
     if y is None:
         raise ValueError(

@@ -161,6 +161,20 @@ def test_blocks_of_rows_do_not_change_the_codes(name, data):
     assert_allclose(found, encoder(many), atol=1e-5)
 
 
+def test_blocks_of_a_network_stand_side_by_side_in_their_order(data):
+    X, T, y = data
+    est = RETRIEVERS["MSLNRetriever"]().set_params(
+        block_weights={"code": 1.0, "posterior": 2.0, "canonical": 0.5}
+    )
+    encoder = _alone(est.fit(X, T, y).image_encoder_)
+    parts = [
+        dataclasses.replace(encoder, blocks=[block], block_weights=[weight])(X)
+        for block, weight in zip(encoder.blocks, encoder.block_weights, strict=True)
+    ]
+    assert [np.linalg.norm(Z[0]) ** 2 for Z in parts] == pytest.approx([1, 2, 0.5])
+    assert_allclose(encoder(X), np.hstack(parts), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("changed", "version", "message"),
     [

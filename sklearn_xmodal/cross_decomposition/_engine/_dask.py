@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
+from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.pairs._input import resolve_input
 from sklearn_xmodal.pairs._pairs import (
     MODALITIES,
@@ -24,7 +25,7 @@ _FAN_IN = 4
 _LARGEST_GRAPH = "2 GiB"
 
 
-class DaskPairsMixin:
+class DaskPairsMixin(BaseRetriever):
     """Mixin, left of the base retriever, whose `fit` leaves Dask arrays as they are."""
 
     def _check_pairs(self, method, X_img, X_txt, y):

@@ -301,8 +301,9 @@ def exact_pairs(maps, alphas, k, random_state):
         kernels.append(K)
         means.append(mean)
         ridges.append(ridge)
-    S, *duals = canonical_pairs(*kernels, k, random_state)
-    root_n = np.sqrt(len(K))
+    K_img, K_txt = kernels
+    S, *duals = canonical_pairs(K_img, K_txt, k, random_state)
+    root_n = np.sqrt(len(K_img))
     # Their mean does nothing on centred kernels; without it, nor do means of new rows.
     duals = [
         (D - D.mean(axis=0)) * (root_n / ridge)

@@ -174,7 +174,7 @@ def summed_moments(blocks, n_image_features, n_text_features):
         A[-1] = _row_between(mean, block)
         add_products(products, A)
         mean = mean.merged(block)
-        n_samples += np.count_nonzero(ones)
+        n_samples += int(np.count_nonzero(ones))
     return PairMoments(n_samples, n_image_features, mean, products)
 
 

@@ -1,5 +1,6 @@
 """Two sides and how they vary together: whitened, scaled, or along principal axes."""
 
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -32,8 +33,10 @@ class Whitened(NamedTuple):
         return self.image(U), self.text(Vt.T)
 
 
-class Problem:
+class Problem(ABC):
     """Two sides, and what they share whichever way they are known."""
+
+    sides: tuple  # image, text
 
     def axes(self, X_img, X_txt, memberships=None):
         """Return the axes of image and text, and their cross-covariance.
@@ -43,6 +46,10 @@ class Problem:
         image, text = self.sides
         image, text = image.axes(X_img, memberships), text.axes(X_txt, memberships)
         return image, text, self._cross_along(image, text)
+
+    @abstractmethod
+    def _cross_along(self, image, text):
+        """Return the cross-covariance in coordinates of axes, (r_img, r_txt)."""
 
     def _by_rows(self, coordinates):
         (Z_img, image), (Z_txt, text) = coordinates

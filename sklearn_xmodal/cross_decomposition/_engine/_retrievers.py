@@ -137,7 +137,7 @@ class SpectralRetriever(DaskPairsMixin, LinearRetriever):
         with self._as_before_unless_fitted():
             X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
             sample_weight = _check_weights(sample_weight, X_img, at_least=2)
-            vars(self).pop("_moments", None)
+            self.__dict__.pop("_moments", None)
             self._record_classes(y)
             self._set_encoders(*self._fit(X_img, X_txt, y, sample_weight))
         return self
@@ -180,7 +180,7 @@ class SpectralRetriever(DaskPairsMixin, LinearRetriever):
         return linear_encoders(sides, weights, scales)
 
 
-class PartialFitMixin:
+class PartialFitMixin(SpectralRetriever):
     """Mixin for linear retrievers that need no more than the moments of pairs.
 
     So they learn from pairs that come bit by bit, and from Dask arrays.

@@ -1,5 +1,6 @@
 """One modality of pairs: by its second moments, or by rows where those are fewer."""
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ class Axes(NamedTuple):
         return 1 / np.sqrt(self.ridged(alpha))[:, None]
 
 
-class Side:
+class Side(ABC):
     """What is known of one modality, whichever way."""
 
     def __init__(self, mean, variances, modality, dtype):
@@ -53,6 +54,14 @@ class Side:
         self.varies = find_varying(variances, self.mean, modality)
         self.variances = np.where(self.varies, variances, 0.0)
         self.variance = self.variances.mean()
+
+    @abstractmethod
+    def covariance_times(self, W):
+        """Return the product of the covariance and weights, (n_features, k)."""
+
+    @abstractmethod
+    def axes(self, X, memberships=None):
+        """Return the principal axes; features may be read again for memberships."""
 
     def unit_scale(self):
         """Return what brings every column to unit variance; constant ones to 0."""
@@ -218,7 +227,7 @@ def separate_axes(X_img, X_txt, memberships):
 
 
 def _modality_axes(X, modality, memberships):
-    # By moments where there are more samples than features.
+    side: Side  # by moments where there are more samples than features
     if X.shape[0] > X.shape[1]:
         moments = pair_moments(X, X[:, :0])
         side = MomentSide(moments.mean, moments.covariances()[0], modality)

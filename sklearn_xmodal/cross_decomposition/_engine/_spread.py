@@ -1,6 +1,6 @@
 """What kernels need to know of the features beforehand: means, variance, distances."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -73,7 +73,7 @@ def scale_kernel(X, kernel, gamma, random_state, modality):
     dense, there is none.
     """
     is_shifted = kernel in ("linear", "rbf", "laplacian")
-    spread = None
+    spread: Any = None
     if is_shifted or gamma == "scale":
         spread = summed(column_spread, {modality: X})
     if gamma == "scale":

@@ -47,7 +47,7 @@ class Root:
 
 
 class TriangularRoot:
-    """The same by solving with the Cholesky factor of scaled columns."""
+    """Whitening weights by solving with the Cholesky factor of scaled columns."""
 
     def __init__(self, L, keep, scale, n_features):
         self._L, self._keep, self._scale = L, keep, scale
@@ -106,7 +106,7 @@ def cholesky_root(C, side, alpha):
 
 
 def eigen_root(side, alpha):
-    """Do the same on the numerical range of a covariance close to singular."""
+    """Return whitening weights on the numerical range of a covariance, as a `Root`."""
     A, keep, scale = _scaled_ridge(side.covariance, side, alpha)
     root = inverse_root(A, _NOISE)
     W = np.zeros((len(side.mean), root.shape[1]))

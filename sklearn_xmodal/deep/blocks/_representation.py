@@ -1,6 +1,7 @@
 """What an item is represented by: blocks whose cosines add up to the similarity."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,7 +80,8 @@ def _encoder(network, data, modality, weights, variates, on):
 
 def _centres(network, side, modality):
     """Return the means of codes (s, 1, d), (s, 1, g) and posteriors (c,)."""
-    sums, n_rows = dict.fromkeys(("code", "contrastive", "posterior"), 0.0), 0
+    sums: dict[str, Any] = dict.fromkeys(("code", "contrastive", "posterior"), 0.0)
+    n_rows = 0
     for x in side.blocks():
         z, g = network.encode(x, modality)
         posterior = network.posterior(z, POSTERIOR_TEMPERATURE).mean(dim=0)

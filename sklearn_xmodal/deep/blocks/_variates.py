@@ -1,6 +1,7 @@
 """Canonical variates of the prepared features, from sums over batches of pairs."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,12 +35,12 @@ class LinearVariates:
     #: (alpha, component_power): no single ridge suits all data.
     SETTINGS = ((0.1, 2.0), (1.0, 1.0), (10.0, 2.0))
     #: Pairs of directions at most; None for all.
-    N_COMPONENTS = None
+    N_COMPONENTS: int | None = None
     #: What files hold beside the moments.
     _KERNEL: tuple = ()
 
     def __init__(self):
-        self._moments = None
+        self._moments: Any = None  # PairMoments of the batches so far
 
     def prepare(self, data, rng):
         """Learn from the first pairs what `features` needs: here nothing."""
@@ -99,7 +100,7 @@ class LinearVariates:
 
 
 class KernelVariates(LinearVariates):
-    """The same in the feature spaces of two Gaussian kernels, by Nystroem's method.
+    """Canonical variates for two Gaussian kernels, by Nystroem's method.
 
     Items are described by their kernel values with some of the training items, the
     landmarks; the kernel's width is the median distance between landmarks.
@@ -132,7 +133,7 @@ class KernelVariates(LinearVariates):
         return self._kernel(x.double(), modality) @ root
 
     def state(self):
-        """Return the same, and the kernels."""
+        """Return what a file holds: the moments, and the kernels."""
         return {
             **super().state(),
             "landmarks": self.landmarks,
@@ -141,7 +142,7 @@ class KernelVariates(LinearVariates):
         }
 
     def block(self, modality):
-        """Return the same, with kernel values in place of features."""
+        """Return the part of an encoder that has the variates of kernel values."""
         return replace(
             super().block(modality),
             landmarks=self.landmarks[modality],

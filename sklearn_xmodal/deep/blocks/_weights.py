@@ -74,7 +74,9 @@ def _checked(custom, has_contrastive):
             f"contrastive_weight > 0). Got {unknown}."
         )
     weights = {name: custom[name] for name in available if name in custom}
-    are_weights = all(isinstance(w, Real) and 0 <= w < np.inf for w in weights.values())
+    are_weights = all(
+        isinstance(w, Real) and not w < 0 and w < np.inf for w in weights.values()
+    )
     if not are_weights or not any(weights.values()):
         raise ValueError(
             "block_weights must be finite, at least 0, and one of them above 0. Got "

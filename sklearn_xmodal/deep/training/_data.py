@@ -104,7 +104,7 @@ class ShuffledBatches:
 
 
 class EvenBatches(ShuffledBatches):
-    """The same number of batches, of equal sizes to one row.
+    """Shuffled batches of equal sizes, to one row.
 
     For losses that compare the pairs of a batch, which a small last one would harm.
     """

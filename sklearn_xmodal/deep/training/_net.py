@@ -6,6 +6,7 @@ from skorch import NeuralNet
 from skorch.dataset import unpack_data
 
 from sklearn_xmodal.deep._layers import SeededDropout
+from sklearn_xmodal.deep.training._skorch_compat import set_training
 
 
 class NonFiniteLossError(ValueError):
@@ -51,7 +52,7 @@ class TermsNet(NeuralNet):
         """Compute gradients: every member descends its own loss, not its share."""
         # Where need be: it walks over every module.
         if not (self.module_.training and self.criterion_.training):
-            self._set_training(True)
+            set_training(self)
         inputs, target = unpack_data(batch)
         y_pred = self.infer(inputs, **fit_params)
         loss = self.get_loss(y_pred, target, X=inputs, training=True)
