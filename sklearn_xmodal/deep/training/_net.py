@@ -62,7 +62,6 @@ class TermsNet(NeuralNet):
     def on_train_begin(self, net, **kwargs):
         """Keep the weights that training starts from, unless they are fresh."""
         super().on_train_begin(net, **kwargs)
-        self.is_interrupted = False
         if self.history:
             self._keep_weights()
 
@@ -103,6 +102,7 @@ class TermsNet(NeuralNet):
         """Keep what prediction needs: no generators, evaluation mode."""
         self._set_generators(None, None)
         self._good_weights = None
+        self.__dict__.pop("is_interrupted", None)
         self.module_.eval()
 
     def _set_generators(self, dropout, batches):
