@@ -634,6 +634,24 @@ class TestState:
         assert twice.n_features_in_ == 13
         _assert_same_codes(*(est.transform(X_img, X_txt) for est in (twice, once)))
 
+    def test_a_fit_that_fails_leaves_everything_as_it_was(
+        self, make_retriever, paired, monkeypatch
+    ):
+        X_img, X_txt, y = paired
+        fitted, new = make_retriever().fit(X_img, X_txt, y), make_retriever()
+        before = vars(fitted).copy()
+
+        def fail(self, *args):
+            raise MemoryError
+
+        monkeypatch.setattr(type(fitted), "_fit", fail)
+        for est in (fitted, new):
+            with pytest.raises(MemoryError):
+                est.fit(X_img[:, :5], X_txt, np.roll(y, 1) + 7)
+        assert vars(fitted) == before
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            new.transform_image(X_img)
+
     def test_a_second_fit_in_another_form_forgets_column_names(
         self, make_retriever, pair
     ):

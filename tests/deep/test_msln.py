@@ -24,7 +24,7 @@ from skorch.callbacks import Callback
 
 from sklearn_xmodal import CCARetriever, MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep import _preprocessing
+from sklearn_xmodal.deep import _msln_training, _preprocessing
 from sklearn_xmodal.deep._labels import split_off_validation
 from sklearn_xmodal.deep._msln_network import (
     MSLNLoss,
@@ -1448,6 +1448,21 @@ class TestInterruption:
         # skorch would return a half-trained net as if nothing had happened.
         with pytest.raises(KeyboardInterrupt):
             make(callbacks=[StopAt("batch")]).fit(*draw())
+
+    def test_also_while_held_out_pairs_are_scored(self, monkeypatch):
+        n_scores = iter(range(10))
+
+        def stop_at_the_third(*args, **kwargs):
+            if next(n_scores) == 2:
+                raise KeyboardInterrupt
+            return 0.5
+
+        monkeypatch.setattr(_msln_training, "cross_modal_score", stop_at_the_third)
+        est = make(early_stopping=True, max_epochs=8)
+        with pytest.raises(KeyboardInterrupt):
+            est.fit(*draw())
+        assert est.n_iter_ == 3
+        assert not est.net_.is_interrupted
 
     def test_a_callback_may_stop_between_epochs(self):
         assert make(callbacks=[StopAt("epoch")]).fit(*draw()).n_iter_ == 2
