@@ -127,7 +127,8 @@ class _Linear(_Encoders):
 
 
 def _relative(values, power):
-    return (values / max(values[0], np.finfo(float).tiny)) ** power
+    with np.errstate(all="ignore"):  # whatever stands in a file from others
+        return (values / max(values[0], np.finfo(float).tiny)) ** power
 
 
 def _moments(part):
