@@ -47,6 +47,8 @@ def fit_input_map(X, modality, n_directions, n_least, rng, denoise=False):
 
 def _main_directions(X, mean, n_directions, rng):
     """Return orthonormal directions (n_directions, n_features) and their variances."""
+    if sparse.issparse(X) and n_directions >= X.shape[1]:
+        X = X.toarray()  # no wider than the directions, of which arpack finds fewer
     if not sparse.issparse(X):
         X = X.astype(np.float64) - mean
         if X.shape[1] <= _WIDEST_COVARIANCE:

@@ -258,6 +258,12 @@ class Encoder(Part, ABC):
     def _checked(self, X, name):
         """Return a float matrix, dense or CSR, with the columns of fit."""
         self._check_columns(X, name)
+        if np.ma.is_masked(X):
+            raise ValueError(
+                f"{_capital(name)} must have no masked values, which would count like "
+                f"all others. Got {np.ma.count_masked(X)}: fill them in, or drop these "
+                "items."
+            )
         X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
         if X.ndim != 2:
             raise ValueError(
@@ -283,6 +289,8 @@ class Encoder(Part, ABC):
         expected, columns = self.feature_names_in_, getattr(X, "columns", None)
         if expected is None or columns is None or list(columns) == list(expected):
             return
+        if not all(isinstance(column, str) for column in columns):  # as no names
+            return
         raise ValueError(
             f"The columns of {name} must be those seen in fit, in the same order. Got "
             f"{list(columns[:5])}, expected {list(expected[:5])} (first five shown)."
@@ -294,9 +302,9 @@ def _capital(name):
 
 
 def _as_floats(X, name):
-    if X.dtype.kind in "fiubO":
+    if X.dtype.kind in "fiubOU":
         try:
             return X.astype(np.float64)
-        except (TypeError, ValueError):  # objects that are no numbers
+        except (TypeError, ValueError):  # objects and strings that are no numbers
             pass
     raise ValueError(f"{_capital(name)} must be real numbers. Got dtype {X.dtype}.")

@@ -69,7 +69,10 @@ class KernelMap(Encoder):
             X = X if self.columns is None else X[:, self.columns]
             X = X.toarray() if sparse.issparse(X) else X
             return np.array(X, dtype=np.float64, order="C")
-        return self._values(shifted(X, self.origin), shifted(self.basis, self.origin))
+        basis = self.basis
+        if isinstance(X.shape[0], str) and sparse.issparse(basis):
+            basis = basis.toarray()  # graphs have no sparse constants
+        return self._values(shifted(X, self.origin), shifted(basis, self.origin))
 
     def _values(self, X, Y):
         """Return the kernel between shifted items, (n, m) in float64."""

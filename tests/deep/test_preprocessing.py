@@ -244,3 +244,12 @@ class TestErrors:
         X = container(np.full((120, 33), value))
         with pytest.raises(ValueError, match=r"image features must vary.* 33 columns"):
             fit(X, n_directions)
+
+
+def test_sparse_features_may_be_as_wide_as_the_directions():
+    X = sparse.random(40, 9, density=0.5, format="csr", random_state=0)
+    found, dense = (
+        fit_input_map(A, "image", 9, 5, np.random.RandomState(0))
+        for A in (X, X.toarray())
+    )
+    np.testing.assert_allclose(found.components, dense.components, atol=1e-10)

@@ -115,6 +115,7 @@ def test_fields_cannot_be_set():
         (sparse.csr_array([[1.0, np.inf, 3.0]]), "X must be finite"),
         ([["a", "b", "c"]], "X must be real numbers. Got dtype"),
         ([[1j, 0, 0]], "X must be real numbers. Got dtype complex"),
+        (np.ma.masked_greater([[1.0, 2.0, 9.0]], 5), "must have no masked values.*1:"),
         ([[1e308, -1e308, 1e308]], "X must have codes that float64 can hold"),
     ],
 )
@@ -130,6 +131,7 @@ def test_wrong_features_are_refused(X, message):
         ([[1, 2, 3]], np.float64),
         (np.ones((1, 3), np.float32), np.float32),
         (np.array([[1, 2.5, 3]], dtype=object), np.float64),
+        (np.array([["1", "2.5", "3"]]), np.float64),
         (sparse.coo_array([[True, False, True]]), np.float64),
     ],
 )
@@ -147,6 +149,8 @@ def test_columns_must_be_those_of_fit(data):
     encoder = _alone(est.image_encoder_)
     assert_array_equal(encoder(frames[0]), est.transform_image(frames[0]))
     assert encoder.feature_names_in_.tolist() == frames[0].columns.tolist()
+    unnamed = pd.DataFrame(frames[0].to_numpy())
+    assert_array_equal(encoder(unnamed), est.transform_image(unnamed))
     with pytest.raises(ValueError, match="columns of X must be those seen in fit"):
         encoder(frames[0].iloc[:, ::-1])
 

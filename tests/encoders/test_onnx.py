@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -110,6 +111,13 @@ def test_graphs_of_multi_label_networks_give_the_codes_of_transform(tmp_path):
 def test_graphs_of_kernels_give_the_codes_of_transform(name, tmp_path):
     X_img, X_txt, _ = _pairs()
     retriever = KCCARetriever(3, **KERNELS[name]).fit(X_img, X_txt)
+    _assert_same_codes(retriever, export_onnx(retriever, tmp_path), X_img, X_txt)
+
+
+def test_graphs_of_kernels_of_sparse_features_take_dense_ones(tmp_path):
+    X_img, X_txt, _ = _pairs()
+    X_txt = np.where(X_txt > 5, X_txt, 0)
+    retriever = KCCARetriever(3).fit(X_img, sparse.csr_array(X_txt))
     _assert_same_codes(retriever, export_onnx(retriever, tmp_path), X_img, X_txt)
 
 
