@@ -101,9 +101,11 @@ def kernel_values(kernel, X, Y, *, gamma=None, degree=3, coef0=1):
     if kernel == "rbf":
         K = _squared_distances(X, Y)
         K *= -gamma
-        return np.exp(K)
+        return np.exp(K, out=K)
     if kernel == "laplacian":
-        return np.exp(-gamma * _manhattan_distances(X, Y))
+        K = _manhattan_distances(X, Y)
+        K *= -gamma
+        return np.exp(K, out=K)
     if kernel == "cosine":
         X, Y = _unit(X), _unit(Y)
     K = _products(X, Y)
@@ -112,7 +114,7 @@ def kernel_values(kernel, X, Y, *, gamma=None, degree=3, coef0=1):
     K *= gamma
     K += coef0
     if kernel == "sigmoid":
-        return np.tanh(K)
+        return np.tanh(K, out=K)
     K **= degree
     return K
 
@@ -145,10 +147,12 @@ def _squares(X):
 
 def _squared_distances(X, Y):
     # By products, the fast way; features are centred, so that few digits cancel.
-    K = -2 * _products(X, Y)
+    # In place, as pages of fresh memory cost more here than the arithmetic.
+    K = _products(X, Y)
+    K *= -2
     K += _squares(X)[:, None]
     K += _squares(Y)[None, :]
-    return np.maximum(K, 0.0)
+    return np.maximum(K, 0.0, out=K)
 
 
 def _manhattan_distances(X, Y):
