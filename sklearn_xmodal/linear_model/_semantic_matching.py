@@ -14,7 +14,7 @@ from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin, SampleWeightMix
 from sklearn_xmodal.encoders import PosteriorEncoder
 from sklearn_xmodal.encoders._posterior import scaled
 from sklearn_xmodal.utils._scaling import mean_and_scale
-from sklearn_xmodal.utils._sklearn_compat import Interval
+from sklearn_xmodal.utils._sklearn_compat import METADATA_REQUEST, Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 
@@ -209,12 +209,16 @@ def _fit_classifier(classifier, X, y, sample_weight):
     """Fit a classifier, one per label where items may have several."""
     if y.ndim == 1:
         return classifier.fit(X, y, sample_weight)
+    one_per_label = OneVsRestClassifier(classifier)
     if sample_weight is None:
-        return OneVsRestClassifier(classifier).fit(X, y)
-    # The only way in which it hands weights on.
+        return one_per_label.fit(X, y)
+    # The only way in which it hands weights on. Files hold no requests.
     with config_context(enable_metadata_routing=True):
         classifier.set_fit_request(sample_weight=True)
-        return OneVsRestClassifier(classifier).fit(X, y, sample_weight=sample_weight)
+        one_per_label.fit(X, y, sample_weight=sample_weight)
+    for fitted in (classifier, *one_per_label.estimators_):
+        vars(fitted).pop(METADATA_REQUEST, None)
+    return one_per_label
 
 
 def _n_iterations(classifier):
