@@ -186,6 +186,9 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
     Choose `alpha` for the approximation itself: far below the default, landmarks can
     overfit more than the exact form does.
 
+    `sample_weight` counts in kernels, ridges and the scale of `gamma`, as repeating the
+    pairs would. Landmarks are drawn among the pairs of positive weight alike.
+
     Kernels must be positive semi-definite. Where that is not known beforehand
     (callables, ``"precomputed"``, ``"sigmoid"``) one more factorisation per modality
     checks it, and an eigenvalue below -0.001 times the mean one is an error.
