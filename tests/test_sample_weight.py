@@ -547,6 +547,14 @@ class TestRouting:
         codes = pipe.fit_transform(pairs, y, sample_weight=counts())
         np.testing.assert_array_equal(codes.image, pipe.transform(pairs).image)
 
+    def test_is_not_needed_for_a_pipeline_alone(self):
+        X, T, y = draw()
+        pairs, rows = ImageTextPairs(X, T), np.arange(N)
+        pipe = make_pipeline(ModalityTransformer(), CCARetriever(3))
+        pipe.fit(pairs, y, ccaretriever__sample_weight=counts())
+        got = pipe.score(pairs, y, sample_weight=counts())
+        assert got == pytest.approx(by_hand(1.0, rows, rows))
+
     @pytest.mark.parametrize("scoring", [None, "map", ["map"]], ids=str)
     def test_through_searches_and_cross_validation(self, pipe, scoring):
         X, T, y = draw()
