@@ -12,9 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.encoders import Chain, EstimatorEncoder
 from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.metrics._engine import labelled_codes
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._containers import as_matrix
 from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._old_spellings import OldSpellingsMixin
 from sklearn_xmodal.utils._sklearn_compat import (
@@ -27,9 +29,13 @@ from sklearn_xmodal.utils._validation import (
     check_class_targets,
     check_labels,
     check_modality,
+    check_not_signs,
     check_same_length,
+    check_some_labelled,
     check_width,
     is_continuous,
+    is_labelled,
+    names_of_labels,
     sorted_labels,
 )
 
@@ -40,7 +46,7 @@ _ALWAYS_FITTED = (
     "image_encoder_",
     "text_encoder_",
 )
-_SOMETIMES_FITTED = ("classes_", "feature_names_in_")
+_SOMETIMES_FITTED = ("classes_", "feature_names_in_", "n_unlabelled_")
 
 
 class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
@@ -118,7 +124,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Class labels, or a binary indicator matrix for several labels per
-            pair. Ignored by the methods that learn from the pairs alone.
+            pair, whose columns have the names of the classes if it is a DataFrame.
+            Ignored by the methods that learn from the pairs alone. A pair without a
+            label has -1, None or NaN, in an indicator a row of -1.
 
         Returns
         -------
@@ -128,13 +136,14 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         Raises
         ------
         ValueError
-            If a side is missing, the rows do not pair up, or a value is NaN
-            or infinite. The retriever is then as it was before the call.
+            If a side is missing, the rows do not pair up (in number, or by the
+            indexes of tables), or a value is NaN or infinite. The retriever is then
+            as it was before the call.
         """
         with self._as_before_unless_fitted():
             X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
             self._record_classes(y)
-            self._set_encoders(*self._fit(X_img, X_txt, y))
+            self._set_encoders(*self._fit(*self._to_learn_from(X_img, X_txt, y)))
         return self
 
     def transform(self, X_img, X_txt=None):
@@ -237,7 +246,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels: an item is relevant if it shares a class with the query.
-            Without labels only the other half of the pair is.
+            Without labels only the other half of the pair is. Where some pairs have
+            no label, as in `fit`, these are left out.
 
         Returns
         -------
@@ -253,7 +263,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 )
         y = _check_y(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
-        return cross_modal_score(Z_img, Z_txt, y)
+        return cross_modal_score(*labelled_codes(Z_img, Z_txt, y))
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the codes of a stacked input.
@@ -329,6 +339,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _check_pairs(self, method, X_img, X_txt, y):
         """Validate pairs to learn from, and record their widths and names."""
         data = resolve_input(self, method, X_img, X_txt, y, reset=True)
+        self._label_names = names_of_labels(data.y)
         sides, names = {}, {}
         for modality in MODALITIES:
             side = getattr(data, modality)
@@ -343,11 +354,19 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self.n_image_features_ = sides["image"].shape[1]
         self.n_text_features_ = sides["text"].shape[1]
         self.n_features_in_ = self.n_image_features_ + self.n_text_features_
-        return sides["image"], sides["text"], _check_y(sides["image"], data.y)
+        y = _check_y(sides["image"], data.y)
+        if method == "fit":  # a part of the pairs may be of one class
+            check_not_signs(y)
+        return sides["image"], sides["text"], y
+
+    def _to_learn_from(self, X_img, X_txt, y):
+        """Return the pairs that `_fit` gets: all, with a label or without."""
+        return X_img, X_txt, y
 
     def _check_more_pairs(self, method, X_img, X_txt, y):
         """Validate pairs with the features of those seen before."""
         _, X_img, X_txt, y = resolve_input(self, method, X_img, X_txt, y)
+        self._label_names = names_of_labels(y)
         X_img = self._check_known_side(X_img, "image")
         X_txt = self._check_known_side(X_txt, "text")
         return X_img, X_txt, _check_y(X_img, y)
@@ -377,7 +396,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self.__dict__.pop("classes_", None)
         if y is None or y.ndim != 1 or is_continuous(y):
             return
-        self.classes_, _ = sorted_labels(y)
+        labels = y[is_labelled(y)]
+        if len(labels):
+            self.classes_, _ = sorted_labels(labels)
 
     def _check_side(self, X, modality, ensure_min_samples=1):
         return check_modality(
@@ -399,6 +420,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
             raise ValueError(
                 f"Both modalities are needed. Got pairs with {modality}=None."
             )
+        X = as_matrix(X)
         fitted = self._feature_names[modality]
         names = None if fitted is None else get_feature_names(X)
         if names is not None and not np.array_equal(fitted, names):
@@ -512,13 +534,27 @@ class ClassLabelsMixin(BaseRetriever):
 
     # Whether an item may have several labels.
     _takes_indicator = True
+    # Whether `_fit` makes use of pairs without a label.
+    _takes_unlabelled = False
+
+    def _to_learn_from(self, X_img, X_txt, y):
+        """Return the pairs that `_fit` gets, and set `n_unlabelled_`."""
+        if y is None:
+            return X_img, X_txt, y
+        labelled = np.flatnonzero(is_labelled(y))
+        self.n_unlabelled_ = y.shape[0] - len(labelled)
+        if self._takes_unlabelled or not self.n_unlabelled_:
+            return X_img, X_txt, y
+        check_some_labelled(is_labelled(y))
+        return X_img[labelled], X_txt[labelled], y[labelled]
 
     def _check_classes(self, y):
         """Validate labels of at least two classes, and set `classes_`.
 
-        An indicator has column numbers for labels.
+        An indicator has the names or numbers of its columns for labels.
         """
         y = check_class_targets(y, self)
+        check_some_labelled(is_labelled(y))
         if y.ndim == 2 and not self._takes_indicator:
             raise ValueError(
                 f"{type(self).__name__} needs one class per pair, y of shape "
@@ -526,7 +562,8 @@ class ClassLabelsMixin(BaseRetriever):
                 "RidgeRetriever and SemanticMatchingRetriever take several."
             )
         if y.ndim == 2:
-            self.classes_ = np.arange(y.shape[1])
+            names = self._label_names
+            self.classes_ = np.arange(y.shape[1]) if names is None else names
         if len(self.classes_) < 2:
             raise ValueError(
                 "y must hold at least two classes to tell apart. Got one class: "

@@ -201,8 +201,9 @@ class TestStacking:
         X = ImageTextPairs(frame, 2 * frame).to_stacked()
         assert_array_equal(X, np.hstack([TEXT, 2 * TEXT]))
 
-    def test_frames_are_stacked_by_position_not_by_index(self):
-        image, text = pd.DataFrame(IMAGE), pd.DataFrame(TEXT, index=np.arange(N)[::-1])
+    def test_frames_are_stacked_by_position_where_the_index_repeats(self):
+        index = np.zeros(N)
+        image, text = pd.DataFrame(IMAGE, index), pd.DataFrame(TEXT, index)
         X = ImageTextPairs(image.add_prefix("i"), text.add_prefix("t")).to_stacked()
         assert_array_equal(X, np.hstack([IMAGE, TEXT]))
 

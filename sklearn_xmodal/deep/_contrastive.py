@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -171,6 +172,8 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     True
     """
 
+    _takes_unlabelled = True
+
     _fitted = ("device_", "n_iter_", "temperature_")
     _parameter_constraints: dict = {
         **SHARED_CONSTRAINTS,
@@ -226,7 +229,9 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     def _targets(self, y, n_pairs):
         if self.positives == "pairs":
             return super()._targets(y, n_pairs)
-        return encoded_labels(self._check_classes(y))[1]
+        # A pair without a label belongs to itself alone.
+        target = encoded_labels(self._check_classes(y))[1]
+        return target if target.ndim == 1 else np.maximum(target, 0)
 
     def _module_options(self, data):
         return {

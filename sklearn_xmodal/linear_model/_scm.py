@@ -123,6 +123,9 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
     (2, 3)
     """
 
+    # CCA learns from all pairs.
+    _takes_unlabelled = True
+
     _fitted = ("cca_", "matching_", "n_iter_")
 
     _old_spellings = {"correlation_power": OldSpelling("component_power")}

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_xmodal.metrics._embedding import retrieval_score
-from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
+from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
 from sklearn_xmodal.metrics._engine._options import check_one_of, directions_of
 from sklearn_xmodal.utils._validation import as_labels
 
@@ -200,7 +200,7 @@ class _GeneralizedScorer:
         self.k = k
 
     def __call__(self, estimator, X, y):
-        Z_img, Z_txt = split_codes(estimator.transform(X))
+        codes = split_codes(estimator.transform(X))
         classes = getattr(estimator, "classes_", None)
         if classes is None:
             raise ValueError(
@@ -208,9 +208,7 @@ class _GeneralizedScorer:
                 f"{type(estimator).__name__} without: fit it with 1-D labels y."
             )
         scores = generalized_retrieval_score(
-            Z_img,
-            Z_txt,
-            y,
+            *labelled_codes(*codes, y),
             classes,
             direction=self.direction,
             metric=self.metric,

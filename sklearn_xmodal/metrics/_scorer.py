@@ -4,7 +4,7 @@ import re
 from inspect import signature
 
 from sklearn_xmodal.metrics._embedding import cross_modal_score
-from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
+from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 
@@ -108,11 +108,8 @@ class RetrievalScorer(ScoreRequest):
     """Callable of `make_retrieval_scorer`: picklable, its repr is how it was made."""
 
     def __call__(self, estimator, X, y=None):
-        Z_img, Z_txt = split_codes(estimator.transform(X))
         return self.sign * cross_modal_score(
-            Z_img,
-            Z_txt,
-            y,
+            *labelled_codes(*split_codes(estimator.transform(X)), y),
             direction=self.direction,
             metric=self.metric,
             **self.options,
@@ -235,8 +232,8 @@ class MultipleRetrievalScorer:
             _parse(name)
 
     def __call__(self, estimator, X, y=None):
-        Z_img, Z_txt = split_codes(estimator.transform(X))
-        pairs = CodePairs(Z_img, Z_txt, y)
+        codes = split_codes(estimator.transform(X))
+        pairs = CodePairs(*labelled_codes(*codes, y))
         asked = {name: _parse(name) for name in self.names}
         scores: dict = {name: [] for name in self.names}
         for side in DIRECTIONS:
