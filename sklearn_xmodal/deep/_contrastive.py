@@ -143,6 +143,10 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels, if `y` was given; column numbers for multi-label `y`.
 
+    n_unlabelled_ : int
+        Number of pairs without a label, each of which belongs
+        to itself alone. Only defined if `y` was given.
+
     $input_attributes
 
     See Also

@@ -248,6 +248,10 @@ class MSLNRetriever(TwoEncoderRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels the network was trained on; column numbers for multi-label `y`.
 
+    n_unlabelled_ : int
+        Number of pairs without a label, from which all but the
+        classifier has learnt.
+
     class_embeddings_ : ndarray of shape (n_classes, n_class_features)
         The vectors used, in the order of `classes_`.
 
@@ -522,12 +526,12 @@ class MSLNRetriever(TwoEncoderRetriever):
         seed = self._seeds()[0]
         if first:
             self._resolve_parameters()
-            if classes is None:
+            if classes is None or y.ndim == 2:
                 check_not_signs(y)
-            self.classes_, _ = encoded_labels(
-                y if y.ndim == 2 or classes is None else as_labels(classes, "classes"),
-                self._label_names,
-            )
+                classes = y
+            else:
+                classes = np.atleast_1d(as_labels(classes, "classes"))
+            self.classes_, _ = encoded_labels(classes, self._label_names)
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img, "text": X_txt}
         maps = self._input_maps(sides, seed, first)

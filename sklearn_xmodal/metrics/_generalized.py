@@ -200,7 +200,8 @@ class _GeneralizedScorer:
         self.k = k
 
     def __call__(self, estimator, X, y):
-        codes = split_codes(estimator.transform(X))
+        Z_img, Z_txt = split_codes(estimator.transform(X))
+        Z_img, Z_txt, y = labelled_codes(Z_img, Z_txt, y)
         classes = getattr(estimator, "classes_", None)
         if classes is None:
             raise ValueError(
@@ -208,7 +209,9 @@ class _GeneralizedScorer:
                 f"{type(estimator).__name__} without: fit it with 1-D labels y."
             )
         scores = generalized_retrieval_score(
-            *labelled_codes(*codes, y),
+            Z_img,
+            Z_txt,
+            y,
             classes,
             direction=self.direction,
             metric=self.metric,

@@ -108,8 +108,12 @@ class RetrievalScorer(ScoreRequest):
     """Callable of `make_retrieval_scorer`: picklable, its repr is how it was made."""
 
     def __call__(self, estimator, X, y=None):
+        Z_img, Z_txt = split_codes(estimator.transform(X))
+        Z_img, Z_txt, y = labelled_codes(Z_img, Z_txt, y)
         return self.sign * cross_modal_score(
-            *labelled_codes(*split_codes(estimator.transform(X)), y),
+            Z_img,
+            Z_txt,
+            y,
             direction=self.direction,
             metric=self.metric,
             **self.options,
@@ -232,8 +236,8 @@ class MultipleRetrievalScorer:
             _parse(name)
 
     def __call__(self, estimator, X, y=None):
-        codes = split_codes(estimator.transform(X))
-        pairs = CodePairs(*labelled_codes(*codes, y))
+        Z_img, Z_txt = split_codes(estimator.transform(X))
+        pairs = CodePairs(*labelled_codes(Z_img, Z_txt, y))
         asked = {name: _parse(name) for name in self.names}
         scores: dict = {name: [] for name in self.names}
         for side in DIRECTIONS:

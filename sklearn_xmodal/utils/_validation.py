@@ -320,7 +320,7 @@ def check_not_signs(y):
     if any(map(_is_minus_one, y)):
         raise ValueError(
             "Labels y must hold at least two classes where some are -1, since -1 means "
-            f"that a pair has no label. Got -1 and {labels[0]!r} alone. Write two "
+            f"that a pair has no label. Got -1 and {labels.tolist()[0]!r} alone. Write two "
             "classes as 0 and 1: (y > 0).astype(int)."
         )
 
