@@ -541,11 +541,11 @@ class ClassLabelsMixin(BaseRetriever):
         """Return the pairs that `_fit` gets, and set `n_unlabelled_`."""
         if y is None:
             return X_img, X_txt, y
-        labelled = np.flatnonzero(is_labelled(y))
-        self.n_unlabelled_ = y.shape[0] - len(labelled)
+        labelled = is_labelled(y)
+        self.n_unlabelled_ = int(np.count_nonzero(~labelled))
         if self._takes_unlabelled or not self.n_unlabelled_:
             return X_img, X_txt, y
-        check_some_labelled(is_labelled(y))
+        check_some_labelled(labelled)
         return X_img[labelled], X_txt[labelled], y[labelled]
 
     def _check_classes(self, y):

@@ -484,6 +484,6 @@ def _classes_of(X, y, groups, name):
             "Bin them."
         )
     check_not_signs(y)
-    rows = np.flatnonzero(is_labelled(y))
-    check_some_labelled(rows + 1)
-    return rows, encode_labels(y[rows])[1]
+    labelled = is_labelled(y)
+    check_some_labelled(labelled)
+    return np.flatnonzero(labelled), encode_labels(y[labelled])[1]

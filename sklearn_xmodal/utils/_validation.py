@@ -303,7 +303,7 @@ def _is_minus_one(label):
 
 def check_some_labelled(labelled):
     """Raise a ValueError where no row has a label."""
-    if not len(labelled) or not np.any(labelled):
+    if not labelled.any():
         raise ValueError(
             "y must hold labels of some pairs at least. Got none: all are missing "
             "(-1, None or NaN). Leave y away where pairs alone are meant."
@@ -320,8 +320,8 @@ def check_not_signs(y):
     if any(map(_is_minus_one, y)):
         raise ValueError(
             "Labels y must hold at least two classes where some are -1, since -1 means "
-            f"that a pair has no label. Got -1 and {labels.tolist()[0]!r} alone. Write two "
-            "classes as 0 and 1: (y > 0).astype(int)."
+            f"that a pair has no label. Got -1 and {labels.tolist()[0]!r} alone. Write "
+            "two classes as 0 and 1: (y > 0).astype(int)."
         )
 
 
