@@ -111,6 +111,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         There are three forms: ``fit(X_img, X_txt, y)`` with two matrices;
         ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
         with one matrix, image columns first, where `n_image_features` is set.
+        A Pipeline needs the second or third: of two matrices its steps transform
+        the first one only, and hand on the other as it is, which looks like a direct
+        call from here.
 
         Parameters
         ----------
@@ -339,7 +342,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _check_pairs(self, method, X_img, X_txt, y):
         """Validate pairs to learn from, and record their widths and names."""
         data = resolve_input(self, method, X_img, X_txt, y, reset=True)
-        self._label_names = names_of_labels(data.y)
+        self._label_names, self._form = names_of_labels(data.y), data.form
         sides, names = {}, {}
         for modality in MODALITIES:
             side = getattr(data, modality)
@@ -477,7 +480,8 @@ def encoder_of(estimator, modality, example=None):
     Raises
     ------
     ValueError
-        If `modality` is neither.
+        If `modality` is neither, or a Pipeline was fitted to two arrays, of which its
+        steps have seen the images only.
 
     NotFittedError
         If the retriever is not fitted.
@@ -505,6 +509,7 @@ def encoder_of(estimator, modality, example=None):
         return estimator._encoder(modality)
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else None
     if isinstance(last, BaseRetriever | FrozenEstimator):
+        _check_steps_saw_both(estimator)
         steps = [_side_of(step, modality) for _, step in estimator.steps[:-1]]
         steps = [step for step in steps if step is not None]
         last = encoder_of(last, modality)
@@ -514,6 +519,24 @@ def encoder_of(estimator, modality, example=None):
         return encoder
     width = encoder.apply(example).shape[1]
     return replace(encoder, n_components_=width)
+
+
+def _check_steps_saw_both(pipeline):
+    """Raise a ValueError where steps were fitted to the first of two arrays."""
+    *steps, (_, last) = pipeline.steps
+    if getattr(last, "_form", None) != "arrays":
+        return
+    for name, step in steps:
+        # What is fitted to pairs has no number of columns.
+        if hasattr(step, "n_features_in_") and not isinstance(
+            step, ModalityTransformer
+        ):
+            raise ValueError(
+                "A Pipeline must be fitted to ImageTextPairs(X_img, X_txt): of two "
+                f"arrays its steps transform the first only. Got one whose step "
+                f"{name!r} was fitted to the images alone. Put it into a "
+                f"ModalityTransformer(image={type(step).__name__}(), text=...)."
+            )
 
 
 def _side_of(step, modality):

@@ -22,6 +22,8 @@ from sklearn_xmodal import (
     ImageTextPairs,
     KernelPairs,
     ModalityTransformer,
+    RetrievalIndex,
+    encoder_of,
 )
 from tests.conftest import SEEDS
 
@@ -495,3 +497,26 @@ class TestKernelPairs:
             ValueError, match=r"kernel matrices of the same items.* Got"
         ):
             KernelPairs(kernels.image, text)
+
+
+class TestTwoArraysInAPipeline:
+    def test_what_has_seen_the_images_only_encodes_nothing(self, pair):
+        image, text, _ = pair
+        pipe = make_pipeline(StandardScaler(), CCARetriever(2)).fit(image, text)
+        message = r"fitted to ImageTextPairs.* step 'standardscaler' .* images alone"
+        for modality, X in (("image", image), ("text", text)):
+            with pytest.raises(ValueError, match=message):
+                encoder_of(pipe, modality)
+            with pytest.raises(ValueError, match=message):
+                RetrievalIndex(pipe, **{modality: X})
+
+    def test_steps_of_pairs_are_as_before(self, pair):
+        image, text, _ = pair
+        scaled = ModalityTransformer(image=StandardScaler(), text=StandardScaler())
+        pipe = make_pipeline(scaled, CCARetriever(2)).fit(ImageTextPairs(image, text))
+        expected = pipe.transform(ImageTextPairs(image, text)).text
+        # Put together by hand, from a retriever that was fitted to arrays.
+        sides = scaled.transform(image, text)
+        by_hand = make_pipeline(scaled, CCARetriever(2).fit(*sides))
+        for whole in (pipe, by_hand):
+            assert_allclose(encoder_of(whole, "text")(text), expected)
