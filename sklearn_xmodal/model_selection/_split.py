@@ -94,7 +94,8 @@ class ClassDisjointKFold(BaseCrossValidator):
 
         y : array-like of shape (n_samples,), default=None
             Class labels of any type. Optional in name only, as in every splitter
-            that reads labels.
+            that reads labels. Samples without a label (-1, None or NaN) are on
+            neither side, since they may be of the classes of the other.
 
         groups : object, default=None
             Ignored, exists for compatibility.
@@ -206,7 +207,8 @@ class ClassDisjointShuffleSplit(BaseCrossValidator):
 
         y : array-like of shape (n_samples,), default=None
             Class labels of any type. Optional in name only, as in every splitter
-            that reads labels.
+            that reads labels. Samples without a label (-1, None or NaN) are on
+            neither side, since they may be of the classes of the other.
 
         groups : object, default=None
             Ignored, exists for compatibility.
@@ -316,7 +318,8 @@ class GeneralizedShuffleSplit(BaseCrossValidator):
 
         y : array-like of shape (n_samples,), default=None
             Class labels of any type. Optional in name only, as in every splitter
-            that reads labels.
+            that reads labels. Samples without a label (-1, None or NaN) are on
+            neither side, since they may be of the classes of the other.
 
         groups : object, default=None
             Ignored, exists for compatibility.
@@ -389,7 +392,8 @@ def class_disjoint_train_test_split(
         sliced.
 
     y : array-like of shape (n_samples,)
-        Class labels of any type.
+        Class labels of any type. Samples without a label (-1, None or NaN) are left
+        out of both parts.
 
     test_size : float or int, default=None
         Share (float) or number (int) of the *classes* for the test set. If `None`,
