@@ -264,12 +264,10 @@ class TestSlips:
         with pytest.raises(ValueError, match="The text features must have squares"):
             make_retriever().fit(X_img, X_txt * scale, y)
 
-    def test_labels_that_are_missing_or_no_labels_are_refused(
-        self, make_retriever, pair
-    ):
+    def test_what_is_no_labels_is_refused(self, make_retriever, pair):
         X_img, X_txt, y = pair
-        names = y.astype(object)
-        names[3] = None
+        names = y.astype(float)
+        names[3] = np.inf
         with pytest.raises(ValueError, match="Got 1 missing label, the first in row 3"):
             make_retriever().fit(X_img, X_txt, names)
         # The slip of text where y belongs.

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -142,6 +143,10 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels, if `y` was given; column numbers for multi-label `y`.
 
+    n_unlabelled_ : int
+        Number of pairs without a label, each of which belongs
+        to itself alone. Only defined if `y` was given.
+
     $input_attributes
 
     See Also
@@ -170,6 +175,8 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     >>> contrastive.fit(X_img, X_txt).score(X_img, X_txt, y) > 0.5
     True
     """
+
+    _takes_unlabelled = True
 
     _fitted = ("device_", "n_iter_", "temperature_")
     _parameter_constraints: dict = {
@@ -226,7 +233,9 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     def _targets(self, y, n_pairs):
         if self.positives == "pairs":
             return super()._targets(y, n_pairs)
-        return encoded_labels(self._check_classes(y))[1]
+        # A pair without a label belongs to itself alone.
+        target = encoded_labels(self._check_classes(y))[1]
+        return target if target.ndim == 1 else np.maximum(target, 0)
 
     def _module_options(self, data):
         return {

@@ -157,7 +157,10 @@ class DSCMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         Number of epochs that were run.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels; column numbers for multi-label `y`.
+        Labels; names or numbers of columns for multi-label `y`.
+
+    n_unlabelled_ : int
+        Number of pairs without a label, which were left out.
 
     $input_attributes
 

@@ -44,7 +44,13 @@ from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
-from sklearn_xmodal.utils._validation import as_labels, check_class_targets
+from sklearn_xmodal.utils._validation import (
+    as_labels,
+    check_class_targets,
+    check_not_signs,
+    check_some_labelled,
+    is_labelled,
+)
 
 
 @documented
@@ -241,6 +247,10 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     classes_ : ndarray of shape (n_classes,)
         Labels the network was trained on; column numbers for multi-label `y`.
+
+    n_unlabelled_ : int
+        Number of pairs without a label, from which all but the
+        classifier has learnt.
 
     class_embeddings_ : ndarray of shape (n_classes, n_class_features)
         The vectors used, in the order of `classes_`.
@@ -511,18 +521,22 @@ class MSLNRetriever(TwoEncoderRetriever):
         first = not hasattr(self, "net_")
         check = self._check_pairs if first else self._check_more_pairs
         X_img, X_txt, y = check("partial_fit", X_img, X_txt, y)
-        y = check_class_targets(y, self)
+        y = self._check_targets(y)
         self._check_parameters()
         seed = self._seeds()[0]
         if first:
             self._resolve_parameters()
-            self.classes_, _ = encoded_labels(
-                y if y.ndim == 2 or classes is None else as_labels(classes, "classes")
-            )
+            if classes is None or y.ndim == 2:
+                check_not_signs(y)
+                classes = y
+            else:
+                classes = np.atleast_1d(as_labels(classes, "classes"))
+            self.classes_, _ = encoded_labels(classes, self._label_names)
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img, "text": X_txt}
         maps = self._input_maps(sides, seed, first)
-        data = self._dataset(sides, maps, known_targets(y, self.classes_))
+        target = known_targets(y, self.classes_, self._label_names)
+        data = self._dataset(sides, maps, target)
         if first:
             self._start_variates(data, seed)
         try:
@@ -534,6 +548,14 @@ class MSLNRetriever(TwoEncoderRetriever):
         update_variates(self._variates, data)
         self._set_encoders(*self._encoders(data))
         return is_interrupted
+
+    def _check_targets(self, y):
+        """Validate labels, and count the pairs without; these train all but classes."""
+        y = check_class_targets(y, self)
+        labelled = is_labelled(y)
+        check_some_labelled(labelled)
+        self.n_unlabelled_ = int(np.count_nonzero(~labelled))
+        return y
 
     def _resolve_parameters(self):
         """Check them, and set what they stand for."""
@@ -548,12 +570,12 @@ class MSLNRetriever(TwoEncoderRetriever):
         )
 
     def _fit(self, X_img, X_txt, y):
-        y = check_class_targets(y, self)
+        y = self._check_targets(y)
         self._resolve_parameters()
         seeds = self._seeds()
         train, valid = split_off_validation(y, self, seeds[0])
         start = self._weights_to_start_from(y[train])
-        self.classes_, target = encoded_labels(y[train])
+        self.classes_, target = encoded_labels(y[train], self._label_names)
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img[train], "text": X_txt[train]}
         maps = self._input_maps(sides, seeds[0], start is None)

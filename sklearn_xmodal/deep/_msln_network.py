@@ -137,11 +137,13 @@ class MSLNModule(nn.Module):
         """Return e_y, the mean over y where an item has several classes.
 
         The target y holds indices (b,), or an indicator or probabilities
-        (..., b, c). Shape (..., b, e), zero where an item has no class.
+        (..., b, c). Shape (..., b, e), zero where an item has no class, or no label:
+        negative indices, or a row of -1.
         """
         if target.ndim == 1:
-            return self.class_embeddings[target]
-        target = target.to(self.class_embeddings.dtype)
+            embeddings = self.class_embeddings[target.clamp(min=0)]
+            return embeddings * (target >= 0).unsqueeze(-1)
+        target = target.clamp(min=0).to(self.class_embeddings.dtype)
         n_labels = target.sum(dim=-1, keepdim=True).clamp(min=1)
         return target @ self.class_embeddings / n_labels
 
@@ -233,22 +235,31 @@ def classification_loss(logits_v, logits_t, target):
 
     In the account of the paper that we know it is L_dis, (5), with the softmax in (6).
     Class indices (b,) take that softmax; an indicator (b, c) takes sigmoids, summed
-    over classes. Sum of the means over image and over text codes,
+    over classes. Sum of the means over image and over text codes of pairs that have a
+    label, which indices below zero and rows of -1 are not,
     (..., b, c), (..., b, c) -> (...).
     """
     if target.ndim == 1:
-        picked = target.unsqueeze(-1).expand(*logits_v.shape[:-1], 1)  # (..., b, 1)
+        labelled = target >= 0
+        picked = target.clamp(min=0).unsqueeze(-1)
+        picked = picked.expand(*logits_v.shape[:-1], 1)  # (..., b, 1)
         of_v, of_t = (
             -F.log_softmax(logits, dim=-1).gather(-1, picked).squeeze(-1)  # (..., b)
             for logits in (logits_v, logits_t)
         )
-        return (of_v + of_t).mean(dim=-1)
-    target = target.to(logits_v.dtype).expand_as(logits_v)
+        return _mean_over(labelled, of_v + of_t)
+    labelled = (target >= 0).all(dim=-1)
+    target = target.clamp(min=0).to(logits_v.dtype).expand_as(logits_v)
     of_v, of_t = (
         F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         for logits in (logits_v, logits_t)
     )  # (..., b, c)
-    return (of_v + of_t).sum(dim=-1).mean(dim=-1)
+    return _mean_over(labelled, (of_v + of_t).sum(dim=-1))
+
+
+def _mean_over(rows, values):
+    """Average over the last axis where rows (b,) are true; 0 where none is."""
+    return values.where(rows, 0).sum(dim=-1) / rows.sum().clamp(min=1)
 
 
 def contrastive_loss(g_v, g_t, temperature):

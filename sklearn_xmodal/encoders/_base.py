@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_xmodal.utils._blocks import row_blocks, working_memory
+from sklearn_xmodal.utils._containers import as_matrix
 
 #: What a part is called in files -> class. Filled as classes are defined.
 PARTS: dict = {}
@@ -257,6 +258,7 @@ class Encoder(Part, ABC):
 
     def _checked(self, X, name):
         """Return a float matrix, dense or CSR, with the columns of fit."""
+        X = as_matrix(X)
         self._check_columns(X, name)
         if np.ma.is_masked(X):
             raise ValueError(

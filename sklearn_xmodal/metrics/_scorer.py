@@ -4,7 +4,7 @@ import re
 from inspect import signature
 
 from sklearn_xmodal.metrics._embedding import cross_modal_score
-from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
+from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
@@ -112,6 +112,7 @@ class RetrievalScorer(WeightedScorer, ScoreRequest):
 
     def __call__(self, estimator, X, y=None, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
+        Z_img, Z_txt, y, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
         return self.sign * cross_modal_score(
             Z_img,
             Z_txt,
@@ -244,7 +245,8 @@ class MultipleRetrievalScorer(WeightedScorer):
 
     def __call__(self, estimator, X, y=None, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
-        pairs = CodePairs(Z_img, Z_txt, y)
+        *labelled, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
+        pairs = CodePairs(*labelled)
         weights = check_sample_weight(
             sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
         )

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_xmodal.metrics._engine import unit_rows
 from sklearn_xmodal.neighbors._exact import run_in_batches
 from sklearn_xmodal.pairs import ImageTextPairs
+from sklearn_xmodal.utils._containers import as_matrix
 from sklearn_xmodal.utils._validation import count
 
 # Rows that are encoded at a time: features may be sparse, or in a file.
@@ -99,6 +100,7 @@ def check_vectors(vectors, name, *, verbose=0):
     """
     if sparse.issparse(vectors):
         raise TypeError(f"{name} must be dense. Got a sparse matrix; use toarray().")
+    vectors = as_matrix(vectors)
     vectors = vectors if isinstance(vectors, np.ndarray) else np.asarray(vectors)
     n_rows = vectors.shape[0] if vectors.ndim else 0
     if vectors.ndim != 2 or n_rows == 0:

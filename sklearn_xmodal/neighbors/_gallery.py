@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 
+from sklearn_xmodal.utils._containers import check_same_index
 from sklearn_xmodal.utils._validation import count
 
 # Rows are added in place while there is room; a full buffer grows by this factor.
@@ -169,6 +170,12 @@ class Gallery:
         buffer = np.empty(shape, dtype=np.float32)
         buffer[: len(self)] = self.vectors
         return buffer
+
+
+def check_same_rows(X, name, **values):
+    """Raise a ValueError where what belongs to items is indexed differently."""
+    for of, value in values.items():
+        check_same_index(X, value, (name, of))
 
 
 def check_items(n, ids, labels, payload, next_id=0):

@@ -20,7 +20,7 @@ from sklearn_xmodal.neighbors._encoding import (
     last_features,
     only_one,
 )
-from sklearn_xmodal.neighbors._gallery import Gallery, check_items
+from sklearn_xmodal.neighbors._gallery import Gallery, check_items, check_same_rows
 from sklearn_xmodal.neighbors._hubness import (
     HubnessCorrection,
     check_hubness_queries,
@@ -228,6 +228,7 @@ class RetrievalIndex(SaveMixin):
         argument, X = only_one(image=image, text=text, vectors=vectors)
         self.modality = None if argument == "vectors" else argument
         vectors = self._encode(argument, X)
+        check_same_rows(X, argument, ids=ids, labels=labels, payload=payload)
         items = check_items(len(vectors), ids, labels, payload)
         if n_smoothing_neighbors is not None:
             vectors = self._smoothed(vectors, X)
@@ -423,6 +424,7 @@ class RetrievalIndex(SaveMixin):
         new = self._with_hubness(
             check_same_width(self._encode(argument, X), self.n_components)
         )
+        check_same_rows(X, argument, ids=ids, labels=labels, payload=payload)
         with self._lock.writing():
             items = self._gallery.check_new(len(new), ids, labels, payload)
             self._gallery.add(new, *items)

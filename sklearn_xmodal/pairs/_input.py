@@ -7,6 +7,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
+from sklearn_xmodal.utils._containers import as_matrix, check_same_index, row_index
 from sklearn_xmodal.utils._validation import check_numbers, count
 
 # The two modalities are data, which metadata routing is to leave alone.
@@ -27,7 +28,8 @@ def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
 
     The type of the first argument and `n_image_features` decide, never the shape of the
     second argument. A fit, `reset=True`, records `n_features_in_`. A TypeError if there
-    is an argument too many for the form, a ValueError if a side is missing.
+    is an argument too many for the form, a ValueError if a side is missing, or if
+    indexes of tables differ.
     """
     if reset:  # of an earlier fit, perhaps in another form
         for name in ("n_features_in_", "feature_names_in_"):
@@ -39,10 +41,13 @@ def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
         )
     if isinstance(X_img, ImageTextPairs):
         y = _second_is_y(method, "ImageTextPairs", X_txt, y)
+        name = "pairs.text" if row_index(X_img.image) is None else "pairs.image"
+        check_same_index(X_img, y, (name, "y"))
         return ResolvedInput("pairs", X_img.image, X_img.text, y)
     if estimator.n_image_features is not None:
         y = _second_is_y(method, "a stacked matrix (n_image_features is set)", X_txt, y)
-        X = X_img
+        X = as_matrix(X_img)
+        check_same_index(X, y, ("X", "y"))
         if not hasattr(X, "iloc"):  # a DataFrame keeps its columns
             X = check_numbers(
                 X, "X", accept_sparse="csr", dtype=None, ensure_all_finite=False
@@ -50,7 +55,11 @@ def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
         X = validate_data(estimator, X, reset=reset, skip_check_array=True)
         pairs = ImageTextPairs.from_stacked(X, estimator.n_image_features)
         return ResolvedInput("stacked", pairs.image, pairs.text, y)
+    X_img, X_txt = as_matrix(X_img), as_matrix(X_txt)
     _check_two_arrays(method, X_img, X_txt)
+    check_same_index(X_img, X_txt, ("X_img", "X_txt"))
+    check_same_index(X_img, y, ("X_img", "y"))
+    check_same_index(X_txt, y, ("X_txt", "y"))
     return ResolvedInput("arrays", X_img, X_txt, y)
 
 

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
+from sklearn_xmodal.utils._containers import as_matrix, check_same_index
 from sklearn_xmodal.utils._validation import canonical, count
 
 MODALITIES = ("image", "text")
@@ -38,7 +39,8 @@ class ImageTextPairs:
     Raises
     ------
     ValueError
-        If the sides differ in their number of rows, or both are missing.
+        If the sides differ in their number of rows, or both are missing; if both have
+        an index, as DataFrames do, and these differ.
 
     See Also
     --------
@@ -77,6 +79,7 @@ class ImageTextPairs:
                     f"row. Got {count(n_image, 'image row')} and "
                     f"{count(n_text, 'text row')}."
                 )
+            check_same_index(self.image, self.text, ("image", "text"))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -182,7 +185,7 @@ def stack_columns(image, text):
     if hasattr(image, "iloc") and hasattr(text, "iloc"):
         import pandas as pd
 
-        # Rows are pairs by position, whatever the two indices say.
+        # By position: equal indexes may hold a value twice.
         return pd.concat([image, text.set_axis(image.index, axis=0)], axis=1)
     return np.hstack([image, text])
 
@@ -207,6 +210,7 @@ def _as_side(X, name):
         return None
     if isinstance(X, ImageTextPairs):
         raise TypeError(f"{name} must be a matrix. Got ImageTextPairs; use its sides.")
+    X = as_matrix(X, strict=False)
     if sparse.issparse(X):
         return canonical(X.tocsr())
     if hasattr(X, "shape") and hasattr(X, "__getitem__"):

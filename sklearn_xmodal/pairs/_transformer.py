@@ -67,6 +67,13 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
     --------
     ImageTextPairs : The container that goes through a Pipeline.
 
+    Notes
+    -----
+    A step that is no transformer of pairs, such as ``StandardScaler()`` itself, sees
+    the first argument of ``Pipeline.fit`` only: ``pipe.fit(X_img, X_txt)`` would scale
+    images and leave texts as they are, without an error. Put it in here, once per
+    side, and fit the Pipeline to pairs.
+
     Examples
     --------
     >>> from sklearn.pipeline import make_pipeline

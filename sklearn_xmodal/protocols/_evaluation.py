@@ -11,7 +11,9 @@ from sklearn_xmodal.metrics._engine import split_codes
 from sklearn_xmodal.protocols._checks import (
     check_classes,
     check_pairs,
+    classes_of,
     count_classes,
+    labelled_rows,
     labels_of,
 )
 from sklearn_xmodal.protocols._methods import FULL, Method
@@ -223,6 +225,7 @@ def evaluate_split(
     if rows is None:
         rows = split_pairs(pairs, y, protocol, random_state=seed)
     train, test = _check_rows(rows)
+    test = labelled_rows(y, np.asarray(test))
     y_train, y_test = labels_of(y, train), labels_of(y, test)
     options = {"budget": FULL if budget is None else budget, "n_jobs": n_jobs}
     options |= {"random_state": random_state, "validate": validate}
@@ -232,7 +235,8 @@ def evaluate_split(
     )
     Z_img, Z_txt = split_codes(estimator.transform(pairs[test]))
     seconds = time.perf_counter() - start
-    seen_classes = np.unique(y_train) if protocol == "generalized" else None
+    is_generalized = protocol == "generalized"
+    seen_classes = classes_of(y_train) if is_generalized else None
     record = {
         "protocol": protocol,
         "split": split,

@@ -14,7 +14,11 @@ here, and nothing else of it. In the order of a ranking:
 - `_scoring`: all of this, for a few queries at a time.
 """
 
-from sklearn_xmodal.metrics._engine._codes import split_codes, unit_rows
+from sklearn_xmodal.metrics._engine._codes import (
+    labelled_codes,
+    split_codes,
+    unit_rows,
+)
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._metric import ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import directions_of
@@ -31,6 +35,7 @@ __all__ = [
     "CosineCosts",
     "ScoreRequest",
     "directions_of",
+    "labelled_codes",
     "make_metric",
     "make_relevance",
     "queries_to_rank",

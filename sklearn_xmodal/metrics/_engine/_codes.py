@@ -5,7 +5,15 @@ import numpy as np
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._relevance import make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
-from sklearn_xmodal.utils._validation import check_numbers
+from sklearn_xmodal.utils._containers import check_same_index
+from sklearn_xmodal.utils._validation import (
+    check_labels,
+    check_not_signs,
+    check_numbers,
+    check_sample_weight,
+    check_some_labelled,
+    is_labelled,
+)
 
 
 def split_codes(codes):
@@ -41,6 +49,24 @@ def split_codes(codes):
     return Z_img, Z_txt
 
 
+def labelled_codes(Z_img, Z_txt, y, sample_weight=None):
+    """Leave out codes of pairs without a label, which are nobody's right answer."""
+    if y is None:
+        return Z_img, Z_txt, None, sample_weight
+    check_same_index(Z_img, y, ("Z_img", "y"))
+    y = check_labels(y)
+    check_not_signs(y)
+    labelled = is_labelled(y)
+    if labelled.all() or len(labelled) != len(Z_img):  # which is refused later
+        return Z_img, Z_txt, y, sample_weight
+    check_some_labelled(labelled)
+    n = len(labelled)
+    weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
+    weights = None if weights is None else weights[labelled]
+    Z_img, Z_txt = np.asarray(Z_img)[labelled], np.asarray(Z_txt)[labelled]
+    return Z_img, Z_txt, y[labelled], weights
+
+
 def unit_rows(Z, name):
     """Copy of codes (n, n_components) with rows of length one; zero rows stay zero."""
     Z = check_numbers(Z, name, dtype=[np.float64, np.float32], order="C")
@@ -64,6 +90,10 @@ def check_same_space(query, gallery, names):
 
 def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
     """Validate codes of queries and of a gallery, and their labels or pairs."""
+    if y_query is None and y_gallery is None:
+        check_same_index(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
+    check_same_index(Z_query, y_query, ("Z_query", "y_query"))
+    check_same_index(Z_gallery, y_gallery, ("Z_gallery", "y_gallery"))
     query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
     check_same_space(query, gallery, ("Z_query", "Z_gallery"))
     relevance = make_relevance(y_query, y_gallery, len(query), len(gallery))
@@ -72,6 +102,7 @@ def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
 
 def unit_pairs(Z_img, Z_txt, advice=""):
     """Validate codes of the same pairs and return both with rows of length one."""
+    check_same_index(Z_img, Z_txt, ("Z_img", "Z_txt"))
     Z_img, Z_txt = unit_rows(Z_img, "Z_img"), unit_rows(Z_txt, "Z_txt")
     check_same_space(Z_img, Z_txt, ("Z_img", "Z_txt"))
     if Z_img.shape[0] != Z_txt.shape[0]:
@@ -86,6 +117,8 @@ class CodePairs:
     """Unit codes of both modalities of the same samples, and their relevance."""
 
     def __init__(self, Z_img, Z_txt, y):
+        for name, Z in (("Z_img", Z_img), ("Z_txt", Z_txt)):
+            check_same_index(Z, y, (name, "y"))
         Z_img, Z_txt = unit_pairs(
             Z_img,
             Z_txt,

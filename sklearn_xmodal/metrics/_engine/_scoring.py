@@ -26,7 +26,9 @@ def queries_to_rank(relevance, zero_division):
             "A ranking can only be judged for a query with relevant items in the "
             f"gallery. Got {empty.size} queries without, the first at row {empty[0]}. "
             "Drop them, check that query and gallery share classes, or set "
-            "zero_division to 0.0, 1.0 or np.nan."
+            "zero_division to 0.0, 1.0 or np.nan, in a search with "
+            "scoring=make_retrieval_scorer(zero_division=np.nan). In an indicator y of "
+            "pairs without known classes write rows of -1: score leaves these out."
         )
     return np.flatnonzero(relevance.has_relevant)
 
