@@ -17,6 +17,9 @@ RNG = np.random.default_rng(0)
 IMAGE, TEXT = RNG.normal(size=(N, 4)), RNG.normal(size=(N, 3))
 KINDS = np.array(["ant", "bee", "cat"])[np.arange(N) % 3]
 MASK = np.arange(N) >= 8
+TABLE_OPTIONS = dict.fromkeys(
+    ["groups", "header", "id_column", "separator", "encoding"]
+)
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def load(tmp_path, monkeypatch):
     np.save("text.npy", TEXT)
     np.savez("pairs.npz", X_img=IMAGE, X_txt=TEXT)
 
-    def load(image="image.npy", text="text.npy", labels=None, test=None):
+    def load(image="image.npy", text="text.npy", labels=None, test=None, **options):
         return load_data(
             Namespace(
                 dataset=None,
@@ -36,6 +39,7 @@ def load(tmp_path, monkeypatch):
                 labels=labels,
                 test=test,
                 min_class_size=1,
+                **{**TABLE_OPTIONS, **options},
                 seed=0,
             )
         )
