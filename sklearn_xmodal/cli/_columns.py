@@ -27,6 +27,7 @@ _LARGEST_CLASS = 2**53  # the whole numbers that a float holds exactly
 #: How files write that there is no value; in small letters.
 _MISSING = ("", "nan", "none", "null", "<na>")
 _FLAGS = ("true", "false")
+_NOUNS = {"labels": "label", "groups": "group", "test": "row number or flag"}
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 
 
@@ -80,8 +81,8 @@ def as_column(array, role, source):
     if sparse.issparse(array) or array.ndim != 1:
         kind = "a sparse matrix of shape" if sparse.issparse(array) else "shape"
         raise CommandError(
-            f"--{role} {source} must be a 1-D array, one value per pair: got {kind} "
-            f"{array.shape}"
+            f"--{role} {source} must be a 1-D array, one {_NOUNS[role]} per pair: got "
+            f"{kind} {array.shape}"
         )
     places = [f"row {i} (from 0)" for i in range(len(array))]
     return Column(role, source, array, places)
@@ -198,13 +199,11 @@ def settle_names(column, n):
         if is_table(column.source):
             how = "below a header" if column.header else "and no header"
             hint = f" ({how}, see --header)"
+        noun = _NOUNS[column.role]
         raise CommandError(
-            f"{column.where} must have one label per pair: got {len(column.values)} "
-            f"labels{hint} for {n} pairs".replace("label", _NOUNS[column.role])
+            f"{column.where} must have one {noun} per pair: got {len(column.values)} "
+            f"{noun}s{hint} for {n} pairs"
         )
-
-
-_NOUNS = {"labels": "label", "groups": "group"}
 
 
 def is_missing(value):
