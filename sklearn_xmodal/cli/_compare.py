@@ -216,7 +216,9 @@ def _tell_repeats(data, protocol, split, seed):
     train, test = draw_split(data, protocol, seed + split)
     words = describe_repeats(count_repeats(data.pairs, train, test), len(test))
     if words:
-        hint = "." if data.groups is not None else ": see --groups."
+        hint = "."
+        if data.groups is None:
+            hint += " --groups keeps pairs of own files together."
         print(f"Warning: {protocol} protocol, split {split + 1}: {words}{hint}")
 
 

@@ -35,7 +35,7 @@ def test_repeats_are_counted(captions, capsys):
     out = capsys.readouterr().out
     assert "Warning: standard protocol, split 1: " in out
     assert "of 90 test pictures have the features of one in the training part" in out
-    assert "see --groups" in out
+    assert "--groups keeps pairs of own files together" in out
 
 
 @pytest.mark.parametrize("labels", ["y", "no_labels"])
