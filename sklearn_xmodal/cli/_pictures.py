@@ -133,7 +133,7 @@ def _curves(runs, title):
 def _sheet(run, data):
     """Show some text queries with the pictures they find, and the reverse."""
     Z_img, Z_txt = run.codes
-    # A picture is as wide as the longest class below it; a letter takes 0.6 of its size.
+    # As wide as the longest class below a picture; a letter takes 0.6 of its size.
     n_letters = min(max(len(str(label)) for label in set(data.y)), _MAX_LETTERS)
     inches = max(n_letters * 0.6 * _FONT_SIZE / 72, _MIN_INCHES)
     figure = _figure(*_SHEET * inches)
