@@ -12,12 +12,11 @@ from sklearn_xmodal.cli._splits import class_codes, draw_folds, draw_split
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
 from sklearn_xmodal.protocols import (
     METHODS,
-    RepeatsWarning,
     count_repeats,
     evaluate_split,
     split_pairs,
 )
-from sklearn_xmodal.protocols._repeats import describe_repeats
+from sklearn_xmodal.protocols._repeats import ON_BOTH_SIDES, describe_repeats
 
 #: Those of a search among seen, and among unseen classes.
 PROTOCOLS = ("standard", "extendable")
@@ -233,7 +232,7 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
             data, train, protocol, n_splits=budget.n_folds, seed=seed + split
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RepeatsWarning)  # told before
+            warnings.filterwarnings("ignore", f".*{ON_BOTH_SIDES}")  # told before
             record = evaluate_split(
                 method,
                 data.pairs,

@@ -91,7 +91,7 @@ def evaluate(
 
     Warns
     -----
-    RepeatsWarning
+    UserWarning
         If items of a test part have the features of one in its training part, see
         :func:`count_repeats`.
 
@@ -215,7 +215,7 @@ def evaluate_split(
 
     Warns
     -----
-    RepeatsWarning
+    UserWarning
         If items of the test part have the features of one in the training part, see
         :func:`count_repeats`.
 

@@ -8,21 +8,8 @@ from scipy import sparse
 
 from sklearn_xmodal.protocols._checks import check_pairs
 
-
-class RepeatsWarning(UserWarning):
-    """Items of the test part are in the training part too.
-
-    See Also
-    --------
-    count_repeats : How many of them.
-
-    Examples
-    --------
-    >>> import warnings
-    >>> from sklearn_xmodal.protocols import RepeatsWarning
-    >>> warnings.simplefilter("error", RepeatsWarning)  # where there must be none
-    >>> warnings.resetwarnings()
-    """
+#: How every warning of repeats begins, behind the counts.
+ON_BOTH_SIDES = "have the features of one in the training part"
 
 
 def count_repeats(pairs, train, test):
@@ -105,7 +92,7 @@ def describe_repeats(n_repeats, n_test):
     ]
     if not found:
         return ""
-    return f"{' and '.join(found)} have the features of one in the training part"
+    return f"{' and '.join(found)} {ON_BOTH_SIDES}"
 
 
 def warn_of_repeats(pairs, train, test):
@@ -115,6 +102,6 @@ def warn_of_repeats(pairs, train, test):
             f"{words}. The score may say how well these are remembered. Keep pairs of "
             "one picture together: a splitter with groups, such as GroupShuffleSplit, "
             "and rows=(train, test) of evaluate_split.",
-            RepeatsWarning,
+            UserWarning,
             stacklevel=3,
         )
