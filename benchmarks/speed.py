@@ -7,6 +7,7 @@
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
     python -m benchmarks.speed search
+    python -m benchmarks.speed tables
 
 Everything runs in one process with one thread (unless a row says otherwise), all
 tools on the same data in turns. Tools that would take too long run on the first
@@ -29,6 +30,7 @@ from benchmarks import (
     _speed_metrics,
     _speed_msln,
     _speed_search,
+    _speed_tables,
 )
 from benchmarks._environment import environment_record
 
@@ -40,6 +42,7 @@ COMMANDS = {
     "metrics": _speed_metrics,
     "msln": _speed_msln,
     "search": _speed_search,
+    "tables": _speed_tables,
 }
 RESULTS = Path(__file__).parent / "results"
 

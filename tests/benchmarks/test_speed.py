@@ -325,3 +325,16 @@ class TestSearch:
             if row["tool"] in (_speed_search.LIMIT, _speed_search.OURS):
                 assert row["recall"] == "1"
             assert 0 < float(row["recall"]) <= 1
+
+
+def test_tables_are_read_by_all_tools(tmp_path):
+    argv = "tables --rows 30 --columns 4 --repeats 1 --out"
+    speed.main([*argv.split(), str(tmp_path)])
+    with (tmp_path / "speed_tables.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["tool"] for row in rows] == [
+        "pandas.read_csv",
+        "the command",
+        "numpy.loadtxt",
+    ]
+    assert all(float(row["seconds"]) > 0 for row in rows)
