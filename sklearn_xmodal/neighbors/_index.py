@@ -20,12 +20,13 @@ from sklearn_xmodal.neighbors._encoding import (
     last_features,
     only_one,
 )
-from sklearn_xmodal.neighbors._gallery import Gallery, check_items
+from sklearn_xmodal.neighbors._gallery import Gallery
 from sklearn_xmodal.neighbors._hubness import (
     HubnessCorrection,
     check_hubness_queries,
     smooth,
 )
+from sklearn_xmodal.neighbors._items import check_items
 from sklearn_xmodal.neighbors._lock import SharedLock
 from sklearn_xmodal.neighbors._saving import SaveMixin
 from sklearn_xmodal.utils._validation import count
@@ -77,13 +78,17 @@ class RetrievalIndex(SaveMixin):
 
     ids : sequence of shape (n_items,), default=None
         Distinct hashable ids. By default row numbers, which count on when items are
-        added and are never given twice.
+        added and are never given twice. Numbers and strings of NumPy, torch and pyarrow
+        are those of Python; dates and times without a time zone are the same where
+        their moment is. Files hold fewer kinds, see `save`.
 
     labels : sequence of shape (n_items,), default=None
         One hashable label per item, to select by in `search`.
 
     payload : sequence of shape (n_items,), default=None
-        Anything that belongs to the items, see `get_payload`.
+        What belongs to the items, see `get_payload`: str, int, float, bool, None, or
+        tuples, lists and dicts with str keys of these, as files hold them. Arrays
+        become lists, and their scalars those of Python.
 
     backend : {"exact", "faiss"}, default="exact"
         "faiss" needs the extra ``faiss``. It holds a copy of the vectors, finds
@@ -138,7 +143,7 @@ class RetrievalIndex(SaveMixin):
         range.
 
     TypeError
-        If an argument has the wrong type.
+        If an argument has the wrong type, or payload is what no file holds.
 
     See Also
     --------
