@@ -88,6 +88,18 @@ def rescore(query, gallery, rows, positions):
     return scores
 
 
+def rounding_error(query, n_columns):
+    """Bound on what products in float32 are away from true scores, (n_queries,).
+
+    The product of two float32 rows of length d, in any order of summation, is within d
+    2^-24 |q| |g| of the true one to first order (Higham, "Accuracy and stability of
+    numerical algorithms", 2nd ed., section 3.1); one more is for rounding the score
+    itself, and one for the higher orders.
+    """
+    lengths = np.linalg.norm(query.astype(np.float64), axis=1)
+    return (n_columns + 2) * _ROUNDOFF * lengths * _LONGEST
+
+
 def _batch_size(k):
     return max(1, min(_MOST_QUERIES, _MOST_RESULTS // k))
 
@@ -115,18 +127,11 @@ def _search_batch(query, gallery, k, positions):
 
 
 class _Best:
-    """The best k of every query so far, and candidates that may be among them.
-
-    The product of two float32 rows of length d, in any order of summation, is within d
-    2^-24 |q| |g| of the true one to first order (Higham, "Accuracy and stability of
-    numerical algorithms", 2nd ed., section 3.1); one more is for rounding the score
-    itself, and one for the higher orders.
-    """
+    """The best k of every query so far, and candidates that may be among them."""
 
     def __init__(self, query, gallery, k):
         self.query, self.gallery, self.k = query, gallery, k
-        lengths = np.linalg.norm(query.astype(np.float64), axis=1)
-        self.error = (gallery.shape[1] + 2) * _ROUNDOFF * lengths * _LONGEST
+        self.error = rounding_error(query, gallery.shape[1])
         # Products below it cannot be among the best k.
         self.bound = np.full(query.shape[0], -np.inf)
         self.rows = np.empty(0, dtype=np.intp)

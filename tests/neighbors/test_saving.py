@@ -19,11 +19,12 @@ from sklearn_xmodal import (
     load,
     save,
 )
-from sklearn_xmodal.persistence import InvalidFileError, _container, read_card
+from sklearn_xmodal.persistence import InvalidFileError, read_card
 from sklearn_xmodal.persistence import _files as _saving_files
 from sklearn_xmodal.utils import _atomic
 from tests.conftest import thorough_but
 from tests.neighbors.oracles import make_codes
+from tests.neighbors.rewriting import rewrite
 from tests.neighbors.test_index import BACKENDS, _name
 
 IDS = ["a", 3, 2.5, True, None, ("t", (1, None)), -1.5e300, "ü\n\ud800", 2**80, ()]
@@ -52,16 +53,6 @@ def saved(path, data):
     """The file of an index."""
     RetrievalIndex(vectors=data[1], labels=np.arange(80) % 3).save(path)
     return path
-
-
-def _rewrite(path, change):
-    """Change state and arrays of an index, as a stranger could, and the checksums."""
-    with path.open("rb") as file:
-        header = _container.read_header(file)
-        tensors = _container.read_tensors(file, header)
-    change(header.document["object"]["state"], tensors)
-    with path.open("wb") as file:
-        _container.write(file, header.document, tensors)
 
 
 class TestRoundTrip:
@@ -184,7 +175,7 @@ class TestRoundTrip:
         X_img, X_txt, _ = pair
         index = RetrievalIndex(CCARetriever(3).fit(X_img, X_txt), text=X_txt)
         index.save(path)
-        _rewrite(path, lambda state, _: state["text_encoder"].update({"kind": "os"}))
+        rewrite(path, lambda state, _: state["text_encoder"].update({"kind": "os"}))
         with pytest.raises(InvalidFileError, match="an encoder of kind 'os'"):
             RetrievalIndex.load(path)
 
@@ -366,7 +357,7 @@ class TestStrangers:
     )
     @pytest.mark.parametrize("verify", [True, False])
     def test_states_that_no_index_writes_are_refused(self, saved, change, verify):
-        _rewrite(saved, change)
+        rewrite(saved, change)
         with pytest.raises(InvalidFileError, match=r"(do not fit|of type|refers to)"):
             RetrievalIndex.load(saved, verify=verify)
 
@@ -376,7 +367,7 @@ class TestStrangers:
         def change(_, tensors):
             tensors["RetrievalIndex.vectors"][3, 2] = value
 
-        _rewrite(saved, change)
+        rewrite(saved, change)
         with pytest.raises(InvalidFileError, match="vectors must not be longer than 1"):
             RetrievalIndex.load(saved, mmap_mode=mmap_mode)
         with pytest.raises(InvalidFileError, match="vectors must not be longer than 1"):
@@ -390,7 +381,7 @@ class TestStrangers:
         def change(_, tensors):
             tensors["RetrievalIndex.hubness['queries']"][0] = 3
 
-        _rewrite(path, change)
+        rewrite(path, change)
         with pytest.raises(InvalidFileError, match="vectors must not be longer than 1"):
             RetrievalIndex.load(path)
 
@@ -428,7 +419,7 @@ class TestStrangers:
             first = np.concatenate([[0], np.cumsum(sizes)])[high[0]]
             array[first + 8] = low[0]
 
-        _rewrite(path, forge)
+        rewrite(path, forge)
         with pytest.raises(InvalidFileError, match=message):
             RetrievalIndex.load(path)
 
@@ -446,7 +437,7 @@ class TestStrangers:
                 del items["entry_point"]
             state["graph"]["items"] = [list(item) for item in items.items()]
 
-        _rewrite(path, forge)
+        rewrite(path, forge)
         with pytest.raises(InvalidFileError, match="do not fit"):
             RetrievalIndex.load(path)
 
