@@ -5,18 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_xmodal.neighbors._exact import (
-    rescore,
-    rounding_error,
-    run_in_batches,
-    search_exact,
-)
+from sklearn_xmodal.neighbors._exact import run_in_batches, search_exact
 from sklearn_xmodal.neighbors._faiss_index import (
     graph_of,
     import_faiss,
     load_index,
     make_index,
 )
+from sklearn_xmodal.neighbors._scoring import rescore, rounding_error
 
 # Queries of one call: a result does not depend on it, a progress bar does.
 _BATCH_SIZE = 1024
