@@ -59,16 +59,23 @@ class Gallery:
                     f"{name} must be given for all items or for none. The gallery has "
                     f"{has}. Got {got} for the new items."
                 )
+        are_given = ids is not None
         ids, labels, payload = check_items(n_new, ids, labels, payload, self.next_id)
-        self._check_unknown(ids)
+        self._check_unknown(ids, are_given)
         return ids, labels, payload
 
-    def _check_unknown(self, ids):
+    def _check_unknown(self, ids, are_given):
         known = [
             id_
             for id_, its_key in zip(ids.tolist(), keys(ids), strict=True)
             if its_key in self._places
         ]
+        if known and not are_given:
+            raise ValueError(
+                f"ids must be given: without, they count on from {self.next_id}, the "
+                "number of items ever added, and some of the index are such numbers. "
+                f"Got {count(len(known), 'known id')}, the first is {known[0]!r}."
+            )
         if known:
             raise ValueError(
                 "ids must not be in the index already. Got "

@@ -18,6 +18,7 @@ from sklearn_xmodal.neighbors._encoding import (
     check_vectors,
     encode,
     last_features,
+    named,
     only_one,
 )
 from sklearn_xmodal.neighbors._gallery import Gallery
@@ -92,11 +93,15 @@ class RetrievalIndex(SaveMixin):
 
     backend : {"exact", "faiss"}, default="exact"
         "faiss" needs the extra ``faiss``. It holds a copy of the vectors, finds
-        candidates, and their scores are then computed as in exact search.
+        candidates, and their scores are then computed as in exact search, and ordered
+        likewise.
 
     index_type : {"flat", "hnsw", "ivf"}, default="flat"
         Of "faiss": all vectors, a graph, or lists of vectors near to centroids. The
-        last two are approximate: see `recall`.
+        first finds what exact search does, in the same order. The other two are
+        approximate, see `recall`; of several items that score as much as the k-th,
+        they may find others. A graph has one node for equal vectors, but loses items
+        among many that are equal but for rounding.
 
     index_params : dict, default=None
         Of "faiss", by its own names: ``M`` (32), ``efConstruction`` (40) and
@@ -192,6 +197,7 @@ class RetrievalIndex(SaveMixin):
     (201, True)
     """
 
+    @named(1)
     def __init__(
         self,
         retriever=None,
@@ -251,6 +257,7 @@ class RetrievalIndex(SaveMixin):
         self._engine = make_engine(backend, index_type, self.index_params, vectors)
         self._lock = SharedLock()
 
+    @named()
     def search(
         self,
         *,
@@ -306,7 +313,7 @@ class RetrievalIndex(SaveMixin):
             or no item passes the filters.
 
         TypeError
-            If features are given to an index without a retriever.
+            If features are given to an index without a retriever, or without a name.
 
         Examples
         --------
@@ -326,6 +333,7 @@ class RetrievalIndex(SaveMixin):
             scores, found = self._found(self._engine, query, k, positions)
             return SearchResult(scores, self._gallery.ids[found])
 
+    @named()
     def recall(self, *, image=None, text=None, vectors=None, k: int = 10) -> float:
         """Share of the exact k best items that the backend finds.
 
@@ -370,6 +378,7 @@ class RetrievalIndex(SaveMixin):
             expected, _ = self._found(ExactBackend(), query, k, None)
         return float(np.mean(scores >= expected[:, -1:]))
 
+    @named()
     def add(
         self,
         *,

@@ -114,7 +114,9 @@ class SaveMixin:
         Returns
         -------
         index : RetrievalIndex
-            Which answers as the saved one does.
+            Which gives the bytes that the saved one gives for the same vectors.
+            Features are encoded anew: where the retriever is a network, its codes, and
+            with them the scores, can differ by rounding, some 1e-6.
 
         Raises
         ------

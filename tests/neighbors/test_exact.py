@@ -156,6 +156,7 @@ class TestManyResults:
 
     def test_memory_does_not_grow_with_the_gallery(self, monkeypatch):
         monkeypatch.setattr(_exact_many, "_HELD_KEYS", 2**16)
+        monkeypatch.setattr(_exact_many, "_BLOCK_SCORES", 2**14)
         peaks = []
         for n_gallery in (20_000, 60_000):
             query, gallery = make_codes(0, 8, n_gallery, 2)

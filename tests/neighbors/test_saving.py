@@ -1,6 +1,7 @@
 """What was saved is loaded, whole or not at all, and nothing else is."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -26,7 +27,17 @@ from tests.conftest import thorough_but
 from tests.neighbors.oracles import make_codes
 from tests.neighbors.rewriting import rewrite
 from tests.neighbors.test_index import BACKENDS, _name
+from tests.persistence.golden import FOLDER as GOLDEN
 
+# What file systems and programs put beside files.
+LITTER = [
+    ".DS_Store",
+    "Thumbs.db",
+    ".nfs0000000000a1",
+    "._x",
+    "~lock",
+    "index.json.bak",
+]
 IDS = ["a", 3, 2.5, True, None, ("t", (1, None)), -1.5e300, "ü\n\ud800", 2**80, ()]
 
 
@@ -222,6 +233,27 @@ class TestRoundTrip:
         loaded = RetrievalIndex.load(saved, mmap_mode=None)
         assert type(loaded.vectors.base) is np.ndarray
 
+    def test_an_index_that_joblib_has_mapped_is_saved(self, pair, path):
+        joblib = pytest.importorskip("joblib")
+        X_img, X_txt, y = pair
+        index = RetrievalIndex(
+            CCARetriever(3).fit(X_img, X_txt),
+            text=X_txt,
+            labels=y,
+            hubness="csls",
+            hubness_queries=X_img,
+        )
+        joblib.dump(index, path.with_name("index.joblib"))
+        mapped = joblib.load(path.with_name("index.joblib"), mmap_mode="r")
+        mapped.save(path)
+        expected = index.search(image=X_img)
+        for got in (mapped, RetrievalIndex.load(path)):
+            assert_array_equal(got.search(image=X_img).ids, expected.ids)
+        mapped.add(text=X_txt[:2], labels=[0, 0])
+        mapped.remove([1])
+        mapped.save(path)
+        assert len(RetrievalIndex.load(path)) == len(mapped) == 61
+
     def test_an_index_can_be_saved_over_the_file_that_it_maps(self, saved, data):
         query, gallery = data
         loaded = RetrievalIndex.load(saved)
@@ -254,6 +286,17 @@ class TestRefusals:
             index.save(path)
         assert list(path.parent.iterdir()) == []
 
+    def test_what_the_system_leaves_in_an_old_folder_does_no_harm(self, tmp_path):
+        folder = tmp_path / "old"
+        shutil.copytree(GOLDEN / "indexes-1" / "exact-gallery.index", folder)
+        for name in LITTER:
+            (folder / name).write_bytes(b"x")
+        index = RetrievalIndex.load(folder, mmap_mode=None)
+        index.save(tmp_path / "new.xmodal")
+        assert_array_equal(
+            RetrievalIndex.load(tmp_path / "new.xmodal").vectors, index.vectors
+        )
+
     def test_what_is_no_file_is_left_alone(self, tmp_path):
         index = RetrievalIndex(vectors=np.eye(2))
         (tmp_path / "thesis").mkdir()
@@ -263,7 +306,7 @@ class TestRefusals:
             index.save(tmp_path / "a" / "b")
         assert [p.name for p in tmp_path.iterdir()] == ["thesis"]
 
-    @pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", ".nfs0000000000a1"])
+    @pytest.mark.parametrize("name", LITTER)
     def test_what_the_system_leaves_beside_does_no_harm(self, saved, name, data):
         other = saved.with_name(name)
         other.write_bytes(b"x")
@@ -524,6 +567,39 @@ class TestCrashes:
             sizes.add(len(index))
         writer.join()
         assert sizes == {30, 80}
+
+    @pytest.mark.skipif(os.name == "nt", reason="files in use cannot be replaced")
+    @pytest.mark.thorough
+    @pytest.mark.parametrize("mmap_mode", ["r", None])
+    def test_no_load_fails_while_another_process_saves(self, path, data, mmap_mode):
+        code = (
+            "import sys, numpy as np\n"
+            "from sklearn_xmodal import RetrievalIndex\n"
+            "rng = np.random.default_rng(0)\n"
+            "sides = [RetrievalIndex(vectors=rng.normal(size=(n, 20)),\n"
+            "                        payload=['x'] * n) for n in (30, 3000)]\n"
+            "sides[0].save(sys.argv[1])\n"
+            "print('saved', flush=True)\n"
+            "for i in range(100):\n"
+            "    sides[(i + 1) % 2].save(sys.argv[1])\n"
+        )
+        writer = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE
+        )
+        try:
+            assert writer.stdout.readline() == b"saved\n"
+            sizes = []
+            while writer.poll() is None:
+                index = RetrievalIndex.load(path, mmap_mode=mmap_mode)
+                sizes.append(len(index))
+                assert index.search(vectors=np.eye(1, 20)).ids.shape == (1, 10)
+        finally:
+            writer.kill()
+            writer.wait()
+            writer.stdout.close()
+        assert writer.returncode == 0
+        assert set(sizes) <= {30, 3000}
+        assert len(sizes) > 5
 
     def test_an_index_that_is_changed_meanwhile_is_saved_as_it_was(
         self, path, data, monkeypatch
