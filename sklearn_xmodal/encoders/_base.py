@@ -282,7 +282,8 @@ class Encoder(Part, ABC):
             rows, values = _entries(X)
             raise ValueError(
                 f"{_capital(name)} must be finite. Got NaN or infinity, the first in "
-                f"row {rows[~np.isfinite(values)].min()}: drop these items, or fill in what is missing."
+                f"row {rows[~np.isfinite(values)].min()}: drop these items, or fill in "
+                "what is missing."
             )
         return X
 
