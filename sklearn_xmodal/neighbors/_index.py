@@ -1,7 +1,5 @@
 """A gallery that can be searched by either modality."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from sklearn_xmodal.base import encoder_of
@@ -29,26 +27,9 @@ from sklearn_xmodal.neighbors._hubness import (
 )
 from sklearn_xmodal.neighbors._items import check_items
 from sklearn_xmodal.neighbors._lock import SharedLock
+from sklearn_xmodal.neighbors._result import SearchResult
 from sklearn_xmodal.neighbors._saving import SaveMixin
 from sklearn_xmodal.utils._validation import count
-
-
-class SearchResult(NamedTuple):
-    """What a search found, one row per query, best first.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_queries, n_found)
-        Cosines in float32 (their means in a smoothed gallery, less the hubness of
-        the item where that is corrected).
-
-    ids : ndarray of shape (n_queries, n_found)
-        Ids of the items: int64 where all ids of the index are integers, otherwise
-        of dtype object.
-    """
-
-    scores: np.ndarray
-    ids: np.ndarray
 
 
 class RetrievalIndex(SaveMixin):
