@@ -4,6 +4,7 @@
     python -m benchmarks.speed devices
     python -m benchmarks.speed encoders
     python -m benchmarks.speed kcca
+    python -m benchmarks.speed many
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
     python -m benchmarks.speed search
@@ -27,6 +28,7 @@ from benchmarks import (
     _speed_devices,
     _speed_encoders,
     _speed_kcca,
+    _speed_many,
     _speed_metrics,
     _speed_msln,
     _speed_search,
@@ -39,6 +41,7 @@ COMMANDS = {
     "devices": _speed_devices,
     "encoders": _speed_encoders,
     "kcca": _speed_kcca,
+    "many": _speed_many,
     "metrics": _speed_metrics,
     "msln": _speed_msln,
     "search": _speed_search,

@@ -281,9 +281,11 @@ class Encoder(Part, ABC):
         if X.dtype not in (np.float32, np.float64):
             X = _as_floats(X, name)
         if not np.isfinite(X.data if sparse.issparse(X) else X).all():
+            rows, values = _entries(X)
             raise ValueError(
-                f"{_capital(name)} must be finite. Got NaN or infinity: drop these "
-                "items, or fill in what is missing."
+                f"{_capital(name)} must be finite. Got NaN or infinity, the first in "
+                f"row {rows[~np.isfinite(values)].min()}: drop these items, or fill in "
+                "what is missing."
             )
         return X
 
@@ -301,6 +303,14 @@ class Encoder(Part, ABC):
 
 def _capital(name):
     return name[:1].upper() + name[1:]
+
+
+def _entries(X):
+    """Return the row of every value of a matrix, and the values."""
+    if sparse.issparse(X):
+        X = X.tocoo()
+        return X.row, X.data
+    return np.repeat(np.arange(len(X)), X.shape[1]), X.ravel()
 
 
 def _as_floats(X, name):
