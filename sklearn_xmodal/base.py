@@ -28,7 +28,9 @@ from sklearn_xmodal.utils._validation import (
     check_labels,
     check_modality,
     check_same_length,
+    check_sample_weight,
     check_width,
+    counting_rows,
     is_continuous,
     sorted_labels,
 )
@@ -505,6 +507,73 @@ def _side_of(step, modality):
     if isinstance(step, FunctionTransformer) and step.func is None:
         return None
     return EstimatorEncoder(estimator=step, side=side)
+
+
+class SampleWeightMixin(BaseRetriever):
+    """Mixin, left of :class:`BaseRetriever`, for retrievers that weigh pairs.
+
+    Their `_fit` has a fourth parameter, ``sample_weight=None``: an array of
+    positive numbers, in which a weight of 2 is the pair twice.
+    """
+
+    # Whether `_fit` sees pairs of weight 0, too, which otherwise are left out before.
+    _takes_zero_weights = False
+
+    @validate_on_fit
+    def fit(self, X_img, X_txt=None, y=None, sample_weight=None):
+        """Learn the common space from pairs.
+
+        There are three forms: ``fit(X_img, X_txt, y)`` with two matrices;
+        ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
+        with one matrix, image columns first, where `n_image_features` is set. Dask
+        arrays, of the retrievers that take them, are read by their blocks, on the
+        workers of a cluster if there is one.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            Image features, pairs, or a stacked matrix.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            Text features in the two-array form; in the other two forms the
+            second argument is `y`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Class labels, or a binary indicator matrix for several labels per
+            pair. Recorded, not learnt from, by the methods that learn from the
+            pairs alone.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every pair counts, at least 0: a weight of 2 is the pair twice,
+            and a pair of weight 0 is left out.
+
+        Returns
+        -------
+        self : BaseRetriever
+            The fitted retriever.
+
+        Raises
+        ------
+        ValueError
+            If a side is missing, the rows do not pair up, a value is NaN or
+            infinite, or a weight is negative. The retriever is then as it was
+            before the call.
+        """
+        with self._as_before_unless_fitted():
+            X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
+            weights = check_sample_weight(sample_weight, X_img.shape[0], at_least=2)
+            self._record_classes(counting_rows(weights, y))
+            if not self._takes_zero_weights:
+                X_img, X_txt, y, weights = (
+                    counting_rows(weights, A) for A in (X_img, X_txt, y, weights)
+                )
+            self._set_encoders(*self._fit(X_img, X_txt, y, weights))
+        return self
+
+    @abstractmethod
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
+        """Learn from validated pairs, and return an encoder of images and of texts."""
 
 
 class ClassLabelsMixin(BaseRetriever):

@@ -17,6 +17,17 @@ def encoded_labels(y):
     return classes, target.astype(np.int64)
 
 
+def check_tells_apart(classes, retriever):
+    """Raise a ValueError where there is a classifier, and one class for it."""
+    if len(classes) < 2 and retriever.classification_weight:
+        of_training = " left to train on" if retriever.early_stopping else ""
+        raise ValueError(
+            "y must hold at least two classes to tell apart. Got one class"
+            f"{of_training}: {classes.tolist()}. Set classification_weight=0 to learn "
+            "from the pairs of one class, or use ContrastiveRetriever."
+        )
+
+
 def known_targets(y, classes):
     """Return class indices of labels that must be known, an indicator as it is."""
     if y.ndim == 2:

@@ -26,6 +26,7 @@ from sklearn_xmodal.deep.training._loop import (
     usable_device,
 )
 from sklearn_xmodal.deep.training._net import NonFiniteLossError, TermsNet
+from sklearn_xmodal.deep.training._sample import PairSample
 
 __all__ = [
     "EpochProgress",
@@ -33,6 +34,7 @@ __all__ = [
     "EvenBatches",
     "NonFiniteLossError",
     "PairDataset",
+    "PairSample",
     "PreparedSide",
     "ReversalSchedule",
     "ShuffledBatches",
