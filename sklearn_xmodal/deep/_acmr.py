@@ -110,11 +110,12 @@ class ACMRLoss(WeightedLoss):
         """Return the terms."""
         z_img, z_txt = outputs.codes
         logits_img, logits_txt = outputs.class_logits
+        from_img, from_txt = outputs.modality_logits
         same = same_class(target)
         return [
             classification_loss(logits_img, logits_txt, target, weight),
             triplet_loss(z_img, z_txt, same, self.margin, self.negative_weight, weight),
-            adversarial_loss(*outputs.modality_logits, weight=weight),
+            adversarial_loss(from_img, from_txt, weight),
             weight_norm_loss(outputs.encoder_weights),
         ]
 

@@ -21,6 +21,7 @@ from sklearn_xmodal.deep.training import (
     NonFiniteLossError,
     PairDataset,
     PreparedSide,
+    check_sizes_fit,
     net_options,
     recorded,
     resolve_device,
@@ -59,6 +60,7 @@ class TwoEncoderRetriever(SampleWeightMixin):
         check_settings(self)
         check_callbacks(self.callbacks)
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
+        check_sizes_fit(self.n_estimators, self.n_components, self.hidden_layer_sizes)
 
     def _targets(self, y, n_pairs):
         """Return what the loss is told of every pair: its number, where no labels."""

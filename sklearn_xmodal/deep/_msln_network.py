@@ -316,16 +316,16 @@ class MSLNLoss(nn.Module):
 
     def forward(self, outputs, target, weight=None):
         """Return the total (s,), and a dict of the terms (s,) before their weights."""
-        correlation = correlation_loss(*outputs.codes, weight=weight)
+        (v, t), (z_v, z_t) = outputs.inputs, outputs.codes
+        from_v, from_t = outputs.modality_logits
         logits_v, logits_t = outputs.class_logits
+        correlation = correlation_loss(z_v, z_t, weight)
         terms = {
             "correlation_loss": correlation,
             "reconstruction_loss": reconstruction_loss(
-                outputs.reconstructions, *outputs.inputs, weight=weight
+                outputs.reconstructions, v, t, weight
             ),
-            "adversarial_loss": adversarial_loss(
-                *outputs.modality_logits, weight=weight
-            ),
+            "adversarial_loss": adversarial_loss(from_v, from_t, weight),
             "classification_loss": classification_loss(
                 logits_v, logits_t, target, weight
             ),

@@ -59,11 +59,11 @@ class LinearVariates:
     def update(self, data):
         """Take the pairs of a data set into account, some at a time."""
         for batch, weight in zip(data.blocks(), data.block_weights(), strict=True):
-            sides = [
+            image, text = (
                 self.features(x, name).cpu().numpy()
                 for x, name in zip(batch, MODALITIES, strict=True)
-            ]
-            moments = pair_moments(*sides, sample_weight=weight)
+            )
+            moments = pair_moments(image, text, weight)
             if self._moments is not None:
                 moments = self._moments.merged(moments)
             self._moments = moments

@@ -25,6 +25,7 @@ from sklearn_xmodal.deep.training._loop import (
     training_length,
     usable_device,
 )
+from sklearn_xmodal.deep.training._memory import check_sizes_fit
 from sklearn_xmodal.deep.training._net import NonFiniteLossError, TermsNet
 from sklearn_xmodal.deep.training._sample import PairSample
 
@@ -39,6 +40,7 @@ __all__ = [
     "ReversalSchedule",
     "ShuffledBatches",
     "TermsNet",
+    "check_sizes_fit",
     "checkpointing",
     "early_stopping",
     "net_options",
