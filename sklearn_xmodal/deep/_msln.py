@@ -26,6 +26,9 @@ from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     check_input_components,
     documented,
+    is_old_count,
+    is_old_folder,
+    is_old_switch,
     with_checkpoint,
     with_held_out,
     with_least_share,
@@ -329,9 +332,15 @@ class MSLNRetriever(TwoEncoderRetriever):
     }
     _old_spellings = {
         **once_parameters(_default_settings),
-        "min_input_share": OldSpelling("n_input_components", with_least_share, 0.5),
-        "validation": OldSpelling("early_stopping", with_held_out, "stratified"),
-        "resume_from": OldSpelling("checkpoint_dir", with_checkpoint, None),
+        "min_input_share": OldSpelling(
+            "n_input_components", with_least_share, 0.5, is_old_count
+        ),
+        "validation": OldSpelling(
+            "early_stopping", with_held_out, "stratified", is_old_switch
+        ),
+        "resume_from": OldSpelling(
+            "checkpoint_dir", with_checkpoint, None, is_old_folder
+        ),
     }
 
     _variates: dict

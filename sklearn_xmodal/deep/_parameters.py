@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from os import PathLike
 from string import Template
 
+import numpy as np
 from skorch.callbacks import Callback
 
 from sklearn_xmodal.deep._advanced import described
@@ -235,3 +236,21 @@ def with_held_out(early_stopping, validation):
 def with_checkpoint(checkpoint_dir, resume_from):
     """Return the folder to go on from, which is the one that is written to."""
     return checkpoint_dir if resume_from is None else resume_from
+
+
+# Which values of the new parameters were those of old ones.
+
+
+def is_old_count(n_components):
+    """Tell a number of inputs, or None, from what a tuple says."""
+    return not isinstance(n_components, tuple)
+
+
+def is_old_switch(early_stopping):
+    """Tell whether early stopping is only switched on or off."""
+    return isinstance(early_stopping, bool | np.bool_)
+
+
+def is_old_folder(checkpoint_dir):
+    """Tell that all folders were."""
+    return True

@@ -1,6 +1,7 @@
 """How much memory there is, for what would end in the death of the process."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 # Of the container around the process, in version 2 and 1 of control groups.
@@ -13,15 +14,11 @@ _LIMITS = (
 def usable_memory():
     """Return the bytes of this machine, or of the container; None where nobody says."""
     limits = []
-    try:
+    with suppress(AttributeError, ValueError, OSError):  # not of this system
         limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, ValueError, OSError):
-        pass  # not of this system
     for path in _LIMITS:
-        try:
+        with suppress(OSError, ValueError):  # no such limit, or "max"
             limits.append(int(Path(path).read_text(encoding="ascii")))
-        except (OSError, ValueError):
-            pass  # no such limit, or "max"
     return min(limits, default=None)
 
 
