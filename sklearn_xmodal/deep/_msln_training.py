@@ -95,16 +95,15 @@ def check_goes_on(retriever, data):
     net = retriever.net_
     new = build_partial_net(retriever, data, retriever._seeds()[1:])
     weight = contrastive_weight(retriever.target_classes, retriever.contrastive_weight)
-    pairs = {
-        "n_input_components": (new.module__n_inputs, net.module__n_inputs),
-        "contrastive_weight": (weight, retriever.contrastive_weight_),
-    }
+    pairs = {}
     if net.continues:
-        pairs |= {
+        pairs = {
             _NAMES.get(name, name.rpartition("__")[2]): (getattr(new, name), value)
             for name, value in vars(net).items()
             if name.startswith(_KEPT)
         }
+    pairs["n_input_components"] = new.module__n_inputs, net.module__n_inputs
+    pairs["contrastive_weight"] = weight, retriever.contrastive_weight_
     changed = [
         f"{name}={found!r}, where it was {before!r}"
         for name, (found, before) in pairs.items()

@@ -103,7 +103,9 @@ def test_principal_components_are_those_of_repeated_rows(convert, width):
     centred = repeated - repeated.mean(axis=0)
     _, S, Vt = np.linalg.svd(centred, full_matrices=False)
     np.testing.assert_allclose(found.mean, repeated.mean(axis=0), atol=1e-10)
-    np.testing.assert_allclose(np.abs(found.components @ Vt[:4].T), np.eye(4), atol=1e-5)
+    np.testing.assert_allclose(
+        np.abs(found.components @ Vt[:4].T), np.eye(4), atol=1e-5
+    )
     expected = np.sqrt((S[:4] ** 2).mean() / len(repeated))
     np.testing.assert_allclose(found.scale, expected, rtol=1e-6)
 
