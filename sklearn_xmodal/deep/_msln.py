@@ -280,8 +280,15 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     Codes are computed in float32. Memory-mapped and sparse features are read batch
     by batch, unless `early_stopping` sets a part of them aside, which copies the
-    rest. Principal components are learnt from 16,384 rows at most. The block "kernel"
-    keeps 300 training items, in principal components, inside the retriever.
+    rest. Principal components are learnt from 16,384 rows at most. Beside what the
+    block "kernel" keeps, 300 training pairs stay inside the retriever, as the networks
+    see them, for `partial_fit`.
+
+    `sample_weight` makes all means over pairs weighted ones, which is the same as
+    repeated pairs where a batch holds all; a weight is relative to the mean. It counts
+    in neither held-out scores nor familiarity, among whose items a copy would be its
+    own nearest neighbour. A network that would not fit into memory is refused before it
+    is made.
 
     References
     ----------

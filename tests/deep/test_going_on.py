@@ -31,10 +31,18 @@ def draw(n=60, seed=0):
     return *(rng.normal(size=(n, p)) + 2 * np.eye(3, p)[y] for p in (9, 7)), y
 
 
-@pytest.mark.parametrize("target", ["seen", "unseen", "both"])
-def test_one_more_pair_leaves_codes_where_they_were(target):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"target_classes": "seen"},
+        {},
+        {"block_weights": {"code": 1, "contrastive": 1, "reconstruction": 1}},
+    ],
+    ids=str,
+)
+def test_one_more_pair_leaves_codes_where_they_were(options):
     X, T, y = draw()
-    est = MSLNRetriever(4, target_classes=target, lr=1e-30, **SMALL).fit(X, T, y)
+    est = MSLNRetriever(4, lr=1e-30, **options, **SMALL).fit(X, T, y)
     before = est.transform(X, T)
     est.partial_fit(X[:1], T[:1], y[:1])
     for Z, Z_before in zip(est.transform(X, T), before, strict=True):
