@@ -27,6 +27,17 @@ def _indices(y, places):
     return indices
 
 
+def check_tells_apart(classes, retriever):
+    """Raise a ValueError where there is a classifier, and one class for it."""
+    if len(classes) < 2 and retriever.classification_weight:
+        of_training = " left to train on" if retriever.early_stopping else ""
+        raise ValueError(
+            "y must hold at least two classes to tell apart. Got one class"
+            f"{of_training}: {classes.tolist()}. Set classification_weight=0 to learn "
+            "from the pairs of one class, or use ContrastiveRetriever."
+        )
+
+
 def known_targets(y, classes, names=None):
     """Return class indices of labels that must be known, an indicator as it is."""
     if y.ndim == 2:
@@ -77,7 +88,8 @@ def split_off_validation(y, retriever, seed):
     if retriever.early_stopping == "class_disjoint":
         # Among the pairs of one class every ranking is perfect.
         if y.ndim == 1:
-            options["test_size"] = max(2, math.ceil(fraction * len(np.unique(y))))
+            n_classes = len(np.unique(y[is_labelled(y)]))
+            options["test_size"] = max(2, math.ceil(fraction * n_classes))
         return next(ClassDisjointShuffleSplit(1, **options).split(rows, y))
     labelled = is_labelled(y)
     stratify = y[labelled] if y.ndim == 1 else None

@@ -1,11 +1,14 @@
 """Modal-adversarial Semantic Learning Network."""
 
+import warnings
+
 import numpy as np
 
 from sklearn_xmodal.deep._advanced import SHARED_SETTINGS, once_parameters
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import (
     check_continues,
+    check_tells_apart,
     encoded_labels,
     known_targets,
     split_off_validation,
@@ -14,6 +17,7 @@ from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
 from sklearn_xmodal.deep._msln_training import (
     build_net,
     build_partial_net,
+    check_goes_on,
     inputs_of_members,
     restored_net,
     validation_score,
@@ -22,6 +26,9 @@ from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     check_input_components,
     documented,
+    is_old_count,
+    is_old_folder,
+    is_old_switch,
     with_checkpoint,
     with_held_out,
     with_least_share,
@@ -30,12 +37,14 @@ from sklearn_xmodal.deep.blocks import (
     VARIATES,
     block_weights,
     contrastive_weight,
+    familiar_rows,
     represent,
     start_variates,
-    update_variates,
+    updated_variates,
 )
 from sklearn_xmodal.deep.training import (
     NonFiniteLossError,
+    PairSample,
     ReversalSchedule,
     checkpointing,
     resolve_device,
@@ -48,7 +57,9 @@ from sklearn_xmodal.utils._validation import (
     as_labels,
     check_class_targets,
     check_not_signs,
+    check_sample_weight,
     check_some_labelled,
+    counting_rows,
     is_labelled,
 )
 
@@ -255,31 +266,6 @@ class MSLNRetriever(TwoEncoderRetriever):
     class_embeddings_ : ndarray of shape (n_classes, n_class_features)
         The vectors used, in the order of `classes_`.
 
-    image_mean_ : ndarray of shape (n_image_features_,)
-        Mean of the training images.
-
-    text_mean_ : ndarray of shape (n_text_features_,)
-        Mean of the training texts.
-
-    image_components_ : ndarray or None
-        Principal directions of the images in rows, shrunk where inputs are denoised;
-        `None` where all features are kept.
-
-    text_components_ : ndarray or None
-        Principal directions of the texts.
-
-    image_scale_ : float
-        Root mean square of the centred and reduced image features.
-
-    text_scale_ : float
-        Root mean square of the centred and reduced text features.
-
-    image_encoder_ : Encoder
-        From image features to codes; it lives without the retriever.
-
-    text_encoder_ : Encoder
-        The same of the texts.
-
     contrastive_weight_ : float
         The weight used.
 
@@ -287,23 +273,7 @@ class MSLNRetriever(TwoEncoderRetriever):
         Weights of the blocks in use; of two, the first is for items with a familiarity
         of 0, the second for those with 1.
 
-    device_ : str
-        The device used.
-
-    n_components_ : int
-        Length of the vectors that `transform` returns, all blocks together.
-
-    n_image_features_ : int
-        Number of image features.
-
-    n_text_features_ : int
-        Number of text features.
-
-    n_features_in_ : int
-        Number of features of both modalities.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of a stacked input. Only defined if it had names.
+    $input_attributes
 
     See Also
     --------
@@ -317,8 +287,15 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     Codes are computed in float32. Memory-mapped and sparse features are read batch
     by batch, unless `early_stopping` sets a part of them aside, which copies the
-    rest. Principal components are learnt from 16,384 rows at most. The block "kernel"
-    keeps 300 training items, in principal components, inside the retriever.
+    rest. Principal components are learnt from 16,384 rows at most. Beside what the
+    block "kernel" keeps, 300 training pairs stay inside the retriever, as the networks
+    see them, for `partial_fit`.
+
+    `sample_weight` makes all means over pairs weighted ones, which is the same as
+    repeated pairs where a batch holds all; a weight is relative to the mean. It counts
+    in neither held-out scores nor familiarity, among whose items a copy would be its
+    own nearest neighbour. A network that would not fit into memory is refused before it
+    is made.
 
     References
     ----------
@@ -346,6 +323,8 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     _parameter_constraints: dict = PARAMETER_CONSTRAINTS
 
+    # 2: with the sample of training pairs.
+    _file_version = 2
     _fitted = (
         "device_",
         "n_iter_",
@@ -367,10 +346,19 @@ class MSLNRetriever(TwoEncoderRetriever):
     }
     _old_spellings = {
         **once_parameters(_default_settings),
-        "min_input_share": OldSpelling("n_input_components", with_least_share, 0.5),
-        "validation": OldSpelling("early_stopping", with_held_out, "stratified"),
-        "resume_from": OldSpelling("checkpoint_dir", with_checkpoint, None),
+        "min_input_share": OldSpelling(
+            "n_input_components", with_least_share, 0.5, is_old_count
+        ),
+        "validation": OldSpelling(
+            "early_stopping", with_held_out, "stratified", is_old_switch
+        ),
+        "resume_from": OldSpelling(
+            "checkpoint_dir", with_checkpoint, None, is_old_folder
+        ),
     }
+
+    _variates: dict
+    _sample: PairSample | None
 
     _module = MSLNModule
     _loss = MSLNLoss
@@ -474,15 +462,17 @@ class MSLNRetriever(TwoEncoderRetriever):
         return cls(**{**plain, **changes}, advanced=advanced)
 
     @validate_on_fit
-    def partial_fit(self, X_img, X_txt=None, y=None, classes=None):
+    def partial_fit(self, X_img, X_txt=None, y=None, classes=None, sample_weight=None):
         """Train for one pass over some of the pairs, or for `max_epochs` passes.
 
         For pairs that come bit by bit. The first call fixes classes, principal
         components and scales, so it should see a fair sample; the learning rate
-        stays constant, and reversal reaches its strength after 400 steps. Means
-        of the blocks, and the items that familiarity is measured by, are those of the
-        pairs of the last call. After `fit` it goes on from there. Of the parameters,
-        only `max_epochs` may be another one from call to call.
+        stays constant, and reversal reaches its strength after 400 steps. Canonical
+        variates are those of all pairs so far; means of the other blocks, and
+        familiarity, those of 300 pairs that are drawn at random from all so far and
+        kept. After `fit` it goes on from there. Of the parameters that the training
+        depends on, only `max_epochs` may be another one from call to call: others are
+        an error.
 
         Parameters
         ----------
@@ -500,6 +490,10 @@ class MSLNRetriever(TwoEncoderRetriever):
             All labels that will ever come; needed in the first call where its `y`
             does not hold them all. Not used for multi-label `y`.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`. In the training they count relative to their mean in the call,
+            in means and moments of all pairs so far as they are.
+
         Returns
         -------
         self : MSLNRetriever
@@ -508,19 +502,26 @@ class MSLNRetriever(TwoEncoderRetriever):
         Raises
         ------
         ValueError
-            If a label or a feature was not there in the first call.
+            If a label or a feature was not there in the first call, or if a parameter
+            is another one than then.
         """
         with self._as_before_unless_fitted():
-            is_interrupted = self._fit_more(X_img, X_txt, y, classes)
+            is_interrupted = self._fit_more(X_img, X_txt, y, classes, sample_weight)
         if is_interrupted:
             raise KeyboardInterrupt
         return self
 
-    def _fit_more(self, X_img, X_txt, y, classes):
+    def _fit_more(self, X_img, X_txt, y, classes, sample_weight):
         """Train on some pairs, and tell whether the user cut that short."""
         first = not hasattr(self, "net_")
         check = self._check_pairs if first else self._check_more_pairs
         X_img, X_txt, y = check("partial_fit", X_img, X_txt, y)
+        weight = check_sample_weight(
+            sample_weight, X_img.shape[0], at_least=2 if first else 1
+        )
+        X_img, X_txt, y, weight = (
+            counting_rows(weight, A) for A in (X_img, X_txt, y, weight)
+        )
         y = self._check_targets(y)
         self._check_parameters()
         seed = self._seeds()[0]
@@ -532,21 +533,37 @@ class MSLNRetriever(TwoEncoderRetriever):
             else:
                 classes = np.atleast_1d(as_labels(classes, "classes"))
             self.classes_, _ = encoded_labels(classes, self._label_names)
+            check_tells_apart(self.classes_, self)
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img, "text": X_txt}
-        maps = self._input_maps(sides, seed, first)
+        maps = self._input_maps(sides, seed, first, weight)
         target = known_targets(y, self.classes_, self._label_names)
-        data = self._dataset(sides, maps, target)
+        data = self._dataset(sides, maps, target, weight)
         if first:
             self._start_variates(data, seed)
+            self._sample = PairSample.empty(data)
+        else:
+            if self._sample is None:
+                warnings.warn(
+                    "The retriever is from a file of a version that kept no sample of "
+                    "its training pairs, for partial_fit to take means of blocks "
+                    "from: they begin with these pairs. Give it a fair sample first.",
+                    stacklevel=4,
+                )
+                self._sample = PairSample.empty(data)
+            check_goes_on(self, data)
+        self._variates = updated_variates(self._variates, data)
+        self._sample = self._sample.with_more(data)
+        so_far = self._sample.dataset(maps, self.device_)
+        n_before = 0 if first or not self.net_.continues else len(self.net_.history)
         try:
             is_interrupted = self._train_a_little(data)
         except NonFiniteLossError:
-            if hasattr(self, "net_"):  # with the weights of the last good epoch
-                self._set_encoders(*self._encoders(data))
+            if hasattr(self, "net_") and len(self.net_.history) > n_before:
+                # With the weights of the last good epoch.
+                self._set_encoders(*self._encoders(so_far))
             raise
-        update_variates(self._variates, data)
-        self._set_encoders(*self._encoders(data))
+        self._set_encoders(*self._encoders(so_far))
         return is_interrupted
 
     def _check_targets(self, y):
@@ -569,19 +586,22 @@ class MSLNRetriever(TwoEncoderRetriever):
             self.target_classes, self.block_weights, self.contrastive_weight_ > 0
         )
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         y = self._check_targets(y)
         self._resolve_parameters()
         seeds = self._seeds()
         train, valid = split_off_validation(y, self, seeds[0])
         start = self._weights_to_start_from(y[train])
         self.classes_, target = encoded_labels(y[train], self._label_names)
+        check_tells_apart(self.classes_, self)
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img[train], "text": X_txt[train]}
-        maps = self._input_maps(sides, seeds[0], start is None)
-        data = self._dataset(sides, maps, target)
+        weight = None if sample_weight is None else sample_weight[train]
+        maps = self._input_maps(sides, seeds[0], start is None, weight)
+        data = self._dataset(sides, maps, target, weight)
         self._start_variates(data, seeds[0])
-        update_variates(self._variates, data)
+        self._variates = updated_variates(self._variates, data)
+        self._sample = PairSample.of_rows(data, familiar_rows(len(data)))
         score = held_out = None
         if valid is not None:
             sides = {"image": X_img[valid], "text": X_txt[valid]}
@@ -613,7 +633,7 @@ class MSLNRetriever(TwoEncoderRetriever):
         check_continues(self, y)
         return self.net_.module_.state_dict()
 
-    def _input_maps(self, sides, seed, is_new):
+    def _input_maps(self, sides, seed, is_new, sample_weight):
         """Return what the networks see, learnt anew or as it was."""
         if not is_new:
             return {name: self._encoder(name).input_map for name in sides}
@@ -623,20 +643,25 @@ class MSLNRetriever(TwoEncoderRetriever):
         denoise = self._settings["denoise_inputs"]
         if denoise == "auto":
             denoise = self.target_classes == "unseen"
-        return self._fit_input_maps(sides, seed, least, most, denoise)
+        return self._fit_input_maps(sides, seed, least, most, denoise, sample_weight)
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)
         self._variates = start_variates(self.block_weights_, data, rng)
 
     def _more_state(self):
-        variates = {name: v.state() for name, v in self._variates.items()}
-        classes = self._net_classes
-        return {**super()._more_state(), "variates": variates, "net_classes": classes}
+        return {
+            **super()._more_state(),
+            "variates": {name: v.state() for name, v in self._variates.items()},
+            "sample": None if self._sample is None else self._sample.state(),
+            "net_classes": self._net_classes,
+        }
 
     def _take_more_state(self, state):
         super()._take_more_state(state)
         self._net_classes = state.pop("net_classes")
+        sample = state.pop("sample")
+        self._sample = None if sample is None else PairSample.from_state(sample)
         self._variates = {
             name: VARIATES[name].from_state(of_block)
             for name, of_block in state.pop("variates").items()
