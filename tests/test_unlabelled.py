@@ -197,9 +197,11 @@ class TestMSLN:
         assert_array_equal(embedded, [[0.5, 0, 0.5], [0, 0, 0]])
 
     def test_early_stopping_holds_out_labelled_ones(self, partly):
+        X_img, X_txt, y, _ = partly
+        four = np.where(y >= 0, np.arange(len(y)) % 4, -1)  # of which two are held out
         for kind in (True, "class_disjoint"):
             msln = RETRIEVERS["MSLNRetriever"](early_stopping=kind)
-            assert msln.fit(*partly[:3]).n_unlabelled_ == 20
+            assert msln.fit(X_img, X_txt, four).n_unlabelled_ == 20
 
 
 def test_members_of_a_vote_and_scores_of_candidates(partly):
