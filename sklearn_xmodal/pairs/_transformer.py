@@ -1,5 +1,7 @@
 """One transformer per modality."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -121,7 +123,8 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
                 transformer = FunctionTransformer(feature_names_out="one-to-one")
             transformer = clone(transformer)
             self._set_side_output(transformer)
-            transformer.fit(side, data.y)
+            with _named_in_errors(transformer, modality):
+                transformer.fit(side, data.y)
             setattr(self, f"{modality}_transformer_", transformer)
         return self
 
@@ -247,7 +250,9 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
     def _transform_side(self, modality, X):
         if X is None:
             return None
-        return self.transformer_of(modality).transform(X)
+        transformer = self.transformer_of(modality)
+        with _named_in_errors(transformer, modality):
+            return transformer.transform(X)
 
     def _side_by_side(self):
         """Show both sides in the diagram, also one that passes through."""
@@ -266,6 +271,17 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         # Whatever the two transformers do to the dtype.
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+@contextmanager
+def _named_in_errors(transformer, modality):
+    """Say below an error of a transformer which one it was."""
+    try:
+        yield
+    except Exception as error:
+        name = type(transformer).__name__
+        error.add_note(f"Raised by {name}, {modality}= of a ModalityTransformer.")
+        raise
 
 
 def _input_tags(transformer):
