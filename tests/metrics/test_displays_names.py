@@ -145,6 +145,24 @@ def test_long_names_in_the_grid_keep_their_ends_within_the_cell(images):
     assert widest <= 1.3 * unit
 
 
+def test_names_and_words_end_within_their_cell():
+    names = [f"narrow iiiiiiiiiiiiiii, {'WIDE' * 6} {i}" for i in range(3)]
+    texts = ["iiiiiiiiiiii " * 9 + "MMMMMM WWWWWW " * 9] * 18
+    display = RetrievedItemsDisplay.from_predictions(
+        *codes_of(names), texts=texts, random_state=0
+    )
+    display.figure_.draw_without_rendering()
+    written = [text for text in display.ax_.texts if text.get_clip_box() is not None]
+    cells = [patch.get_window_extent() for patch in display.ax_.patches]
+    inside = [text for text in written if len(text.get_text()) > 20]
+    assert len(inside) >= 50
+    for text in inside:
+        box = text.get_window_extent()
+        assert any(c.x0 <= box.x0 and box.x1 <= c.x1 + 1 for c in cells), text
+    clipped = {tuple(text.get_clip_box().extents.round(3)) for text in inside}
+    assert len(clipped) > 20
+
+
 # Styles
 
 

@@ -109,8 +109,9 @@ class Cells:
             self._show(picture, limits, x, top)
         if is_picture:  # its name stands below
             size = 0.85 * self.fontsize
-            name = self._caption(side.name(row), side.width, size)
-            self._write([name], x, top + 1.04, fontsize=size, alpha=0.75)
+            words, small = side.name(row), {"fontsize": size}
+            name = self._in_lines(words, side.width, 1, is_name=True, **small)
+            self._write(name, x, top + 1.04, alpha=0.75, **small)
             if not side.is_absent(row):
                 return
         self._write_into(cell, side, row, x + _PAD, top + _PAD)
@@ -118,19 +119,19 @@ class Cells:
     def _write_into(self, cell, side, row, x, top):
         """Write the class of an item and its words into its cell."""
         words, width = side.text(row), side.width - 2 * _PAD
-        inside = {"clip_path": cell}
         n_lines = max(1, int(0.9 * self.unit / (1.25 * self.fontsize)))
         name = side.name(row)
         if name and side.kind != "picture":
             # Where there is nothing else, a long name has more lines.
             most = n_lines - 1 if side.is_absent(row) else 1
-            names = self._in_lines(name, width, max(most, 1), "bold")
-            self._write(names, x, top, fontweight="bold", **inside)
+            names = self._in_lines(
+                name, width, max(most, 1), is_name=True, weight="bold"
+            )
+            self._write(names, x, top, cell, fontweight="bold")
             n_lines -= len(names)
             top += (1.15 * len(names) + 0.15) * self.fontsize / self.unit
         if n_lines:
-            lines = self._in_lines(words, width, n_lines, "normal")
-            self._write(lines, x, top, **inside)
+            self._write(self._in_lines(words, width, n_lines), x, top, cell)
 
     def _show(self, picture, limits, x, top):
         height, width = picture.shape[:2]
@@ -146,31 +147,32 @@ class Cells:
             aspect="equal",
         )
 
-    def _in_lines(self, text, width, most, weight):
-        """Return at most so many lines that fit; names, in bold, keep both ends."""
-        text = " ".join(text.split())
-        wide = width_in_points(text, self.fontsize, weight) / max(len(text), 1)
-        n_letters = max(4, int(width * self.unit / max(wide, 0.1)))
-        if weight == "bold":
+    def _in_lines(self, text, width, most, *, is_name=False, **font):
+        """Return at most so many lines that fit; names keep both ends."""
+        # Letters that are drawn in few pixels are wider than their outlines.
+        text, room = " ".join(text.split()), 0.94 * width * self.unit
+        font = {"fontsize": self.fontsize, **font}
+        wide = width_in_points(text, **font) / max(len(text), 1)
+        lines = []
+        for n_letters in range(max(4, int(1.1 * room / max(wide, 0.1))), 3, -1):
             # Lines seldom end where words do.
-            text = shortened(text, int((0.8 if most > 1 else 1) * most * n_letters))
-        return textwrap.wrap(
-            text, n_letters, max_lines=most, placeholder=f" {ELLIPSIS}"
-        )
+            n_kept = int((0.8 if most > 1 else 1) * most * n_letters)
+            lines = textwrap.wrap(
+                shortened(text, n_kept) if is_name else text,
+                n_letters,
+                max_lines=most,
+                placeholder=f" {ELLIPSIS}",
+            )
+            if all(width_in_points(line, **font) <= room for line in lines):
+                break
+        return lines
 
-    def _caption(self, name, width, fontsize):
-        """Return a name in one line, without its middle if it is too long."""
-        found = name = " ".join(name.split())
-        n_letters, room = len(name), width * self.unit
-        while n_letters > 3 and (wide := width_in_points(found, fontsize)) > room:
-            n_letters = min(n_letters - 1, int(1.1 * len(found) * room / wide))
-            found = shortened(name, n_letters)
-        return found
-
-    def _write(self, lines, x, top, **style):
+    def _write(self, lines, x, top, cell=None, **style):
         style = {"fontsize": self.fontsize, "linespacing": 1.15, **style}
         style = {"color": self.ink, "va": "top", "clip_on": True, **style}
-        self.ax.text(x, top, "\n".join(lines), **LETTER_BY_LETTER, **style)
+        text = self.ax.text(x, top, "\n".join(lines), **LETTER_BY_LETTER, **style)
+        if cell is not None:  # among the arguments the axes would take its place
+            text.set_clip_path(cell)
 
 
 def _is_grey(picture):
