@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xmodal.encoders import Chain, EstimatorEncoder
+from sklearn_xmodal.encoders import Chain, Encoder, EstimatorEncoder
 from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.metrics._engine import labelled_codes
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
@@ -431,9 +431,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _check_known_side(self, X, modality):
         """Validate features of one modality, which must be those seen in fit."""
         if X is None:
-            raise ValueError(
-                f"Both modalities are needed. Got pairs with {modality}=None."
-            )
+            raise ValueError(f"The {modality} features must be given. Got None.")
         X = as_matrix(X)
         fitted = self._feature_names[modality]
         names = None if fitted is None else get_feature_names(X)
@@ -494,6 +492,9 @@ def encoder_of(estimator, modality, example=None):
         If `modality` is neither, or a Pipeline was fitted to two arrays, of which its
         steps have seen the images only.
 
+    TypeError
+        If it is no estimator that encodes.
+
     NotFittedError
         If the retriever is not fitted.
 
@@ -510,8 +511,16 @@ def encoder_of(estimator, modality, example=None):
     >>> encoder_of(pipe, "text")(X_txt[:2]).shape
     (2, 3)
     """
-    if modality not in MODALITIES:
-        raise ValueError(f"modality must be 'image' or 'text'. Got {modality!r}.")
+    if not isinstance(modality, str) or modality not in MODALITIES:
+        raise ValueError(
+            "modality must be 'image' or 'text'. Got "
+            f"{modality if isinstance(modality, str) else type(modality).__name__!r}."
+        )
+    if isinstance(estimator, Encoder):
+        raise TypeError(
+            "encoder_of takes a fitted retriever, or a Pipeline or search over one. "
+            f"Got {type(estimator).__name__}, which is an encoder: call it."
+        )
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, FrozenEstimator):
         return encoder_of(estimator.estimator, modality, example)

@@ -166,9 +166,9 @@ class TestSlicing:
 
     def test_conversion_to_one_array_is_refused(self):
         pairs = ImageTextPairs(IMAGE, TEXT)
-        with pytest.raises(TypeError, match=r"not an array. Use pairs\.to_stacked"):
+        with pytest.raises(TypeError, match=r"not an array.* pairs\.to_stacked\(\)"):
             np.asarray(pairs)
-        with pytest.raises(TypeError, match="or an estimator of sklearn_xmodal"):
+        with pytest.raises(TypeError, match=r"by ModalityTransformer\(image=Stand"):
             StandardScaler().fit(pairs)
 
     def test_a_row_that_is_not_there_is_an_index_error(self):
@@ -359,7 +359,7 @@ class TestModalityTransformer:
 
     def test_raw_strings_in_the_two_array_form_are_sent_to_the_container(self):
         transformer = ModalityTransformer(text=TfidfVectorizer())
-        with pytest.raises(ValueError, match="Raw strings go into ImageTextPairs"):
+        with pytest.raises(ValueError, match="Raw texts go into ImageTextPairs"):
             transformer.fit(IMAGE, STRINGS)
 
     @pytest.mark.parametrize("present", ["image", "text"])

@@ -142,7 +142,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         last network sees all of them, the first one half, those between evenly more: a
         guard against one number for all data. A tuple ``(least, most)`` says what the
         first and the last one see, such as ``(64, 64)``; least may be a float, a share
-        of most. `None` keeps all features. The parameter most worth tuning where
+        of most. `None` keeps all features. In the other networks a whole number is
+        what all see, here ``(n, n)``. The parameter most worth tuning where
         classes are seen: 64 for all networks suits noisy features, 128 and more suit
         fine distinctions between many classes.
 

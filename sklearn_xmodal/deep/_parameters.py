@@ -74,8 +74,9 @@ SHARED_CONSTRAINTS = {
 SHARED_DOCS = {
     "encoder_parameters": """
 n_input_components : int or None, default=128
-    Principal components of either modality that the networks see, at most. `None`
-    keeps all features.
+    Principal components of either modality that the networks see, at most, all of
+    them as many: in :class:`MSLNRetriever` a whole number is from half of it to all.
+    `None` keeps all features.
 
 hidden_layer_sizes : tuple of int, default=(256,)
     Hidden layers of both encoders.

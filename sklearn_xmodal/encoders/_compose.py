@@ -1,12 +1,14 @@
 """Encoders made of encoders, and of the estimators of other packages."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from sklearn_xmodal.encoders._base import Encoder
+from sklearn_xmodal.encoders._checks import check_fit_together, check_members
 
 _FLOATS = (np.float32, np.float64)
 
@@ -17,6 +19,9 @@ class Chain(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     steps : list of Encoder
         At least one.
     """
@@ -25,6 +30,12 @@ class Chain(Encoder):
     _most_rows: ClassVar[None] = None
 
     steps: list
+
+    def __post_init__(self):
+        check_members(self, "steps")
+        super().__post_init__()
+        for one, after in pairwise(self.steps):
+            check_fit_together(one, after.n_features_in_, f"features of {after!r}")
 
     @property
     def n_features_in_(self):
@@ -36,8 +47,9 @@ class Chain(Encoder):
         """Number of columns of the codes."""
         return self.steps[-1].n_components_
 
-    def _checked(self, X, name):
-        return self.steps[0]._checked(X, name)
+    def _checked(self, X, name, first_row=0):
+        self._check_columns(X, name)
+        return self.steps[0]._checked(X, name, first_row)
 
     def _encode(self, X):
         for step in self.steps:
@@ -53,6 +65,9 @@ class Concat(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     encoders : list of Encoder
         Members, of the same modality.
 
@@ -61,10 +76,26 @@ class Concat(Encoder):
     """
 
     kind: ClassVar[str] = "concat"
+    _shapes: ClassVar[dict] = {"weights": ("n_encoders",)}
     _most_rows: ClassVar[None] = None
 
     encoders: list
     weights: np.ndarray
+
+    def __post_init__(self):
+        check_members(self, "encoders")
+        super().__post_init__()
+        if len(self.weights) != len(self.encoders) or not (self.weights > 0).all():
+            raise ValueError(
+                f"weights of Concat must be {len(self.encoders)} positive numbers, one "
+                f"per encoder. Got {self.weights.tolist()}."
+            )
+        widths = [encoder.n_features_in_ for encoder in self.encoders]
+        if len({width for width in widths if width is not None}) > 1:
+            raise ValueError(
+                "encoders of Concat must be of one modality, so of one number of "
+                f"features. Got {widths}."
+            )
 
     @property
     def n_features_in_(self):
@@ -102,6 +133,9 @@ class EstimatorEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     estimator : estimator
         With a method that maps every row of one modality by itself.
 
@@ -127,8 +161,29 @@ class EstimatorEncoder(Encoder):
     n_features_in_: int | None = None
     n_components_: int | None = None
 
-    def _checked(self, X, name):
+    def __post_init__(self):
+        super().__post_init__()
+        if not callable(getattr(self.estimator, self.method, None)):
+            raise TypeError(
+                "estimator of EstimatorEncoder must be a fitted estimator with a "
+                f"method {self.method!r}. Got {type(self.estimator).__name__}."
+            )
+        if self.side not in (None, "image", "text"):
+            raise ValueError(
+                "side of EstimatorEncoder must be 'image', 'text' or None. Got "
+                f"{self.side!r}."
+            )
+
+    def _checked(self, X, name, first_row=0):
+        self._check_columns(X, name)
         return X
+
+    def _step_name(self):
+        """Return what errors call this step."""
+        return (
+            f"{self.method} of {type(self.estimator).__name__} (an EstimatorEncoder; "
+            "export what follows, as pipe[-1], and do this step before it)"
+        )
 
     def _encode(self, X):
         encode = getattr(self.estimator, self.method)
@@ -159,6 +214,9 @@ class ViewEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     estimator : estimator
         Whose `transform` takes a list of matrices and encodes every one by itself.
 

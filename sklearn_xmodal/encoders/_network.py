@@ -230,6 +230,9 @@ class NetworkEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     input_map : InputMap
         From features to what the networks see.
 

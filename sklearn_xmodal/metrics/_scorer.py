@@ -1,7 +1,10 @@
 """Scorers of cross-modal retrieval for model selection, by options or short names."""
 
 import re
+from difflib import get_close_matches
 from inspect import signature
+
+from sklearn.metrics import get_scorer_names
 
 from sklearn_xmodal.metrics._embedding import cross_modal_score
 from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
@@ -281,6 +284,23 @@ def _parse(name):
     raise ValueError(
         "scoring must be a name '[direction_]metric[@k]', with the direction "
         "'image_to_text' or 'text_to_image' and the metric one of "
-        f"{sorted(_LONG_NAMES)}. Got {name!r}. get_retrieval_scorer_names() lists "
-        "the usual ones."
+        f"{sorted(_LONG_NAMES)}. Got {name!r}{_nearest(name)}. "
+        "get_retrieval_scorer_names() lists the usual ones."
     )
+
+
+def _nearest(name):
+    """Return which name may have been meant, if there is one like it."""
+    if name in get_scorer_names():
+        return (
+            ", which scikit-learn has for predictions. Of rankings, 'hit_rate@1' is "
+            "the share of queries whose first item is right"
+        )
+    long = {long: short for short, long in _LONG_NAMES.items()}
+    known = {n.replace("@", "_at_"): n for n in [*long, *get_retrieval_scorer_names()]}
+    text = str(name).lower().replace("@", "_at_").replace("-", "_")
+    found = get_close_matches(text, known, n=1, cutoff=0.7)
+    if not found:
+        return ""
+    meant = known[found[0]]
+    return f". Did you mean {long.get(meant, meant)!r}?"

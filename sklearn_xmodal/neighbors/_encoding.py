@@ -104,7 +104,7 @@ def encode(encoder, X, modality, *, verbose=0):
 
     def codes(batch):
         X = getattr(pairs[batch], modality)
-        return encoder._checked_codes(X, f"the {modality} features")
+        return encoder._checked_codes(X, f"the {modality} features", batch.start)
 
     return _in_batches(codes, len(pairs), f"codes of the {modality}s", verbose)
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sklearn_xmodal.encoders import Encoder
 from sklearn_xmodal.utils._atomic import replacing
 
 
@@ -49,12 +50,26 @@ def export_onnx(retriever, folder):
     output "codes" is float32. Sparse text has to be made dense before. The graph
     computes in float64 where the encoder does. Codes differ from those of
     `transform` of float32 features by rounding: relative to the largest, 1e-6 mostly,
-    and up to some 1e-5 for the blocks "kernel" and "posterior" of an
-    :class:`MSLNRetriever`, which magnify the rounding of the features.
+    and some 1e-5 for the blocks "kernel" and "posterior" of an
+    :class:`MSLNRetriever`, which magnify the rounding of the features: up to 2e-4 in
+    extreme cases.
     """
     from sklearn_xmodal.base import encoder_of
 
-    models = {m: encoder_of(retriever, m).to_onnx() for m in ("image", "text")}
+    if isinstance(retriever, Encoder):
+        raise TypeError(
+            "export_onnx takes a fitted retriever, and writes both of its encoders. "
+            f"Got {type(retriever).__name__}: of one encoder, write what encoder."
+            "to_onnx().SerializeToString() returns into a file."
+        )
+    models = {}
+    for modality in ("image", "text"):
+        encoder = encoder_of(retriever, modality)
+        try:
+            models[modality] = encoder.to_onnx()
+        except TypeError as error:
+            error.add_note(f"Raised by the {modality} encoder.")
+            raise
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {modality: folder / f"{modality}.onnx" for modality in models}

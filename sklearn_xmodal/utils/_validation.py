@@ -7,28 +7,29 @@ from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from sklearn_xmodal.utils._containers import as_matrix, as_plain, check_same_index
+from sklearn_xmodal.utils._features import (
+    check_finite,
+    check_not_masked,
+    count,
+    explained,
+)
 from sklearn_xmodal.utils._sklearn_compat import validate_parameter_constraints
 
-# Squares of larger values overflow, and of their inverses underflow.
-_LARGEST = 1e150
 _LABEL_SETS = (
     "Sets of labels become an indicator with "
     "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
 )
 
 
-def count(n, noun):
-    """Return "1 row" or "5 rows"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def check_numbers(X, name, **options):
+def check_numbers(X, name, *, modality=None, **options):
     """Validate an array by scikit-learn's `check_array`, whose errors name nothing.
 
     What it turns into numbers without a word is refused too: dates, and the values
     under a mask. A sparse result has sorted indices and no duplicates; the caller's own
-    matrix is left as it is.
+    matrix is left as it is. Errors about the features of a modality say what makes
+    features of raw items.
     """
+    given = X
     try:
         X = as_matrix(X)
         X = X if hasattr(X, "shape") else np.asarray(X)
@@ -39,8 +40,7 @@ def check_numbers(X, name, **options):
         with np.errstate(over="ignore", invalid="ignore"):
             X = check_array(X, input_name=name, **options)
     except (ValueError, TypeError, OverflowError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} must be an array of numbers. {error}") from None
+        raise explained(error, given, name, modality) from None
     return canonical(X) if sparse.issparse(X) else X
 
 
@@ -59,10 +59,7 @@ def _refuse_flat(X):
     """Raise without printing all values; what is no number, check_array refuses."""
     is_numeric = getattr(getattr(X, "dtype", None), "kind", None) in set("biufc")
     if is_numeric and X.ndim == 1:
-        raise ValueError(
-            f"Expected 2D array, got 1D array of shape {X.shape}. Reshape your data: a "
-            "single item is X.reshape(1, -1)."
-        )
+        raise ValueError("Expected 2D array, got 1D array.")
 
 
 def _check_kind(X):
@@ -71,15 +68,6 @@ def _check_kind(X):
     if any(getattr(dtype, "kind", None) in ("m", "M") for dtype in dtypes):
         raise TypeError("Got dates or durations. Convert them to numbers.")
     check_not_masked(X)
-
-
-def check_not_masked(X):
-    """Raise a ValueError where values of an array are masked."""
-    if np.ma.is_masked(X):
-        raise ValueError(
-            f"Got a masked array with {count(np.ma.count_masked(X), 'masked value')}, "
-            "which would count like all others. Fill them in, or drop these rows."
-        )
 
 
 def check_sample_weight(sample_weight, n, *, at_least, noun="pair"):
@@ -149,72 +137,18 @@ def check_modality(X, modality, *, dtype, estimator, ensure_min_samples=1):
     The first of several `dtype` is the one to convert to. Values of a fine type are not
     copied; what is no number is a TypeError.
     """
-    try:
-        X = check_numbers(
-            X,
-            f"The {modality} features",
-            accept_sparse="csr",
-            dtype=dtype,
-            ensure_all_finite=False,
-            ensure_min_samples=ensure_min_samples,
-            estimator=estimator,
-        )
-    except ValueError as error:
-        if "could not convert string" not in str(error):
-            raise
-        raise ValueError(
-            f"{error}. Raw strings need a vectorizer in front: a Pipeline of "
-            f"ModalityTransformer({modality}=TfidfVectorizer()) and the retriever."
-        ) from None
-    check_finite(X, modality)
-    return X
-
-
-def check_finite(X, modality):
-    """Raise a ValueError that names the modality where values cannot be used.
-
-    They are NaN or infinite, or their squares would over- or underflow.
-    """
-    values = X.data if sparse.issparse(X) else X
-    if values.size == 0 or _has_sane_squares(values):
-        return
-    # NaN and infinity show in the extremes: two passes, no mask.
-    largest = max(float(values.max()), -float(values.min()))
-    if not np.isfinite(largest):
-        _raise_not_finite(X, values, modality)
-    if largest > _LARGEST or 0 < largest < 1 / _LARGEST:
-        raise ValueError(
-            f"The {modality} features must have squares that a float can hold: "
-            f"largest magnitude between {1 / _LARGEST:g} and {_LARGEST:g}. Got "
-            f"{largest:g}. Rescale them, with StandardScaler for example."
-        )
-
-
-def _has_sane_squares(values):
-    """Return True where the sum of squares, one fast pass, settles it for clean data.
-
-    It is between the largest square and that times the number of values.
-    """
-    if not (values.flags.c_contiguous or values.flags.f_contiguous):
-        return False
-    flat = values.ravel(order="K")
-    with np.errstate(all="ignore"):
-        total = float(np.dot(flat, flat))
-    return values.size / _LARGEST**2 < total < _LARGEST**2
-
-
-def _raise_not_finite(X, values, modality):
-    bad = ~np.isfinite(values)
-    what = "NaN" if np.isnan(values).any() else "infinity"
-    if sparse.issparse(X):
-        row = np.searchsorted(X.indptr, np.flatnonzero(bad)[0], side="right") - 1
-    else:
-        row = np.argwhere(bad)[0][0]
-    raise ValueError(
-        f"The {modality} features must be finite. Input X contains {what}: "
-        f"{count(int(bad.sum()), 'bad value')}, the first in row {row}. "
-        "Impute or drop these rows (in both modalities, they are pairs)."
+    X = check_numbers(
+        X,
+        f"The {modality} features",
+        modality=modality,
+        accept_sparse="csr",
+        dtype=dtype,
+        ensure_all_finite=False,
+        ensure_min_samples=ensure_min_samples,
+        estimator=estimator,
     )
+    check_finite(X, f"the {modality} features")
+    return X
 
 
 def as_labels(y, name="y", *, allow_missing=False):
@@ -235,6 +169,10 @@ def as_labels(y, name="y", *, allow_missing=False):
         raise ValueError(
             f"{name} must be an array of labels. {error} {_LABEL_SETS}"
         ) from None
+    if array.ndim == 0 and y is not None:
+        raise ValueError(
+            f"{name} must hold one label per row. Got a single {type(y).__name__}."
+        )
     if array.dtype.kind in "cV":
         raise TypeError(
             f"{name} must hold labels of a simple type, such as numbers or strings. "
@@ -447,6 +385,10 @@ def check_width(X, modality, n_features, n_other_features, estimator):
     if X.shape[1] == n_other_features:
         other = "text" if modality == "image" else "image"
         hint = f" That is the width of the {other} features: use transform_{other}."
+    elif X.shape[1] == n_features + n_other_features:
+        hint = " That is the width of both: of stacked pairs, pass one side."
+    elif X.shape[1] == getattr(estimator, "n_components_", None):
+        hint = " That is the width of codes, which metrics.cross_modal_score compares."
     raise ValueError(
         f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
         f"{n_features} features as input for the {modality} modality.{hint}"

@@ -10,7 +10,8 @@ from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 WORDS = {direction: direction.replace("_", " ") for direction in DIRECTIONS}
 
-# Okabe and Ito (2008) without yellow, which vanishes on white.
+# Okabe and Ito (2008) without yellow, which vanishes on white. `palette` has them with
+# white in the place of black on dark axes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7",
            "#000000", "#888888")  # fmt: skip
 
@@ -86,6 +87,25 @@ def check_matplotlib(caller):
         raise ImportError(
             f'{caller} needs matplotlib: pip install "sklearn-xmodal[plot]".'
         ) from error
+
+
+def ink(ax):
+    """Return "black" or "white", whichever shows on what lies behind the axes."""
+    from matplotlib.colors import to_rgba
+
+    layers = [ax.figure.canvas.figure.get_facecolor(), ax.figure.get_facecolor()]
+    if ax.axison:
+        layers.append(ax.get_facecolor())
+    grey = 1.0  # paper
+    for colour in layers:
+        red, green, blue, alpha = to_rgba(colour)
+        grey += alpha * (0.3 * red + 0.59 * green + 0.11 * blue - grey)
+    return "white" if grey < 0.5 else "black"
+
+
+def palette(ax):
+    """Return the colours of classes and curves, all of which show on the axes."""
+    return [ink(ax) if colour == "#000000" else colour for colour in COLOURS]
 
 
 def settle_layout(figure):
