@@ -1,16 +1,34 @@
 """Costs: negated scores, of a matrix or of embeddings, for a few queries at a time.
 
 Sorted ascending, the best item comes first. All absolute values are below 2, which
-the sort of `_ranking.py` relies on.
+the sort of `_ranking.py` relies on. Those of a query that differ by at most `tolerance`
+may count as equal (`_equal.py`).
 """
 
 from copy import copy
 
 import numpy as np
+from sklearn.utils import gen_batches
+
+from sklearn_xmodal.metrics._engine._equal import (
+    TOLERANCE_OF_FLOAT32,
+    ExactCosines,
+    integer_rows,
+    tolerance_of,
+    with_equal_ties,
+)
+from sklearn_xmodal.utils._unit import to_unit_length
+
+# Products in float64 that are made at a time: half a megabyte stays in the cache.
+_PRODUCTS = 2**16
+# Fewer gallery rows at a time make the product slow.
+_LEAST_COLUMNS = 256
 
 
 class MatrixCosts:
     """Costs read from a score matrix of shape (n_queries, n_gallery)."""
+
+    tolerance = 0.0
 
     def __init__(self, y_score):
         self.y_score = y_score
@@ -33,43 +51,58 @@ class MatrixCosts:
 
 
 class CosineCosts:
-    """Negated cosines of unit rows (n, n_components), for the queries asked for.
+    """Negated cosines of rows (n, n_components), for the queries asked for.
 
-    A matrix product may round equal columns differently, by where they lie. Equal
-    gallery rows are therefore multiplied once, so that they tie exactly.
+    Computed in float64. They are kept in float32, which sorts twice as fast, where this
+    cannot change what is equal.
     """
 
     def __init__(self, query, gallery):
-        self.query = query
-        self.gallery, self.expand = _distinct_rows(gallery)
-        self.bytes_per_row = gallery.shape[0] * np.result_type(query, gallery).itemsize
-        if self.expand is not None:
-            self.bytes_per_row *= 2
-        self._buffer = np.empty(0)
+        self._exact = None
+        integers = integer_rows(gallery), integer_rows(query)
+        if all(rows is not None for rows in integers):
+            exact = ExactCosines(*integers[::-1])
+            self._exact = exact if exact.are_exact else None
+        if self._exact is not None:
+            self.gallery, self.query = integers
+            self.tolerance = 0.0
+            fits_float32 = self._exact.fit_float32
+        else:
+            self.query = to_unit_length(query.astype(np.float64))
+            self.gallery = to_unit_length(gallery.astype(np.float64))
+            self.tolerance = tolerance_of(gallery)
+            fits_float32 = self.tolerance == TOLERANCE_OF_FLOAT32
+        self.dtype = np.dtype(np.float32 if fits_float32 else np.float64)
+        n_gallery = self.gallery.shape[0]
+        self.bytes_per_row = n_gallery * self.dtype.itemsize
+        self._buffer = self._products = np.empty(0)
 
     def for_one_thread(self):
-        """Return the same costs with a buffer of their own."""
+        """Return the same costs with buffers of their own."""
         other = copy(self)
-        other._buffer = np.empty(0)
+        other._buffer = other._products = np.empty(0)
         return other
 
     def __call__(self, queries):
         """Negated similarities of the given queries, valid until the next call."""
-        n_rows = len(queries)
+        shape = len(queries), self.gallery.shape[0]
         # Fresh memory for each block costs as much time as half of the product.
-        if self._buffer.shape[0] < n_rows:
-            dtype = np.result_type(self.query, self.gallery)
-            self._buffer = np.empty((n_rows, self.gallery.shape[0]), dtype=dtype)
-        costs = self._buffer[:n_rows]
-        np.matmul(-self.query[queries], self.gallery.T, out=costs)
-        return costs if self.expand is None else costs.take(self.expand, axis=1)
+        if self._buffer.shape[0] < shape[0]:
+            self._buffer = np.empty(shape, dtype=self.dtype)
+        costs = self._buffer[: shape[0]]
+        query = -self.query[queries]
+        n_columns = min(shape[1], max(_LEAST_COLUMNS, _PRODUCTS // shape[0]))
+        if self._products.size < shape[0] * n_columns:
+            self._products = np.empty(shape[0] * n_columns)
+        for columns in gen_batches(shape[1], n_columns):
+            gallery = self.gallery[columns]
+            products = self._products[: shape[0] * len(gallery)].reshape(shape[0], -1)
+            np.matmul(query, gallery.T, out=products)
+            if self._exact is not None:
+                self._exact.divide(products, queries, columns)
+            costs[:, columns] = products
+        return costs
 
-
-def _distinct_rows(Z):
-    """Distinct rows of Z, and the index that repeats them (None if all differ)."""
-    keys = np.ascontiguousarray(Z + 0.0)  # no negative zeros: rows compare by bytes
-    keys = keys.view(np.dtype((np.void, keys.shape[1] * keys.itemsize))).ravel()
-    _, first, expand = np.unique(keys, return_index=True, return_inverse=True)
-    if first.size == Z.shape[0]:
-        return Z, None
-    return Z[first], expand.ravel()
+    def tied(self, queries):
+        """Return costs of which those that count as equal are equal."""
+        return with_equal_ties(self(queries), self.tolerance)

@@ -9,6 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_xmodal.metrics._engine._equal import (
+    group_starts,
+    groups_of_several,
+    halves_of,
+    to_integers,
+)
+from sklearn_xmodal.utils._blocks import row_blocks
+
+# Values of rows that are sorted together: few calls for small galleries, and no more
+# than the cache next to the processor holds.
+_SORTED_TOGETHER = 2**15
+# Beyond so many tolerances nothing is equal, however differences are rounded.
+_WIDER = 1.25
+
 
 @dataclass(frozen=True)
 class RankedBlock:
@@ -53,42 +67,35 @@ class RankedBlock:
         return n_retrieved, n_found
 
 
-def rank_block(costs, columns, *, ties):
+def rank_block(costs, columns, *, ties, tolerance=0.0):
     """Ranking of the relevant `columns` of each row, of costs (n_rows, n_gallery).
 
     Costs are floats of absolute values below 2, and are overwritten. Columns are in
-    ascending order, at least one per row. Equal scores stay a group ("average") or are
-    ordered by gallery column ("stable").
+    ascending order, at least one per row. What is equal within the tolerance, see
+    `_equal.py`, stays a group ("average") or is ordered by gallery column ("stable").
     """
     # Only scores are sorted, never their indices: each becomes an integer of the same
     # order, with a last bit that says "relevant". An in-place sort of integers runs at
-    # the speed of SIMD, and no score is rounded for it.
-    n_gallery = costs.shape[1]
-    n_relevant = np.fromiter(map(len, columns), np.intp, len(columns))
+    # the speed of SIMD.
+    n_rows, n_gallery = costs.shape
+    n_relevant = np.fromiter(map(len, columns), np.intp, n_rows)
+    columns = np.concatenate(columns)
     if (n_relevant == 1).all():
-        return _rank_single_items(costs, np.concatenate(columns), ties)
-    keys = costs.view(np.int32 if costs.dtype == np.float32 else np.int64)
+        return _rank_single_items(costs, columns, ties, tolerance)
     indptr = np.concatenate(([0], np.cumsum(n_relevant)))
-    n_above = np.empty(indptr[-1], dtype=np.intp)
-    marks = np.empty(n_gallery, dtype=np.uint8)
+    n_above = np.empty(columns.size, dtype=np.intp)
     groups = [np.empty((4, 0), dtype=np.intp)]
-    for row, column, start, stop in zip(
-        keys, columns, indptr[:-1], indptr[1:], strict=True
-    ):
-        _to_sortable(row)
-        row[column] |= 1
-        unsorted = row.copy() if ties == "stable" else None
-        row.sort()
-        places = _marked(row, marks)
-        # Behind the irrelevant items of the same score, whose last bit is 0.
-        is_tied = row.take(places) - row.take(places - 1) == 1
-        if is_tied.any():
-            if unsorted is None:
-                groups.append(_tied_groups(row, places, is_tied, start))
-            else:
-                in_order = unsorted[np.argsort(unsorted >> 1, kind="stable")]
-                places = _marked(in_order, marks)
-        n_above[start:stop] = places
+    for rows in row_blocks(n_rows, n_gallery, _SORTED_TOGETHER):
+        first, last = indptr[rows.start], indptr[rows.stop]
+        starts = np.arange(rows.stop - rows.start) * n_gallery
+        offsets = np.repeat(starts, n_relevant[rows])
+        places, found = _places(
+            costs[rows], columns[first:last] + offsets, ties, tolerance
+        )
+        n_above[first:last] = places - offsets
+        found[1] %= n_gallery
+        found[0] += first
+        groups.append(found)
     n_relevant_above = np.arange(indptr[-1]) - np.repeat(indptr[:-1], n_relevant)
     tied, n_above_tied, n_tied, n_relevant_tied = np.hstack(groups)
     n_above[tied] = n_above_tied
@@ -110,38 +117,63 @@ def rank_block(costs, columns, *, ties):
     )
 
 
-def _to_sortable(row):
-    """Turn float bits into even integers of the same order, in place.
+def _places(costs, relevant, ties, tolerance):
+    """Places of relevant items, and groups that hold others, too, as in `_mixed`.
 
-    The magnitude m of a float is ordered like its bits, and below 2 the first of them
-    is zero, so 2 m loses nothing. As an integer a negative float reads m - 2^31 (or
-    2^63), of which twice the absolute value wraps around to -2 m. Both zeros become 0.
+    Items and places are counted through all rows.
     """
-    np.abs(row, out=row)
-    row <<= 1
+    keys = to_integers(costs, tolerance, out=costs.view(f"i{costs.itemsize}"))
+    keys.ravel()[relevant] |= 1
+    unsorted = keys.copy() if ties == "stable" else None
+    keys.sort(axis=1)
+    places = _marked(keys)
+    keys >>= 1
+    groups = groups_of_several(keys, halves_of(tolerance, costs.dtype))
+    mixed = _mixed(*groups, places)
+    if unsorted is None or not mixed.size:
+        return places, mixed
+    return _marked(_in_gallery_order(unsorted, mixed)), mixed[:, :0]
 
 
-def _marked(row, marks):
+def _marked(keys):
     """Places of the odd integers."""
     # The last byte is enough, and faster to search.
-    np.copyto(marks, row, casting="unsafe")
+    marks = keys.astype(np.uint8)
     marks &= 1
-    return marks.view(bool).nonzero()[0]
+    return np.flatnonzero(marks.view(bool))
 
 
-def _rank_single_items(costs, columns, ties):
+def _mixed(starts, stops, places):
+    """Choose groups of equal values with relevant items, those at `places`, and others.
+
+    Returns the first of these places, items above, size and relevant size of each.
+    """
+    first = places.searchsorted(starts)
+    n_tied, n_relevant_tied = stops - starts, places.searchsorted(stops) - first
+    is_mixed = (n_relevant_tied > 0) & (n_relevant_tied < n_tied)
+    return np.array([first, starts, n_tied, n_relevant_tied])[:, is_mixed]
+
+
+def _in_gallery_order(keys, groups):
+    """Sort rows of integers by value, and groups of equal values by column."""
+    order = np.argsort(keys >> 1, axis=1, kind="stable").ravel()
+    for start, size in groups[1:3].T:
+        order[start : start + size].sort()
+    return np.take_along_axis(keys, order.reshape(keys.shape), axis=1)
+
+
+def _rank_single_items(costs, columns, ties, tolerance):
     """Count what is better than the only relevant item of each row: no sort."""
     rows = np.arange(columns.size)
     n_above, n_tied = np.empty((2, columns.size), dtype=np.intp)
+    margin = _WIDER * tolerance
     for i, (row, column, own) in enumerate(
         zip(costs, columns, costs[rows, columns], strict=True)
     ):
-        n_above[i] = np.count_nonzero(row < own)
-        is_equal = row == own
-        n_tied[i] = np.count_nonzero(is_equal)
-        if ties == "stable" and n_tied[i] > 1:
-            n_above[i] += np.count_nonzero(is_equal[:column])
-            n_tied[i] = 1
+        n_above[i] = np.count_nonzero(row < own - margin)
+        n_tied[i] = np.count_nonzero(row <= own + margin) - n_above[i]
+        if n_tied[i] > 1 and (tolerance or ties == "stable"):
+            n_above[i], n_tied[i] = _place_of_one(row, column, ties, tolerance)
     (tied,) = (n_tied > 1).nonzero()
     indptr = np.arange(columns.size + 1)
     one = np.ones_like(columns)
@@ -157,13 +189,25 @@ def _rank_single_items(costs, columns, ties):
     )
 
 
-def _tied_groups(row, places, is_tied, offset):
-    """Entry, items above, size and relevant size of the groups of one row."""
-    first = np.flatnonzero(is_tied)
-    keys = row[places[first]]
-    left = row.searchsorted(keys - 1)
-    right = row.searchsorted(keys, side="right")
-    return np.array([first + offset, left, right - left, right - places[first]])
+def _place_of_one(row, column, ties, tolerance, reach=64):
+    """Items above one item, and those in its group, from the costs around it."""
+    most_apart = halves_of(tolerance, row.dtype)
+    low, high = row[column] - reach * tolerance, row[column] + reach * tolerance
+    around = np.flatnonzero((row >= low) & (row <= high))
+    values = to_integers(row[around], tolerance) >> 1
+    order = np.argsort(values, kind="stable")
+    values = values[order]
+    own = np.flatnonzero(around[order] == column)[0]
+    # Where a chain of near costs comes from further above, groups begin up there.
+    if values[own] - values[0] > (reach - 2) * most_apart > 0:
+        return _place_of_one(row, column, ties, tolerance, reach=8 / tolerance)
+    starts = group_starts(values, most_apart)
+    group = starts.searchsorted(own, side="right") - 1
+    start, stop = np.append(starts, values.size)[group : group + 2]
+    n_above = np.count_nonzero(row < low) + start
+    if ties == "stable":
+        return n_above + np.count_nonzero(around[order[start:stop]] < column), 1
+    return n_above, stop - start
 
 
 def _first_of_group(n_entries, first, size):

@@ -54,7 +54,15 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
     for start in range(0, queries.size, n_rows):
         here = slice(start, start + n_rows)
         block = queries[here]
-        yield here, rank_block(costs(block), relevance.columns(block), ties=ties)
+        yield (
+            here,
+            rank_block(
+                costs(block),
+                relevance.columns(block),
+                ties=ties,
+                tolerance=costs.tolerance,
+            ),
+        )
 
 
 def _memory_to_use(working_memory):
