@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
-from sklearn_xmodal.metrics._engine._relevance import make_relevance
+from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
 from sklearn_xmodal.utils._unit import to_unit_length
 from sklearn_xmodal.utils._validation import check_numbers
@@ -67,7 +67,12 @@ def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
     gallery = check_codes(Z_gallery, "Z_gallery")
     check_same_space(query, gallery, ("Z_query", "Z_gallery"))
     relevance = make_relevance(y_query, y_gallery, len(query), len(gallery))
-    return CosineCosts(query, gallery), relevance
+    return _costs(query, gallery, relevance), relevance
+
+
+def _costs(query, gallery, relevance):
+    # Only the surroundings of one item per query have to be known exactly.
+    return CosineCosts(query, gallery, rough=isinstance(relevance, PairRelevance))
 
 
 def check_pairs(Z_img, Z_txt, advice=""):
@@ -97,7 +102,7 @@ class CodePairs:
 
     def score(self, metrics, side, **options):
         """Values of several metrics in one direction, (n_metrics, n_queries)."""
-        costs = CosineCosts(*self.codes[side])
+        costs = _costs(*self.codes[side], self.relevance)
         return score_per_query(metrics, costs, self.relevance, **options)
 
     def matrices(self, side):

@@ -28,7 +28,7 @@ _LEAST_COLUMNS = 256
 class MatrixCosts:
     """Costs read from a score matrix of shape (n_queries, n_gallery)."""
 
-    tolerance = 0.0
+    tolerance = error = 0.0
 
     def __init__(self, y_score):
         self.y_score = y_score
@@ -54,27 +54,39 @@ class CosineCosts:
     """Negated cosines of rows (n, n_components), for the queries asked for.
 
     Computed in float64. They are kept in float32, which sorts twice as fast, where this
-    cannot change what is equal.
+    cannot change what is equal. `rough` ones may also be computed in float32, within
+    `error`, of which `settled` tells more.
     """
 
-    def __init__(self, query, gallery):
+    def __init__(self, query, gallery, *, rough=False):
         self._exact = None
+        self.error = 0.0
         integers = integer_rows(gallery), integer_rows(query)
         if all(rows is not None for rows in integers):
             exact = ExactCosines(*integers[::-1])
             self._exact = exact if exact.are_exact else None
         if self._exact is not None:
-            self.gallery, self.query = integers
+            self.query, gallery = integers[::-1]
             self.tolerance = 0.0
             fits_float32 = self._exact.fit_float32
         else:
-            self.query = to_unit_length(query.astype(np.float64))
-            self.gallery = to_unit_length(gallery.astype(np.float64))
             self.tolerance = tolerance_of(gallery)
             fits_float32 = self.tolerance == TOLERANCE_OF_FLOAT32
+            self._codes = query, gallery
+            query, gallery = (
+                to_unit_length(codes.astype(np.float64)) for codes in (query, gallery)
+            )
+            if rough and fits_float32:
+                # Products of rows of length d, in any order of summation, are within
+                # d 2^-24 of the true ones to first order; two more are for rounding
+                # the rows, and one for the higher orders.
+                self.error = (gallery.shape[1] + 3) * 2.0**-24
+                query, gallery = query.astype(np.float32), gallery.astype(np.float32)
+            self.query = query
         self.dtype = np.dtype(np.float32 if fits_float32 else np.float64)
-        n_gallery = self.gallery.shape[0]
-        self.bytes_per_row = n_gallery * self.dtype.itemsize
+        # Products of matrices that lie like this are faster.
+        self.gallery_T = np.ascontiguousarray(gallery.T)
+        self.bytes_per_row = gallery.shape[0] * self.dtype.itemsize
         self._buffer = self._products = np.empty(0)
 
     def for_one_thread(self):
@@ -85,23 +97,34 @@ class CosineCosts:
 
     def __call__(self, queries):
         """Negated similarities of the given queries, valid until the next call."""
-        shape = len(queries), self.gallery.shape[0]
+        shape = len(queries), self.gallery_T.shape[1]
         # Fresh memory for each block costs as much time as half of the product.
         if self._buffer.shape[0] < shape[0]:
             self._buffer = np.empty(shape, dtype=self.dtype)
         costs = self._buffer[: shape[0]]
         query = -self.query[queries]
+        if query.dtype == self.dtype and self._exact is None:
+            return np.matmul(query, self.gallery_T, out=costs)
         n_columns = min(shape[1], max(_LEAST_COLUMNS, _PRODUCTS // shape[0]))
         if self._products.size < shape[0] * n_columns:
             self._products = np.empty(shape[0] * n_columns)
         for columns in gen_batches(shape[1], n_columns):
-            gallery = self.gallery[columns]
-            products = self._products[: shape[0] * len(gallery)].reshape(shape[0], -1)
-            np.matmul(query, gallery.T, out=products)
+            gallery_T = self.gallery_T[:, columns]
+            n_products = shape[0] * gallery_T.shape[1]
+            products = self._products[:n_products].reshape(shape[0], -1)
+            np.matmul(query, gallery_T, out=products)
             if self._exact is not None:
                 self._exact.divide(products, queries, columns)
             costs[:, columns] = products
         return costs
+
+    def settled(self, query, columns):
+        """Return costs of one query and some items without the error."""
+        item, items = (
+            to_unit_length(codes[rows].astype(np.float64))
+            for codes, rows in zip(self._codes, ([query], columns), strict=True)
+        )
+        return -(items @ item[0]).astype(self.dtype)
 
     def tied(self, queries):
         """Return costs of which those that count as equal are equal."""

@@ -127,21 +127,29 @@ def _unit_of(dtype):
     return 2.0 ** (4 - 8 * np.dtype(dtype).itemsize)
 
 
-def groups_of_several(values, tolerance):
-    """Return starts and stops of the groups of two values or more.
+def runs_of_several(values, tolerance):
+    """Return starts and stops of the runs of which each value is close to the next.
 
     Values are integers (n_rows, n), ascending in each row, and counted through all
-    rows. A group is its first value and what is larger by at most the tolerance.
+    rows. Runs of a single value are left out.
     """
-    is_close = np.zeros(values.shape, dtype=bool)  # to the next one
-    np.less_equal(values[:, 1:] - values[:, :-1], tolerance, out=is_close[:, :-1])
-    close, values = np.flatnonzero(is_close), values.ravel()
+    n, values = values.shape[1], values.ravel()
+    is_close = values[1:] - values[:-1] <= tolerance
+    is_close[n - 1 :: n] = False
+    close = np.flatnonzero(is_close)
     if not close.size:
         return close, close
-    # Runs in which each value is close to the one before.
     last = np.flatnonzero(close[1:] - close[:-1] > 1)
     starts = close[np.concatenate(([0], last + 1))]
-    stops = close[np.concatenate((last, [-1]))] + 2
+    return starts, close[np.concatenate((last, [-1]))] + 2
+
+
+def groups_of_several(values, starts, stops, tolerance):
+    """Cut runs into groups: a first value, and what is larger by at most the tolerance.
+
+    Groups of a single value are left out.
+    """
+    values = values.ravel()
     is_wide = values[stops - 1] - values[starts] > tolerance
     if not is_wide.any():
         return starts, stops
@@ -167,7 +175,8 @@ def _groups_of_run(values, start, stop, tolerance):
 
 def group_starts(values, tolerance):
     """Return where the groups of equal values begin, of ascending integers (n,)."""
-    starts, stops = groups_of_several(values[None], tolerance)
+    runs = runs_of_several(values[None], tolerance)
+    starts, stops = groups_of_several(values, *runs, tolerance)
     change = np.zeros(values.size + 1, dtype=np.intp)
     change[starts + 1] += 1
     change[stops] -= 1

@@ -6,6 +6,7 @@ Costs are negated scores, see `_costs.py`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +14,13 @@ from sklearn_xmodal.metrics._engine._equal import (
     group_starts,
     groups_of_several,
     halves_of,
+    runs_of_several,
     to_integers,
 )
 from sklearn_xmodal.utils._blocks import row_blocks
 
-# Values of rows that are sorted together: few calls for small galleries, and no more
-# than the cache next to the processor holds.
-_SORTED_TOGETHER = 2**15
+# Values of rows that are looked at together: few calls, and a part of the cache.
+_SORTED_TOGETHER = 2**19
 # Beyond so many tolerances nothing is equal, however differences are rounded.
 _WIDER = 1.25
 
@@ -67,12 +68,15 @@ class RankedBlock:
         return n_retrieved, n_found
 
 
-def rank_block(costs, columns, *, ties, tolerance=0.0):
+def rank_block(costs, columns, *, ties, tolerance=0.0, error=0.0, settle=None):
     """Ranking of the relevant `columns` of each row, of costs (n_rows, n_gallery).
 
     Costs are floats of absolute values below 2, and are overwritten. Columns are in
     ascending order, at least one per row. What is equal within the tolerance, see
     `_equal.py`, stays a group ("average") or is ordered by gallery column ("stable").
+
+    Where each row has one relevant item, costs may have an error, with
+    ``settle(row, columns)`` for those without.
     """
     # Only scores are sorted, never their indices: each becomes an integer of the same
     # order, with a last bit that says "relevant". An in-place sort of integers runs at
@@ -81,7 +85,8 @@ def rank_block(costs, columns, *, ties, tolerance=0.0):
     n_relevant = np.fromiter(map(len, columns), np.intp, n_rows)
     columns = np.concatenate(columns)
     if (n_relevant == 1).all():
-        return _rank_single_items(costs, columns, ties, tolerance)
+        near = _Near(ties, tolerance, error, settle)
+        return _rank_single_items(costs, columns, near)
     indptr = np.concatenate(([0], np.cumsum(n_relevant)))
     n_above = np.empty(columns.size, dtype=np.intp)
     groups = [np.empty((4, 0), dtype=np.intp)]
@@ -99,12 +104,14 @@ def rank_block(costs, columns, *, ties, tolerance=0.0):
     n_relevant_above = np.arange(indptr[-1]) - np.repeat(indptr[:-1], n_relevant)
     tied, n_above_tied, n_tied, n_relevant_tied = np.hstack(groups)
     n_above[tied] = n_above_tied
-    if (n_relevant_tied > 1).any():
-        # A group has several relevant items, but one entry.
-        keep = _first_of_group(n_above.size, tied, n_relevant_tied)
-        n_above, n_relevant_above = n_above[keep], n_relevant_above[keep]
-        entry = np.concatenate(([0], np.cumsum(keep)))
-        indptr, tied = entry[indptr], entry[tied]
+    # A group has several relevant items, but one entry.
+    later = _later_members(tied, n_relevant_tied)
+    if later.size:
+        n_above, n_relevant_above = (
+            np.delete(values, later) for values in (n_above, n_relevant_above)
+        )
+        indptr = indptr - later.searchsorted(indptr)
+        tied = tied - later.searchsorted(tied)
     return RankedBlock(
         n_above,
         n_relevant_above,
@@ -118,7 +125,7 @@ def rank_block(costs, columns, *, ties, tolerance=0.0):
 
 
 def _places(costs, relevant, ties, tolerance):
-    """Places of relevant items, and groups that hold others, too, as in `_mixed`.
+    """Places of relevant items, and groups that hold others, too (`_mixed_groups`).
 
     Items and places are counted through all rows.
     """
@@ -128,8 +135,7 @@ def _places(costs, relevant, ties, tolerance):
     keys.sort(axis=1)
     places = _marked(keys)
     keys >>= 1
-    groups = groups_of_several(keys, halves_of(tolerance, costs.dtype))
-    mixed = _mixed(*groups, places)
+    mixed = _mixed_groups(keys, places, halves_of(tolerance, costs.dtype))
     if unsorted is None or not mixed.size:
         return places, mixed
     return _marked(_in_gallery_order(unsorted, mixed)), mixed[:, :0]
@@ -143,11 +149,18 @@ def _marked(keys):
     return np.flatnonzero(marks.view(bool))
 
 
-def _mixed(starts, stops, places):
-    """Choose groups of equal values with relevant items, those at `places`, and others.
+def _mixed_groups(values, places, most_apart):
+    """Find groups of equal values with relevant items, those at `places`, and others.
 
     Returns the first of these places, items above, size and relevant size of each.
     """
+    runs = _mixed(*runs_of_several(values, most_apart), places)
+    starts = runs[1]
+    groups = groups_of_several(values, starts, starts + runs[2], most_apart)
+    return runs if groups[0] is starts else _mixed(*groups, places)
+
+
+def _mixed(starts, stops, places):
     first = places.searchsorted(starts)
     n_tied, n_relevant_tied = stops - starts, places.searchsorted(stops) - first
     is_mixed = (n_relevant_tied > 0) & (n_relevant_tied < n_tied)
@@ -162,18 +175,18 @@ def _in_gallery_order(keys, groups):
     return np.take_along_axis(keys, order.reshape(keys.shape), axis=1)
 
 
-def _rank_single_items(costs, columns, ties, tolerance):
+def _rank_single_items(costs, columns, near):
     """Count what is better than the only relevant item of each row: no sort."""
     rows = np.arange(columns.size)
     n_above, n_tied = np.empty((2, columns.size), dtype=np.intp)
-    margin = _WIDER * tolerance
+    margin = _WIDER * near.tolerance + 2 * near.error
     for i, (row, column, own) in enumerate(
         zip(costs, columns, costs[rows, columns], strict=True)
     ):
         n_above[i] = np.count_nonzero(row < own - margin)
         n_tied[i] = np.count_nonzero(row <= own + margin) - n_above[i]
-        if n_tied[i] > 1 and (tolerance or ties == "stable"):
-            n_above[i], n_tied[i] = _place_of_one(row, column, ties, tolerance)
+        if n_tied[i] > 1 and (margin or near.ties == "stable"):
+            n_above[i], n_tied[i] = near.place(i, row, column)
     (tied,) = (n_tied > 1).nonzero()
     indptr = np.arange(columns.size + 1)
     one = np.ones_like(columns)
@@ -189,30 +202,40 @@ def _rank_single_items(costs, columns, ties, tolerance):
     )
 
 
-def _place_of_one(row, column, ties, tolerance, reach=64):
-    """Items above one item, and those in its group, from the costs around it."""
-    most_apart = halves_of(tolerance, row.dtype)
-    low, high = row[column] - reach * tolerance, row[column] + reach * tolerance
-    around = np.flatnonzero((row >= low) & (row <= high))
-    values = to_integers(row[around], tolerance) >> 1
-    order = np.argsort(values, kind="stable")
-    values = values[order]
-    own = np.flatnonzero(around[order] == column)[0]
-    # Where a chain of near costs comes from further above, groups begin up there.
-    if values[own] - values[0] > (reach - 2) * most_apart > 0:
-        return _place_of_one(row, column, ties, tolerance, reach=8 / tolerance)
-    starts = group_starts(values, most_apart)
-    group = starts.searchsorted(own, side="right") - 1
-    start, stop = np.append(starts, values.size)[group : group + 2]
-    n_above = np.count_nonzero(row < low) + start
-    if ties == "stable":
-        return n_above + np.count_nonzero(around[order[start:stop]] < column), 1
-    return n_above, stop - start
+@dataclass(frozen=True)
+class _Near:
+    """What decides on items that may be equal to a relevant one."""
+
+    ties: str
+    tolerance: float
+    error: float  # of costs, where `settle` tells more
+    settle: Any
+
+    def place(self, i, row, column, reach=64):
+        """Items above one item of row i, and items in its group."""
+        distance = reach * self.tolerance + 2 * self.error
+        low, high = row[column] - distance, row[column] + distance
+        around = np.flatnonzero((row >= low) & (row <= high))
+        costs = self.settle(i, around) if self.error else row[around]
+        values = to_integers(costs, self.tolerance) >> 1
+        order = np.argsort(values, kind="stable")
+        values, around = values[order], around[order]
+        own = np.flatnonzero(around == column)[0]
+        most_apart = halves_of(self.tolerance, row.dtype)
+        # Where a chain of near costs comes from further above, groups begin up there.
+        if values[own] - values[0] > (reach - 2) * most_apart > 0:
+            return self.place(i, row, column, reach=8 / self.tolerance)
+        starts = group_starts(values, most_apart)
+        group = starts.searchsorted(own, side="right") - 1
+        start, stop = np.append(starts, values.size)[group : group + 2]
+        n_above = np.count_nonzero(row < low) + start
+        if self.ties == "stable":
+            return n_above + np.count_nonzero(around[start:stop] < column), 1
+        return n_above, stop - start
 
 
-def _first_of_group(n_entries, first, size):
-    """Mask of the entries that are not a later member of a group."""
-    depth = np.zeros(n_entries + 1, dtype=np.intp)
-    depth[first + 1] += 1
-    depth[first + size] -= 1
-    return np.cumsum(depth[:-1]) == 0
+def _later_members(first, size):
+    """Entries of groups, of which the first and the number are given, but the first."""
+    ends = np.cumsum(size - 1)
+    starts = np.repeat(first + 1 - ends + size - 1, size - 1)
+    return starts + np.arange(starts.size)
