@@ -61,21 +61,20 @@ class CosineCosts:
     def __init__(self, query, gallery, *, rough=False):
         self._exact = None
         self.error = 0.0
-        integers = integer_rows(gallery), integer_rows(query)
+        integers = integer_rows(query), integer_rows(gallery)
         if all(rows is not None for rows in integers):
-            exact = ExactCosines(*integers[::-1])
+            exact = ExactCosines(*integers)
             self._exact = exact if exact.are_exact else None
         if self._exact is not None:
-            self.query, gallery = integers[::-1]
+            self.query, gallery = integers
             self.tolerance = 0.0
             fits_float32 = self._exact.fit_float32
         else:
             self.tolerance = tolerance_of(gallery)
             fits_float32 = self.tolerance == TOLERANCE_OF_FLOAT32
-            self._codes = query, gallery
-            query, gallery = (
+            query, gallery = self._unit = [
                 to_unit_length(codes.astype(np.float64)) for codes in (query, gallery)
-            )
+            ]
             if rough and fits_float32:
                 # Products of rows of length d, in any order of summation, are within
                 # d 2^-24 of the true ones to first order; two more are for rounding
@@ -120,11 +119,8 @@ class CosineCosts:
 
     def settled(self, query, columns):
         """Return costs of one query and some items without the error."""
-        item, items = (
-            to_unit_length(codes[rows].astype(np.float64))
-            for codes, rows in zip(self._codes, ([query], columns), strict=True)
-        )
-        return -(items @ item[0]).astype(self.dtype)
+        queries, gallery = self._unit
+        return -(gallery[columns] @ queries[query]).astype(self.dtype)
 
     def tied(self, queries):
         """Return costs of which those that count as equal are equal."""

@@ -23,8 +23,9 @@ TOLERANCE_OF_FLOAT32 = 2.0**-22
 # A cosine of unit rows of width d is within about d 2^-53, and mostly far closer.
 TOLERANCE_OF_FLOAT64 = 2.0**-40
 
-# Integers are looked for with so many bits.
+# Integers are looked for with so many bits, and first in a few rows.
 _INTEGER_BITS = 13
+_ROWS_TO_TRY = 16
 # Float64 holds all integers up to it.
 _EXACT = 2.0**53
 
@@ -46,6 +47,8 @@ def integer_rows(Z):
     Rows have to be integers of 13 bits times a power of two, or -1, 0 and 1 times any
     number.
     """
+    if _as_integers(Z[:_ROWS_TO_TRY].astype(np.float64)) is None:
+        return None
     integers = None
     for rows in row_blocks(*Z.shape):
         part = _as_integers(Z[rows].astype(np.float64))

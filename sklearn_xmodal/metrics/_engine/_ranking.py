@@ -177,16 +177,22 @@ def _in_gallery_order(keys, groups):
 
 def _rank_single_items(costs, columns, near):
     """Count what is better than the only relevant item of each row: no sort."""
-    rows = np.arange(columns.size)
+    own = costs[np.arange(columns.size), columns]
     n_above, n_tied = np.empty((2, columns.size), dtype=np.intp)
     margin = _WIDER * near.tolerance + 2 * near.error
-    for i, (row, column, own) in enumerate(
-        zip(costs, columns, costs[rows, columns], strict=True)
+    for i, (row, low, high) in enumerate(
+        zip(costs, own - margin, own + margin, strict=True)
     ):
-        n_above[i] = np.count_nonzero(row < own - margin)
-        n_tied[i] = np.count_nonzero(row <= own + margin) - n_above[i]
+        is_better, is_not_worse = row < low, row <= high
+        n_above[i] = np.count_nonzero(is_better)
+        n_tied[i] = np.count_nonzero(is_not_worse) - n_above[i]
         if n_tied[i] > 1 and (margin or near.ties == "stable"):
-            n_above[i], n_tied[i] = near.place(i, row, column)
+            around = np.flatnonzero(is_better ^ is_not_worse)
+            n_better = near.count_better(i, row, columns[i], around)
+            if n_better is None:
+                n_above[i], n_tied[i] = near.place(i, row, columns[i])
+            else:
+                n_above[i], n_tied[i] = n_above[i] + n_better, 1
     (tied,) = (n_tied > 1).nonzero()
     indptr = np.arange(columns.size + 1)
     one = np.ones_like(columns)
@@ -211,7 +217,15 @@ class _Near:
     error: float  # of costs, where `settle` tells more
     settle: Any
 
-    def place(self, i, row, column, reach=64):
+    def count_better(self, i, row, column, around):
+        """How many items around one are better; None if some may be equal."""
+        costs = self.settle(i, around) if self.error else row[around]
+        apart = costs - costs[around.searchsorted(column)]
+        if np.count_nonzero(np.abs(apart) <= _WIDER * self.tolerance) > 1:
+            return None
+        return np.count_nonzero(apart < 0)
+
+    def place(self, i, row, column, reach=4):
         """Items above one item of row i, and items in its group."""
         distance = reach * self.tolerance + 2 * self.error
         low, high = row[column] - distance, row[column] + distance
@@ -223,7 +237,9 @@ class _Near:
         own = np.flatnonzero(around == column)[0]
         most_apart = halves_of(self.tolerance, row.dtype)
         # Where a chain of near costs comes from further above, groups begin up there.
-        if values[own] - values[0] > (reach - 2) * most_apart > 0:
+        gaps = np.flatnonzero(values[1 : own + 1] - values[:own] > most_apart)
+        first = gaps[-1] + 1 if gaps.size else 0
+        if values[own] - values[first] > (reach - 2) * most_apart > 0:
             return self.place(i, row, column, reach=8 / self.tolerance)
         starts = group_starts(values, most_apart)
         group = starts.searchsorted(own, side="right") - 1
