@@ -156,11 +156,11 @@ def groups_of_several(values, starts, stops, tolerance):
     is_wide = values[stops - 1] - values[starts] > tolerance
     if not is_wide.any():
         return starts, stops
-    groups = [
+    cut = [
         _groups_of_run(values, start, stop, tolerance)
         for start, stop in zip(starts[is_wide], stops[is_wide], strict=True)
     ]
-    groups = np.hstack([[starts[~is_wide], stops[~is_wide]], *groups])
+    groups = np.hstack([[starts[~is_wide], stops[~is_wide]], *cut])
     return groups[:, np.argsort(groups[0])]
 
 
@@ -178,8 +178,8 @@ def _groups_of_run(values, start, stop, tolerance):
 
 def group_starts(values, tolerance):
     """Return where the groups of equal values begin, of ascending integers (n,)."""
-    runs = runs_of_several(values[None], tolerance)
-    starts, stops = groups_of_several(values, *runs, tolerance)
+    starts, stops = runs_of_several(values[None], tolerance)
+    starts, stops = groups_of_several(values, starts, stops, tolerance)
     change = np.zeros(values.size + 1, dtype=np.intp)
     change[starts + 1] += 1
     change[stops] -= 1

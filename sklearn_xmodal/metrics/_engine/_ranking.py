@@ -154,10 +154,13 @@ def _mixed_groups(values, places, most_apart):
 
     Returns the first of these places, items above, size and relevant size of each.
     """
-    runs = _mixed(*runs_of_several(values, most_apart), places)
-    starts = runs[1]
-    groups = groups_of_several(values, starts, starts + runs[2], most_apart)
-    return runs if groups[0] is starts else _mixed(*groups, places)
+    starts, stops = runs_of_several(values, most_apart)
+    runs = _mixed(starts, stops, places)
+    first_of_run = runs[1]
+    starts, stops = groups_of_several(
+        values, first_of_run, first_of_run + runs[2], most_apart
+    )
+    return runs if starts is first_of_run else _mixed(starts, stops, places)
 
 
 def _mixed(starts, stops, places):
