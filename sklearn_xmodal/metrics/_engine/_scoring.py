@@ -46,7 +46,8 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
     `working_memory` bounds a block in MiB, by default as `sklearn.get_config` says.
     """
     working_memory = _memory_to_use(working_memory)
-    held = costs.bytes_per_row * (2 if ties == "average" else 3)
+    # Costs, the products in float64 that they come from, differences of neighbours.
+    held = costs.bytes_per_row * (4 if ties == "average" else 5)
     worst_case = held + relevance.shape[1] * _BYTES_PER_RELEVANT
     n_rows = min(
         CACHED_BYTES // costs.bytes_per_row, int(working_memory * 2**20 // worst_case)
