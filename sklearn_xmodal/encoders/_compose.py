@@ -9,6 +9,7 @@ from scipy import sparse
 
 from sklearn_xmodal.encoders._base import Encoder
 from sklearn_xmodal.encoders._checks import check_fit_together, check_members
+from sklearn_xmodal.utils._unit import to_unit_length
 
 _FLOATS = (np.float32, np.float64)
 
@@ -111,18 +112,8 @@ class Concat(Encoder):
         codes = [encoder.apply(X) for encoder in self.encoders]
         # Numbers of NumPy keep the products in float64.
         weighted = zip(np.sqrt(self.weights), codes, strict=True)
-        parts = [length * unit_rows(Z) for length, Z in weighted]
+        parts = [length * to_unit_length(Z) for length, Z in weighted]
         return np.concatenate(parts, axis=1).astype(X.dtype, copy=False)
-
-
-def unit_rows(Z):
-    """Scale rows to unit length, (n, d) -> (n, d); rows of zeros stay."""
-    # First by the largest entry: squares cannot overflow or vanish, and codes of a
-    # single component become exactly 1 or -1.
-    largest = np.max(np.abs(Z), axis=1, keepdims=True)
-    Z = Z / np.where(largest > 0, largest, 1)
-    length = np.sqrt(np.einsum("ij,ij->i", Z, Z))[:, None]
-    return Z / np.where(length > 0, length, 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -3,7 +3,7 @@
 import inspect
 from typing import Any, ClassVar
 
-from sklearn_xmodal.metrics._engine._codes import split_codes, unit_pairs
+from sklearn_xmodal.metrics._engine._codes import check_pairs, split_codes
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
@@ -166,8 +166,8 @@ def _takes_two(function):
 
 
 def check_codes(Z_img, Z_txt):
-    """Validate the codes of pairs and scale them to unit length, by modality."""
-    return dict(zip(("image", "text"), unit_pairs(Z_img, Z_txt), strict=True))
+    """Validate the codes of pairs; return them by modality."""
+    return dict(zip(("image", "text"), check_pairs(Z_img, Z_txt), strict=True))
 
 
 def check_one_each(items, n, name, what):

@@ -268,7 +268,7 @@ def _class_shares(costs, labels, n_classes, k):
     n_rows = max(1, CACHED_BYTES // costs.bytes_per_row)
     for batch in gen_batches(labels.size, n_rows):
         queries = np.arange(batch.start, batch.stop)
-        block = costs(queries)  # (n_rows, n_gallery)
+        block = costs.tied(queries)  # (n_rows, n_gallery)
         last = np.partition(block, k - 1, axis=1)[:, k - 1]
         row, column = np.nonzero(block <= last[:, None])
         is_tied = block[row, column] == last[row]

@@ -20,6 +20,7 @@ from sklearn_xmodal.metrics._displays._names import (
     short_names,
     width_in_points,
 )
+from sklearn_xmodal.utils._unit import to_unit_length
 
 _MARKERS = {"image": "o", "text": "^"}
 _MOST_NAMES = 40
@@ -121,7 +122,8 @@ class JointEmbeddingDisplay(RetrievalDisplay):
         n_samples = codes["image"].shape[0]
         if y is not None:
             encode_classes(y, n_samples, purpose="A scatter plot by class")
-        points, axis_labels = _reduce(np.vstack([*codes.values()]), transformer)
+        unit = to_unit_length(np.vstack([*codes.values()]))
+        points, axis_labels = _reduce(unit, transformer)
         embedding = {"image": points[:n_samples], "text": points[n_samples:]}
         display = cls(embedding, y, axis_labels=axis_labels)
         return display.plot(ax=ax, **kwargs)

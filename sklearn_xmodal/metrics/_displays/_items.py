@@ -199,7 +199,7 @@ class RetrievedItemsDisplay(RetrievalDisplay):
         queries = _check_queries(
             queries, None if y is None else labels, n_samples, random_state
         )
-        costs = costs_of(codes, direction)(queries)  # (n_queries, n_samples)
+        costs = costs_of(codes, direction).tied(queries)  # (n_queries, n_samples)
         retrieved = np.argsort(costs, axis=1, kind="stable")[:, :k]
         display = cls(
             queries,
