@@ -6,6 +6,7 @@ the generators of chance and of the callbacks that count steps.
 """
 
 import hashlib
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from sklearn_xmodal.deep.training._callbacks import (
     ReversalSchedule,
     telling_of_interrupts,
 )
-from sklearn_xmodal.utils._atomic import sync
+from sklearn_xmodal.utils._atomic import check_folder, making_folder, sync
 
 _PREFIX, _UNFINISHED = "epoch-", "unfinished-"
 _FILES = {
@@ -30,6 +31,7 @@ _FILES = {
     "f_history": "history.json",
 }
 _STATE = "state.pt"
+_OURS = re.compile(rf"{_PREFIX}\d{{6,}}|{_UNFINISHED}\w+")
 #: Callback -> what it remembers from epoch to epoch.
 _REMEMBERED = {
     ReversalSchedule: ("step_",),
@@ -69,22 +71,32 @@ class TrainingCheckpoint(Callback):
                 self._write(net)
 
     def _write(self, net):
-        home = Path(self.directory)
-        home.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
-        net.save_params(**{f: unfinished / name for f, name in _FILES.items()})
-        torch.save(
-            {"fingerprint": self.fingerprint, **_state_of(net)}, unfinished / _STATE
-        )
-        for path in [*unfinished.iterdir(), unfinished]:
-            sync(path)
-        finished = home / f"{_PREFIX}{len(net.history):06d}"
-        unfinished.rename(finished)
-        sync(home)
+        with making_folder(self.directory, "checkpoint_dir") as home:
+            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
+            try:
+                self._fill(unfinished, net)
+                finished = home / f"{_PREFIX}{len(net.history):06d}"
+                unfinished.rename(finished)
+            except BaseException:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+            sync(home)
         for path in home.iterdir():
-            is_ours = path.name.startswith((_PREFIX, _UNFINISHED))
-            if is_ours and path != finished:
+            if _is_ours(path) and path != finished:
                 shutil.rmtree(path)
+
+    def _fill(self, folder, net):
+        net.save_params(**{f: folder / name for f, name in _FILES.items()})
+        torch.save({"fingerprint": self.fingerprint, **_state_of(net)}, folder / _STATE)
+        for path in [*folder.iterdir(), folder]:
+            sync(path)
+
+
+def _is_ours(path):
+    """Tell a checkpoint, whole or not, from what others keep beside it."""
+    if not _OURS.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
+        return False
+    return {inner.name for inner in path.iterdir()} <= {*_FILES.values(), _STATE}
 
 
 class Checkpoint:
@@ -209,7 +221,8 @@ def checkpoints_in(directory):
 
     More than one only where a training was killed between two of them.
     """
-    return sorted(Path(directory).glob(f"{_PREFIX}*"))
+    found = Path(directory).glob(f"{_PREFIX}*")
+    return sorted(path for path in found if _is_ours(path))
 
 
 def checkpointing(retriever, *trained):
@@ -225,5 +238,6 @@ def checkpointing(retriever, *trained):
             "checkpoint_dir needs random_state to be an int, so that a training can go "
             f"on as it began. Got {retriever.random_state!r}."
         )
+    check_folder(home, "checkpoint_dir")
     fingerprint = fingerprint_of(retriever, *trained)
     return TrainingCheckpoint(home, read_checkpoint(home, fingerprint), fingerprint)
