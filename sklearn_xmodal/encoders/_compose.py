@@ -9,6 +9,8 @@ from scipy import sparse
 from sklearn_xmodal.encoders._base import Encoder
 
 _FLOATS = (np.float32, np.float64)
+#: What a file may ask an estimator to do with rows.
+_METHODS = {"transform", "predict_proba", "predict_log_proba", "decision_function"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -24,7 +26,7 @@ class Chain(Encoder):
     kind: ClassVar[str] = "chain"
     _most_rows: ClassVar[None] = None
 
-    steps: list
+    steps: list[Encoder]
 
     @property
     def n_features_in_(self):
@@ -63,7 +65,7 @@ class Concat(Encoder):
     kind: ClassVar[str] = "concat"
     _most_rows: ClassVar[None] = None
 
-    encoders: list
+    encoders: list[Encoder]
     weights: np.ndarray
 
     @property
@@ -127,6 +129,15 @@ class EstimatorEncoder(Encoder):
     n_features_in_: int | None = None
     n_components_: int | None = None
 
+    @classmethod
+    def from_state(cls, state, version):
+        """Return an encoder from what `state` gave, as every encoder does."""
+        self = super().from_state(state, version)
+        _check_estimator(self.estimator)
+        if self.method not in _METHODS:
+            raise ValueError(f"method must be in {sorted(_METHODS)}. Got {self.method}")
+        return self
+
     def _checked(self, X, name):
         return X
 
@@ -177,8 +188,15 @@ class ViewEncoder(Encoder):
 
     estimator: Any
     place: int
-    fillers: list
+    fillers: list[np.ndarray]
     n_components_: int
+
+    @classmethod
+    def from_state(cls, state, version):
+        """Return an encoder from what `state` gave, as every encoder does."""
+        self = super().from_state(state, version)
+        _check_estimator(self.estimator)
+        return self
 
     @property
     def n_features_in_(self):
@@ -190,3 +208,9 @@ class ViewEncoder(Encoder):
         views[self.place] = X.toarray() if sparse.issparse(X) else X
         Z = self.estimator.transform(views)[self.place]
         return np.asarray(Z).astype(X.dtype, copy=False)
+
+
+def _check_estimator(estimator):
+    if not hasattr(estimator, "get_params"):
+        kind = type(estimator).__name__
+        raise ValueError(f"estimator must be a model of scikit-learn. Got a {kind}")
