@@ -15,7 +15,7 @@ _MOST_REPEATS = 16
 #: Values that may come again beyond those: small files share what they like.
 _FREE_VALUES = 2**13
 #: Bytes of text that may be read as often beyond those, so short lists come often.
-_FREE_TEXT = 2**16
+_FREE_TEXT = 2**12
 #: Longer lists are no part of the header, see the kind "list".
 MOST_ITEMS = 1000
 
@@ -162,7 +162,7 @@ class Decoder:
             )
 
     def _same(self, value, n_met):
-        """Return a value that came before: twice the last one, and so on, has no end."""
+        """Return a value that came before: two of the last one, and so on, are many."""
         self._n_met += n_met
         if self._n_met > _MOST_REPEATS * self._n_values + _FREE_VALUES:
             raise forged("references to the same objects time and again")

@@ -267,7 +267,7 @@ def _parse(header):
 
 
 def n_values(shape):
-    """Return how many values an array has, or raise a ValueError: it comes of a file."""
+    """Return how many values an array of a file has; a ValueError for what is none."""
     if len(shape) > _MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
         raise ValueError(f"shape {shape!r}")
     if prod(shape) == 0 and max(shape) > _MOST_EMPTY_ROWS:

@@ -137,7 +137,7 @@ def _set_fitted(value, state, version):
     for name in state:
         if name not in _fitted_names(type(value)):
             raise forged(f"{type(value).__name__}.{name}")
-    _check_inert(state, f"an attribute of {type(value).__name__}")
+    _check_inert(state, f"an attribute of {type(value).__name__}", Part)
     vars(value).update(state)
 
 

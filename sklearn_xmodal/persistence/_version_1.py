@@ -27,7 +27,6 @@ DOCUMENT = "index.json"
 _FORMAT = "sklearn_xmodal.RetrievalIndex"
 _NAMES = re.compile(r"[a-z_]+-[0-9a-f]{16}(\.[\w.-]+)?")
 _READ_BYTES = 2**20
-_MAX_DOCUMENT = 2**30
 _OLD_OBJECTS = {
     "Familiarity",
     "FourierMap",
@@ -95,9 +94,7 @@ def _read_document(folder):
             f"no {DOCUMENT}."
         )
     with open_file(path) as file:
-        text = file.read(_MAX_DOCUMENT + 1)
-    if len(text) > _MAX_DOCUMENT:
-        raise forged(f"{path} of more than {_MAX_DOCUMENT:,} bytes")
+        text = file.read()
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
