@@ -109,7 +109,7 @@ def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
             "obj must be an estimator of sklearn_xmodal or scikit-learn, an encoder or "
             f"a RetrievalIndex. Got {type(obj).__name__}."
         )
-    if (path / _version_1.DOCUMENT).is_file():
+    if os.path.isfile(path / _version_1.DOCUMENT):  # noqa: PTH113  # whatever the name
         raise ValueError(
             f"path must be that of a file. Got {str(path)!r}, the folder of an index "
             "from an earlier version. Load it, move or delete the folder, and save "

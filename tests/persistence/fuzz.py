@@ -21,7 +21,6 @@ import shutil
 import sys
 import tempfile
 import time
-import tracemalloc
 import types
 import warnings
 from pathlib import Path
@@ -36,8 +35,8 @@ from tests.persistence.golden import FOLDER
 from tests.persistence.mutants import mutate
 
 #: CPU seconds and bytes that one mutant may take. Time of the wall is no measure where
-#: machines are shared; it only ends what hangs.
-MOST_SECONDS, MOST_BYTES, MOST_WAITING = 2.0, 200e6, 120
+#: machines are shared; it only ends a run that hangs.
+MOST_SECONDS, MOST_BYTES, MOST_WAITING = 2.0, 200e6, 3600
 _PROCESSES = (
     "subprocess.Popen",
     "os.exec",
@@ -151,9 +150,7 @@ def is_right(obj):
 
 def outcome(path, watch):
     """Load and use one mutant, and return what is wrong with that, if anything."""
-    used, peak = time.process_time(), _resident()
-    tracemalloc.reset_peak()
-    before = tracemalloc.get_traced_memory()[0]
+    used, peak = time.process_time(), _peak()
     watch.seen.clear()
     watch.is_on, problems, kind = True, [], "loaded"
     try:
@@ -166,6 +163,8 @@ def outcome(path, watch):
     except InvalidFileError as error:
         kind = "refused"
         problems += [] if str(path) in str(error) else [f"no path in {error}"]
+        if isinstance(error.__cause__, MemoryError):
+            problems.append(f"{error.__cause__!r}")
     except Exception as error:
         problems.append(f"{type(error).__name__}: {error}")
     if path.is_file():
@@ -173,50 +172,37 @@ def outcome(path, watch):
             read_card(path)
     watch.is_on = False
     used = time.process_time() - used
-    taken = tracemalloc.get_traced_memory()[1] - before
+    taken = _peak() - peak
     problems += [f"{used:.1f} seconds"] if used > MOST_SECONDS else []
-    taken = max(taken, _resident() - peak)
     problems += [f"{taken / 1e6:.0f} MB"] if taken > MOST_BYTES else []
     return kind, problems + watch.seen
 
 
-def _resident():
-    """Return the most bytes that were in memory so far."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def _peak():
+    """Return the most bytes of address space so far, used or not."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"VmPeak:\s+(\d+)", status)[1])
 
 
 def run(n_mutants, seed, pattern, only=None):
     """Try mutants, print what is wrong, and return how many are."""
-    warnings.simplefilter("ignore")
     originals, counts, n_wrong = seeds(pattern), {"loaded": 0, "refused": 0}, 0
-    resource.setrlimit(resource.RLIMIT_AS, (_limit(), resource.RLIM_INFINITY))
     watch = Watch()
-    tracemalloc.start()
     with tempfile.TemporaryDirectory() as folder:
         for i in range(n_mutants) if only is None else [only]:
             rng = np.random.default_rng([seed, i])
             original = originals[i % len(originals)]
             path = Path(folder) / "mutant"
             how = mutate(original, path, rng)
-            faulthandler.dump_traceback_later(MOST_WAITING, exit=True)
-            print(f"\r{i} {original.name} {how}".ljust(100)[:100], end="", flush=True)  # noqa: T201
             kind, problems = outcome(path, watch)
-            faulthandler.cancel_dump_traceback_later()
             counts[kind] += 1
             if problems:
                 n_wrong += 1
-                print(f"\nmutant {i}: {problems}")  # noqa: T201
+                print(f"mutant {i}, {original.name}, {how}: {problems}")  # noqa: T201
             _remove(path)
-    print(f"\n{counts['loaded']} loaded, {counts['refused']} refused, {n_wrong} wrong")  # noqa: T201
+    found = f"{counts['loaded']} loaded, {counts['refused']} refused"
+    print(f"{found}, {n_wrong} wrong")  # noqa: T201
     return n_wrong
-
-
-def _limit():
-    """Return what the process may map, a few times the bytes of a mutant."""
-    with Path("/proc/self/statm").open() as file:
-        n_pages = int(file.read().split()[0])
-    return n_pages * resource.getpagesize() + 2**31
 
 
 def _remove(path):
@@ -234,6 +220,10 @@ def main():
     parser.add_argument("--only", type=int)
     parser.add_argument("--files", default="", help="regular expression of golden ones")
     options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    limit = _peak() + 2**32
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    faulthandler.dump_traceback_later(MOST_WAITING, exit=True)
     n_wrong = run(options.mutants, options.seed, options.files, options.only)
     sys.exit(bool(n_wrong))
 

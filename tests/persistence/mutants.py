@@ -241,7 +241,10 @@ def _blobs(document, tensors, rng):
     name = pick(rng, found)
     data = tensors[name].tobytes()
     change = _changed_archive if data[:2] == b"PK" else _changed_text
-    data, how = change(data, rng)
+    try:
+        data, how = change(data, rng)
+    except (ValueError, KeyError, zipfile.BadZipFile):  # it was changed before
+        return "broken already"
     tensors[name] = np.frombuffer(data, np.uint8)
     return how
 

@@ -31,7 +31,7 @@ _FILES = {
     "f_history": "history.json",
 }
 _STATE = "state.pt"
-_OURS = re.compile(rf"{_PREFIX}\d{{6,}}|{_UNFINISHED}\w+")
+_OURS = re.compile(rf"{_PREFIX}\d{{6,}}|{_UNFINISHED}[\w-]+")
 #: Callback -> what it remembers from epoch to epoch.
 _REMEMBERED = {
     ReversalSchedule: ("step_",),
