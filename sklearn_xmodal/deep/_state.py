@@ -65,13 +65,19 @@ def _checked_options(options):
     unknown = [n for n in options if n not in _OPTIONS and not n.startswith(_PREFIXES)]
     if unknown or any(options[n] is not None for n in options if n.startswith(_HOOKS)):
         raise ValueError(f"options of a net {sorted(options)}")
-    waiting = list(options.values())
+    _check_values(options)
+    return dict(options)
+
+
+def _check_values(value):
+    waiting = [value]
     for value in waiting:  # which grows meanwhile
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
             waiting += value
         elif not isinstance(value, _VALUES):
-            raise ValueError(f"an option of a net that is a {type(value).__name__}")
-    return dict(options)
+            raise ValueError(f"a net with a {type(value).__name__}")
 
 
 def _check_sizes(module, options, weights):
@@ -144,6 +150,7 @@ def _columns(records):
 
 
 def _history_from_state(state):
+    _check_values(state)
     batches = state.get(_BATCHES)
     if batches is None:
         values = {key: column.tolist() for key, column in state["columns"].items()}

@@ -85,13 +85,18 @@ class Part:
                 f"{cls.__name__} must have the entries {sorted(names)}. Got "
                 f"{sorted(state)}."
             )
-        for name, hint in _hints(cls).items():
+        for name, hint in _hints(cls).items():  # type: ignore[arg-type]
             if not _is_of(state[name], hint):
                 raise ValueError(
                     f"{cls.__name__}.{name} must be of {hint}. Got a "
                     f"{type(state[name]).__name__}."
                 )
-        return cls(**state)
+        part = cls(**state)
+        part._check()
+        return part
+
+    def _check(self):
+        """Raise a ValueError for fields of a file whose types are not all."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -317,6 +322,8 @@ def _is_of(value, hint):
     if get_origin(hint) is list:
         (inner,) = get_args(hint)
         return type(value) is list and all(_is_of(item, inner) for item in value)
+    if hint is Any:
+        return True
     if get_origin(hint) is UnionType:
         return any(_is_of(value, one) for one in get_args(hint))
     wider = {

@@ -129,14 +129,10 @@ class EstimatorEncoder(Encoder):
     n_features_in_: int | None = None
     n_components_: int | None = None
 
-    @classmethod
-    def from_state(cls, state, version):
-        """Return an encoder from what `state` gave, as every encoder does."""
-        self = super().from_state(state, version)
+    def _check(self):
         _check_estimator(self.estimator)
         if self.method not in _METHODS:
             raise ValueError(f"method must be in {sorted(_METHODS)}. Got {self.method}")
-        return self
 
     def _checked(self, X, name):
         return X
@@ -191,12 +187,8 @@ class ViewEncoder(Encoder):
     fillers: list[np.ndarray]
     n_components_: int
 
-    @classmethod
-    def from_state(cls, state, version):
-        """Return an encoder from what `state` gave, as every encoder does."""
-        self = super().from_state(state, version)
+    def _check(self):
         _check_estimator(self.estimator)
-        return self
 
     @property
     def n_features_in_(self):

@@ -260,7 +260,7 @@ class NetworkEncoder(Encoder):
 
     input_map: InputMap
     branch: Branch
-    blocks: list[Part]
+    blocks: list[Any]
     block_weights: list
     n_components_: int
     familiarity: Familiarity | None = None

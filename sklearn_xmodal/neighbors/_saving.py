@@ -214,7 +214,7 @@ class SaveMixin:
             check_hashes(v for v in _objects_in(values) if type(v) is not str)
         items = check_items(len(vectors), *items)
         next_id = state["next_id"]
-        if not isinstance(next_id, Integral) or not 0 <= next_id < _LAST_ID:
+        if not isinstance(next_id, Integral) or not 0 <= int(next_id) < _LAST_ID:
             raise ValueError(f"next_id is {next_id!r:.40}")
         self._gallery = Gallery(vectors, *items, next_id=int(next_id))
         self._hubness = None

@@ -25,7 +25,6 @@ _UNCHECKED = {
 }
 #: What functions beside the classes set.
 _BY_FUNCTIONS = {
-    "_sklearn_output_config",
     "_sklearn_version",
     "classes_",
     "feature_names_in_",
@@ -34,6 +33,7 @@ _BY_FUNCTIONS = {
 _CODE = {"FunctionNode", "TypeNode"}
 _INERT = {"JsonNode", "NdArrayNode"}
 _MOST_THREADS = 4096
+_COMPAT = "sklearn_xmodal.utils._sklearn_compat"  # encoders do without scikit-learn
 
 
 class RefusedError(Exception):
@@ -42,7 +42,9 @@ class RefusedError(Exception):
 
 def check_attributes(schema):
     """Raise unless the objects of a schema of skops hold what their classes set."""
-    waiting = [(schema, frozenset())]  # a value, and the kinds of code it may hold
+    waiting: list = [
+        (schema, frozenset())
+    ]  # a value, and the kinds of code it may hold
     while waiting:
         value, code = waiting.pop()
         if isinstance(value, list):
@@ -87,7 +89,8 @@ def _checked_attribute(cls, name, node):
     if name == "cv" and hasattr(cls, "split"):  # what is repeated
         return frozenset({"TypeNode"})
     # Those that another version of scikit-learn has set mean nothing to this one.
-    is_set = name in _BY_FUNCTIONS or name in _stored_names(cls)
+    by_functions = {*_BY_FUNCTIONS, import_module(_COMPAT).OUTPUT_CONFIG}
+    is_set = name in by_functions or name in _stored_names(cls)
     if not is_set and (loader not in _INERT or hasattr(cls, name)):
         raise RefusedError(f"{label}, which nothing sets")
     return frozenset()

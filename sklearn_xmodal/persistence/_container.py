@@ -52,7 +52,7 @@ DTYPES = {
 MAX_HEADER = 2**26
 _MAX_DIMENSIONS = 32  # of arrays before NumPy 2
 #: Of arrays without values, which cost nothing in a file: lists of their rows would.
-_MOST_EMPTY_ROWS = 2**20
+_MOST_EMPTY_ROWS = 2**16
 _ALIGNMENT = 64
 #: Files with holes of that much, and hardly anything else, are no models.
 _HOLES = 2**26

@@ -95,7 +95,7 @@ NODES = {
     ),
     "characters of nothing": (
         {"type": "characters", "tensor": "t", "dtype": "<U0"},
-        {"t": np.zeros((2**20, 0), "<u4")},
+        {"t": np.zeros((2**16, 0), "<u4")},
         "do not fit",
     ),
 }
