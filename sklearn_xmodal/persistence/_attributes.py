@@ -42,9 +42,7 @@ class RefusedError(Exception):
 
 def check_attributes(schema):
     """Raise unless the objects of a schema of skops hold what their classes set."""
-    waiting: list = [
-        (schema, frozenset())
-    ]  # a value, and the kinds of code it may hold
+    waiting: list = [(schema, frozenset())]  # values, and code they may hold
     while waiting:
         value, code = waiting.pop()
         if isinstance(value, list):
