@@ -148,7 +148,7 @@ def _add(parent, key, rng):
     if isinstance(inner, dict):
         inner[name] = value
     elif isinstance(inner, list):
-        inner += [value] * int(rng.integers(1, 2000))
+        inner += [copy.deepcopy(value) for _ in range(int(rng.integers(1, 200)))]
     elif isinstance(parent, dict):
         parent[name] = value
 

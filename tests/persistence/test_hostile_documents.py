@@ -81,7 +81,7 @@ NODES = {
     "lists of lists": (*_laughing_lists(40), "same lists time and again"),
     "encoders of encoders": (*_laughing_encoders(60), "same objects time and again"),
     "models of models": (*_laughing_models(60), "same objects time and again"),
-    "keys of one hash": (*_keys_of_one_hash(14), "do not fit"),
+    "keys of one hash": (*_keys_of_one_hash(12), "do not fit"),
     "number of a few bytes": ({"type": "float", "hex": "00"}, {}, "do not fit"),
     "many types in one": (
         {"type": "scalar", "dtype": "f8," * 10**6, "hex": "00"},
@@ -129,7 +129,7 @@ def test_lists_of_equal_lists_are_loaded(path):
 
 
 def test_ids_of_one_hash_are_refused(path):
-    bits = np.arange(2**14)[:, None] >> np.arange(14) & 1
+    bits = np.arange(2**10)[:, None] >> np.arange(10) & 1
     ids = list(map(tuple, np.where(bits, 1, 2).tolist()))
     vectors = np.ones((len(ids), 1), np.float32)
     RetrievalIndex(vectors=vectors, ids=ids, labels=ids).save(path)

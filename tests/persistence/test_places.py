@@ -92,9 +92,9 @@ def test_what_the_system_refuses_comes_with_advice(
 ):
     real = Path.open
 
-    def refuse(*args):
+    def refuse(*args, **options):
         if when == "open" and args[1:] != ("xb",):
-            return real(*args)
+            return real(*args, **options)
         raise OSError(number, os.strerror(number))
 
     if when == "fsync":
