@@ -33,7 +33,6 @@ _BY_FUNCTIONS = {
 _CODE = {"FunctionNode", "TypeNode"}
 _INERT = {"JsonNode", "NdArrayNode"}
 _MOST_THREADS = 4096
-_COMPAT = "sklearn_xmodal.utils._sklearn_compat"  # encoders do without scikit-learn
 
 
 class RefusedError(Exception):
@@ -87,8 +86,9 @@ def _checked_attribute(cls, name, node):
     if name == "cv" and hasattr(cls, "split"):  # what is repeated
         return frozenset({"TypeNode"})
     # Those that another version of scikit-learn has set mean nothing to this one.
-    by_functions = {*_BY_FUNCTIONS, import_module(_COMPAT).OUTPUT_CONFIG}
-    is_set = name in by_functions or name in _stored_names(cls)
+    from sklearn_xmodal.utils._sklearn_compat import OUTPUT_CONFIG
+
+    is_set = name in {*_BY_FUNCTIONS, OUTPUT_CONFIG} or name in _stored_names(cls)
     if not is_set and (loader not in _INERT or hasattr(cls, name)):
         raise RefusedError(f"{label}, which nothing sets")
     return frozenset()

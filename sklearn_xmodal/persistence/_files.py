@@ -201,8 +201,8 @@ def read(path, *, mmap_mode="r", verify=True):
             decode = partial(_decode, *_read_file(path, mmap_mode, verify))
         try:
             return _checked_model(decode(), verify)
-        except (InvalidFileError, OSError, ImportError):
-            raise
+        except (InvalidFileError, OSError, ImportError, Warning):
+            raise  # a warning is an error where the user wants it to be one
         except Exception as error:  # of packages that were given what they cannot take
             raise forged(f"values that do not fit together, {error!r:.500}") from error
 

@@ -170,16 +170,20 @@ def test_an_attribute_of_another_version_of_scikit_learn_does_no_harm(path, rewr
 
 
 @pytest.mark.thorough
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name, _ in all_estimators()])
 def test_what_fit_sets_of_any_estimator_is_taken(name, path):
     pytest.importorskip("skops")
     model = dict(all_estimators())[name]
     with np.errstate(all="ignore"), pytest.MonkeyPatch.context() as patch:
         patch.setattr("warnings.warn", lambda *args, **kwargs: None)
+        chance = np.random.get_state()  # noqa: NPY002
         try:
             model = model().fit(abs(X), np.arange(20) % 3)
         except Exception:
             pytest.skip("wants other data or arguments")
+        finally:
+            np.random.set_state(chance)  # noqa: NPY002
     try:
         save(model, path)
     except TypeError as error:
