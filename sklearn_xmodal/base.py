@@ -3,6 +3,7 @@
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -338,6 +339,10 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self._take_more_state(state)
         optional = {*_SOMETIMES_FITTED, *self._sometimes_fitted} & set(state)
         check_entries(state, {*_ALWAYS_FITTED, *self._fitted, *optional})
+        for name in _ALWAYS_FITTED:
+            kind = Encoder if name.endswith("encoder_") else Integral
+            if not isinstance(state[name], kind):
+                raise ValueError(f"{name} is a {type(state[name]).__name__}")
         self.__dict__.update(state)
         self._feature_names = {
             name: self._encoder(name).feature_names_in_ for name in MODALITIES

@@ -3,7 +3,10 @@
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cache
+from numbers import Integral, Real
+from types import UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin
 
 import numpy as np
 from scipy import sparse
@@ -90,7 +93,18 @@ class Part:
                 f"{cls.__name__} must have the entries {sorted(names)}. Got "
                 f"{sorted(state)}."
             )
-        return cls(**state)
+        for name, hint in _hints(cls).items():  # type: ignore[arg-type]
+            if not _is_of(state[name], hint):
+                raise ValueError(
+                    f"{cls.__name__}.{name} must be of {hint}. Got a "
+                    f"{type(state[name]).__name__}."
+                )
+        part = cls(**state)
+        part._check()
+        return part
+
+    def _check(self):
+        """Raise a ValueError for fields of a file whose types are not all."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -269,3 +283,28 @@ class Encoder(Part, ABC):
             f"The columns of {name} must be those seen in fit, in the same order. Got "
             f"{list(columns[:5])}, expected {list(expected[:5])} (first five shown)."
         )
+
+
+@cache
+def _hints(cls):
+    """Return the types of the fields that say one."""
+    return {f.name: f.type for f in fields(cls) if f.type not in (Any, object)}
+
+
+def _is_of(value, hint):
+    """Tell whether a value is of the type of a field; numbers of NumPy are numbers."""
+    if get_origin(hint) is list:
+        (inner,) = get_args(hint)
+        return type(value) is list and all(_is_of(item, inner) for item in value)
+    if hint is Any:
+        return True
+    if get_origin(hint) is UnionType:
+        return any(_is_of(value, one) for one in get_args(hint))
+    wider = {
+        bool: (bool, np.bool_),
+        float: (Real, np.floating),
+        int: (Integral, np.integer),
+    }
+    if hint is not bool and isinstance(value, bool):
+        return False
+    return isinstance(value, wider.get(hint, hint))

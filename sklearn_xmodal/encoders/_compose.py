@@ -12,6 +12,8 @@ from sklearn_xmodal.encoders._checks import check_fit_together, check_members
 from sklearn_xmodal.utils._unit import to_unit_length
 
 _FLOATS = (np.float32, np.float64)
+#: What a file may ask an estimator to do with rows.
+_METHODS = {"transform", "predict_proba", "predict_log_proba", "decision_function"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -30,7 +32,7 @@ class Chain(Encoder):
     kind: ClassVar[str] = "chain"
     _most_rows: ClassVar[None] = None
 
-    steps: list
+    steps: list[Encoder]
 
     def __post_init__(self):
         check_members(self, "steps")
@@ -80,7 +82,7 @@ class Concat(Encoder):
     _shapes: ClassVar[dict] = {"weights": ("n_encoders",)}
     _most_rows: ClassVar[None] = None
 
-    encoders: list
+    encoders: list[Encoder]
     weights: np.ndarray
 
     def __post_init__(self):
@@ -165,6 +167,11 @@ class EstimatorEncoder(Encoder):
                 f"{self.side!r}."
             )
 
+    def _check(self):
+        _check_estimator(self.estimator)
+        if self.method not in _METHODS:
+            raise ValueError(f"method must be in {sorted(_METHODS)}. Got {self.method}")
+
     def _checked(self, X, name, first_row=0):
         self._check_columns(X, name)
         return X
@@ -226,8 +233,11 @@ class ViewEncoder(Encoder):
 
     estimator: Any
     place: int
-    fillers: list
+    fillers: list[np.ndarray]
     n_components_: int
+
+    def _check(self):
+        _check_estimator(self.estimator)
 
     @property
     def n_features_in_(self):
@@ -239,3 +249,9 @@ class ViewEncoder(Encoder):
         views[self.place] = X.toarray() if sparse.issparse(X) else X
         Z = self.estimator.transform(views)[self.place]
         return np.asarray(Z).astype(X.dtype, copy=False)
+
+
+def _check_estimator(estimator):
+    if not hasattr(estimator, "get_params"):
+        kind = type(estimator).__name__
+        raise ValueError(f"estimator must be a model of scikit-learn. Got a {kind}")

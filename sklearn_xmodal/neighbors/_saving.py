@@ -1,6 +1,7 @@
 """Saving and loading of an index."""
 
 from copy import copy
+from numbers import Integral
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from sklearn_xmodal.neighbors._lock import SharedLock
 from sklearn_xmodal.persistence import InvalidFileError, save
 from sklearn_xmodal.persistence._files import read
 from sklearn_xmodal.utils._blocks import row_blocks
-from sklearn_xmodal.utils._entries import check_entries
+from sklearn_xmodal.utils._entries import check_entries, check_hashes
 
 _PARAMS = ("backend", "index_type", "index_params", "n_smoothing_neighbors")
 _ITEMS = ("ids", "labels", "payload")
+_LAST_ID = 2**62
+# Of parameters of faiss, which allocates for them.
+_LARGEST_PARAM = 2**24
 # Squared length of a unit vector and a hubness of at most 1, and rounding.
 _LONGEST_SQUARED = 2.001
 
@@ -205,10 +209,17 @@ class SaveMixin:
         self.index_params = check_index_params(
             self.backend, self.index_type, self.index_params or None
         )
+        if any((v or 0) > _LARGEST_PARAM for v in self.index_params.values()):
+            raise ValueError(f"index_params is {self.index_params!r:.100}")
         vectors = _checked_vectors(state["vectors"])
         ids, labels = (_storable(state[name], name) for name in ("ids", "labels"))
+        for values in (ids, labels):  # hashes of strings cannot be chosen
+            check_hashes(v for v in _objects_in(values) if type(v) is not str)
         items = check_items(len(vectors), ids, labels, state["payload"])
-        self._gallery = Gallery(vectors, *items, next_id=int(state["next_id"]))
+        next_id = state["next_id"]
+        if not isinstance(next_id, Integral) or not 0 <= int(next_id) < _LAST_ID:
+            raise ValueError(f"next_id is {next_id!r:.40}")
+        self._gallery = Gallery(vectors, *items, next_id=int(next_id))
         self._hubness = None
         if state["hubness"] is not None:
             self._hubness = HubnessCorrection(**state["hubness"])
@@ -233,6 +244,12 @@ def _checked_vectors(vectors):
     if not is_right or not vectors.flags.c_contiguous:
         raise ValueError("vectors must be a C-contiguous matrix of float32")
     return vectors
+
+
+def _objects_in(values):
+    """Return the ids or labels of which hashes were not made by NumPy's integers."""
+    is_needed = values is not None and getattr(values, "dtype", object) != np.int64
+    return values if is_needed else ()
 
 
 def _storable(values, name):

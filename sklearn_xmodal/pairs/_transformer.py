@@ -95,6 +95,14 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
     __metadata_request__fit = {**DATA_ARGUMENTS, "sample_weight": UNUSED}
     __metadata_request__transform = DATA_ARGUMENTS
 
+    #: Names of fitted attributes, which files hold.
+    _fitted = (
+        "image_transformer_",
+        "text_transformer_",
+        "n_features_in_",
+        "feature_names_in_",
+    )
+
     _parameter_constraints: dict = {
         "image": [StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
         "text": [StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],

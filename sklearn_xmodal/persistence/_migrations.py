@@ -375,6 +375,8 @@ class _Net:
 def _encoder_of(retriever, modality):
     if retriever is None:
         return None
+    if not hasattr(retriever, "get_params"):
+        raise forged(f"a {type(retriever).__name__} for a retriever")
     from sklearn_xmodal.base import encoder_of
 
     return encoder_of(retriever, modality)

@@ -1,9 +1,9 @@
 """Both encoders of a model as ONNX files, for other languages."""
 
-from pathlib import Path
+from contextlib import ExitStack
 
 from sklearn_xmodal.encoders import Encoder
-from sklearn_xmodal.utils._atomic import replacing
+from sklearn_xmodal.utils._atomic import making_folder, replacing
 
 
 def export_onnx(retriever, folder):
@@ -20,7 +20,7 @@ def export_onnx(retriever, folder):
 
     folder : str or path-like
         Where to write ``image.onnx`` and ``text.onnx``; created if need be. Existing
-        files are replaced, each in one step.
+        files are replaced, each in one step, once both are written.
 
     Returns
     -------
@@ -35,7 +35,8 @@ def export_onnx(retriever, folder):
         Manhattan distances.
 
     ValueError
-        If an encoder takes more than 2 GB.
+        If an encoder takes more than 2 GB, or something else than a folder has that
+        path.
 
     ImportError
         If the package onnx is missing.
@@ -70,10 +71,9 @@ def export_onnx(retriever, folder):
         except TypeError as error:
             error.add_note(f"Raised by the {modality} encoder.")
             raise
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {modality: folder / f"{modality}.onnx" for modality in models}
-    for modality, model in models.items():
-        with replacing(paths[modality]) as file:
-            file.write(model.SerializeToString())
+    with making_folder(folder, "folder") as home, ExitStack() as both:
+        paths = {modality: home / f"{modality}.onnx" for modality in models}
+        files = {m: both.enter_context(replacing(path)) for m, path in paths.items()}
+        for modality, file in files.items():
+            file.write(models[modality].SerializeToString())
     return paths

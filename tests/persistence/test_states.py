@@ -40,6 +40,8 @@ PUBLIC = {n for package in PACKAGES for n in import_module(package).__all__}
 class Shelf(BaseEstimator):
     """What an estimator of the package may look like."""
 
+    _fitted = ("rows_", "image_encoder_", "both_")
+
     def __init__(self, size=3):
         self.size = size
 

@@ -6,6 +6,7 @@ the generators of chance and of the callbacks that count steps.
 """
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from sklearn_xmodal.deep.training._callbacks import (
     ReversalSchedule,
     telling_of_interrupts,
 )
-from sklearn_xmodal.utils._atomic import sync
+from sklearn_xmodal.utils._atomic import check_folder, making_folder, sync
 
 _PREFIX, _UNFINISHED = "epoch-", "unfinished-"
 _FILES = {
@@ -31,6 +32,7 @@ _FILES = {
     "f_history": "history.json",
 }
 _STATE = "state.pt"
+_OURS = re.compile(rf"{_PREFIX}\d{{6,}}|{_UNFINISHED}[\w-]+")
 #: Callback -> what it remembers from epoch to epoch.
 _REMEMBERED = {
     ReversalSchedule: ("step_",),
@@ -78,22 +80,34 @@ class TrainingCheckpoint(Callback):
             self._write(net, is_finished=True)
 
     def _write(self, net, is_finished=False):
-        home = Path(self.directory)
-        home.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
-        net.save_params(**{f: unfinished / name for f, name in _FILES.items()})
-        state = {"fingerprint": self.fingerprint, "is_finished": is_finished}
-        torch.save({**state, **_state_of(net)}, unfinished / _STATE)
-        for path in [*unfinished.iterdir(), unfinished]:
-            sync(path)
-        finished = home / f"{_PREFIX}{len(net.history):06d}"
-        unfinished.rename(finished)
-        self.n_written_ = len(net.history)
-        sync(home)
+        with making_folder(self.directory, "checkpoint_dir") as home:
+            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
+            try:
+                self._fill(unfinished, net, is_finished)
+                finished = home / f"{_PREFIX}{len(net.history):06d}"
+                unfinished.rename(finished)
+            except BaseException:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+            self.n_written_ = len(net.history)
+            sync(home)
         for path in home.iterdir():
-            is_ours = path.name.startswith((_PREFIX, _UNFINISHED))
-            if is_ours and path != finished:
+            if _is_ours(path) and path != finished:
                 shutil.rmtree(path)
+
+    def _fill(self, folder, net, is_finished):
+        net.save_params(**{f: folder / name for f, name in _FILES.items()})
+        state = {"fingerprint": self.fingerprint, "is_finished": is_finished}
+        torch.save({**state, **_state_of(net)}, folder / _STATE)
+        for path in [*folder.iterdir(), folder]:
+            sync(path)
+
+
+def _is_ours(path):
+    """Tell a checkpoint, whole or not, from what others keep beside it."""
+    if not _OURS.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
+        return False
+    return {inner.name for inner in path.iterdir()} <= {*_FILES.values(), _STATE}
 
 
 class Checkpoint:
@@ -247,7 +261,8 @@ def checkpoints_in(directory):
 
     More than one only where a training was killed between two of them.
     """
-    return sorted(Path(directory).glob(f"{_PREFIX}*"))
+    found = Path(directory).glob(f"{_PREFIX}*")
+    return sorted(path for path in found if _is_ours(path))
 
 
 def checkpointing(retriever, *trained):
@@ -263,5 +278,6 @@ def checkpointing(retriever, *trained):
             "checkpoint_dir needs random_state to be an int, so that a training can go "
             f"on as it began. Got {retriever.random_state!r}."
         )
+    check_folder(home, "checkpoint_dir")
     fingerprint = fingerprint_of(retriever, *trained)
     return TrainingCheckpoint(home, read_checkpoint(home, fingerprint), fingerprint)
