@@ -154,6 +154,7 @@ def cross_modal_score(
     Z_txt,
     y=None,
     *,
+    groups=None,
     direction="mean",
     metric="mean_average_precision",
     k=None,
@@ -181,7 +182,14 @@ def cross_modal_score(
     y : array-like of shape (n_samples,) or {array-like, sparse matrix} of shape \
             (n_samples, n_classes), default=None
         Labels of any type, or a binary indicator (multi-label), shared by both
-        modalities. If `None`, only the other half of the same pair is relevant.
+        modalities. If `None`, only the other half of the same pair is relevant, with
+        `groups` all texts of the picture.
+
+    groups : array-like of shape (n_samples,), default=None
+        Ids of the pictures, where several texts belong to one and its code is
+        repeated for each. A picture then counts once, as a query and in the gallery;
+        every text counts. The hit rate is what papers on CLIP and captions call
+        recall@k, and recall the stricter share of all texts of a picture.
 
     direction : {"image_to_text", "text_to_image", "mean"}, default="mean"
         Modality of the queries and of the gallery, or the mean of both directions.
@@ -206,7 +214,8 @@ def cross_modal_score(
 
     sample_weight : array-like of shape (n_samples,), default=None
         How much every pair counts as a query, at least 0, in either direction. All
-        pairs are in the gallery, whatever their weight. Callables have none.
+        pairs are in the gallery, whatever their weight. A picture of several pairs has
+        the mean of their weights. Callables have none.
 
     working_memory : float, default=None
         Upper bound in MiB for the temporary arrays of one block of queries, by
@@ -226,7 +235,8 @@ def cross_modal_score(
     ------
     ValueError
         If `direction` or `metric` is not known, an option is not valid for the metric,
-        the codes or labels do not fit together, or a query has no relevant item.
+        the codes or labels do not fit together, also those of one picture, or a query
+        has no relevant item.
 
     TypeError
         If `k` is not an integer.
@@ -244,16 +254,21 @@ def cross_modal_score(
     >>> Z_txt = [[0.9, 0.3], [0.1, 0.7], [0.8, 0.9]]
     >>> cross_modal_score(Z_img, Z_txt, ["cat", "dog", "dog"])
     1.0
+
+    Three texts of two pictures; the second text finds the wrong one:
+
+    >>> Z_img = [[1.0, 0.1], [1.0, 0.1], [0.2, 1.0]]
+    >>> options = {"metric": "hit_rate_at_k", "direction": "text_to_image", "k": 1}
+    >>> cross_modal_score(Z_img, Z_txt, **options, groups=["a", "a", "b"])
+    0.6666666666666666
     """
     sides = directions_of(direction)
     ranking = {"ties": ties, "zero_division": zero_division}
     metric = check_metric(metric, k=k, denominator=denominator, **ranking)
-    pairs = CodePairs(Z_img, Z_txt, y)
-    weights = check_sample_weight(
-        sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
-    )
+    pairs = CodePairs(Z_img, Z_txt, y, groups)
+    weights = pairs.weights(sample_weight)
     if not isinstance(metric, Metric):
-        if weights is not None:
+        if sample_weight is not None:
             raise ValueError(
                 "sample_weight must be None for a callable metric, which has no "
                 "scores of queries. Got weights. Name the metric, or bind them to it."
@@ -261,7 +276,7 @@ def cross_modal_score(
         return float(np.mean([metric(*pairs.matrices(side)) for side in sides]))
     options = {**ranking, "working_memory": working_memory, "n_jobs": n_jobs}
     scores = [
-        metric.summarize(pairs.score([metric], side, **options)[0], weights)
+        metric.summarize(pairs.score([metric], side, **options)[0], weights[side])
         for side in sides
     ]
     return float(np.mean(scores))

@@ -5,6 +5,7 @@ here, and nothing else of it. In the order of a ranking:
 
 - `_options`: what the caller asks for;
 - `_codes`: codes of queries and galleries, validated;
+- `_groups`: which rows are the same item;
 - `_equal`: which similarities count as equal;
 - `_costs`: negated scores, of a matrix or as cosines of codes;
 - `_relevance`: which gallery items are relevant to which query;

@@ -3,6 +3,8 @@
 import numpy as np
 
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._groups import check_groups
+from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
 from sklearn_xmodal.utils._containers import check_same_index
@@ -50,22 +52,28 @@ def split_codes(codes):
     return Z_img, Z_txt
 
 
-def labelled_codes(Z_img, Z_txt, y, sample_weight=None):
-    """Leave out codes of pairs without a label, which are nobody's right answer."""
+def labelled_codes(Z_img, Z_txt, y, sample_weight=None, groups=None):
+    """Leave out codes of pairs without a label, which are nobody's right answer.
+
+    Returns codes, labels, weights and groups.
+    """
     if y is None:
-        return Z_img, Z_txt, None, sample_weight
+        return Z_img, Z_txt, None, sample_weight, groups
     check_same_index(Z_img, y, ("Z_img", "y"))
     y = check_labels(y)
     check_not_signs(y)
     labelled = is_labelled(y)
     if labelled.all() or len(labelled) != len(Z_img):  # which is refused later
-        return Z_img, Z_txt, y, sample_weight
+        return Z_img, Z_txt, y, sample_weight, groups
     check_some_labelled(labelled)
     n = len(labelled)
     weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
     weights = None if weights is None else weights[labelled]
     Z_img, Z_txt = np.asarray(Z_img)[labelled], np.asarray(Z_txt)[labelled]
-    return Z_img, Z_txt, y[labelled], weights
+    if groups is not None:
+        check_same_index(y, groups, ("y", "groups"))
+        groups = check_groups(groups, n, "groups").items[labelled]
+    return Z_img, Z_txt, y[labelled], weights, groups
 
 
 def check_codes(Z, name):
@@ -119,27 +127,55 @@ def check_pairs(Z_img, Z_txt, advice=""):
 
 
 class CodePairs:
-    """Codes of both modalities of the same samples, and their relevance."""
+    """Codes of both modalities of the same samples, and their relevance.
 
-    def __init__(self, Z_img, Z_txt, y):
+    Pairs of one group have the same picture, which is one query and one item.
+    """
+
+    def __init__(self, Z_img, Z_txt, y, groups=None):
         for name, Z in (("Z_img", Z_img), ("Z_txt", Z_txt)):
             check_same_index(Z, y, (name, "y"))
+            check_same_index(Z, groups, (name, "groups"))
         Z_img, Z_txt = check_pairs(
             Z_img,
             Z_txt,
             " Use retrieval_score for queries and a gallery of different size.",
         )
+        self.n_pairs = Z_txt.shape[0]
+        self.pictures = check_groups(groups, self.n_pairs, "groups")
+        y_img, y_txt = y, y
+        if self.pictures is not None:
+            Z_img = self.pictures.codes_once(Z_img, "Z_img")
+            y_txt = self.pictures.items if y is None else y
+            y_img = self.pictures.labels_once(y_txt, "y")
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
-        n = Z_img.shape[0]
-        self.relevance = make_relevance(y, y, n, n, ("y", "y"))
+        self.relevance = self._relevance_of(y_img, y_txt)
+
+    def _relevance_of(self, y_img, y_txt):
+        """Relevance by direction: the same of both where no picture is repeated."""
+        n_images, names = len(self.codes["image_to_text"][0]), ("y", "y")
+        to_text = make_relevance(y_img, y_txt, n_images, self.n_pairs, names)
+        if self.pictures is None:
+            return dict.fromkeys(DIRECTIONS, to_text)
+        to_image = make_relevance(y_txt, y_img, self.n_pairs, n_images, names)
+        return {"image_to_text": to_text, "text_to_image": to_image}
+
+    def weights(self, sample_weight):
+        """Validate weights of pairs: those of the queries of each direction."""
+        weights = check_sample_weight(
+            sample_weight, self.n_pairs, at_least=1, noun="row"
+        )
+        of_images = self.pictures.weights_once(weights) if self.pictures else weights
+        return {"image_to_text": of_images, "text_to_image": weights}
 
     def score(self, metrics, side, **options):
         """Values of several metrics in one direction, (n_metrics, n_queries)."""
-        costs = _costs(*self.codes[side], self.relevance)
-        return score_per_query(metrics, costs, self.relevance, **options)
+        relevance = self.relevance[side]
+        costs = _costs(*self.codes[side], relevance)
+        return score_per_query(metrics, costs, relevance, **options)
 
     def matrices(self, side):
         """Whole relevance and similarity matrices of one direction."""
         query, gallery = self.codes[side]
         scores = -CosineCosts(query, gallery).tied(np.arange(query.shape[0]))
-        return self.relevance.to_matrix(), scores
+        return self.relevance[side].to_matrix(), scores
