@@ -55,6 +55,8 @@ def retrieval_score(
         What to compute: one of
 
         - "mean_average_precision", see :func:`mean_average_precision_score`,
+        - "mean_average_precision_at_r", see :func:`mean_average_precision_at_r_score`,
+        - "r_precision", see :func:`r_precision_score`,
         - "mean_reciprocal_rank", see :func:`mean_reciprocal_rank_score`,
         - "ndcg_at_k", see :func:`ndcg_at_k_score`,
         - "precision_at_k", see :func:`precision_at_k_score`,
@@ -64,7 +66,7 @@ def retrieval_score(
 
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery counts. Precision, recall and hit
-        rate need one; the median rank has none.
+        rate need one; MAP@R, R-precision and the median rank have none.
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
@@ -201,7 +203,7 @@ def cross_modal_score(
 
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery counts. Precision, recall and hit
-        rate need one; the median rank and callables have none.
+        rate need one; MAP@R, R-precision, the median rank and callables have none.
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.

@@ -54,7 +54,7 @@ def make_retrieval_scorer(
 
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery counts. Precision, recall and hit
-        rate need one; the median rank and callables have none.
+        rate need one; MAP@R, R-precision, the median rank and callables have none.
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
@@ -160,10 +160,10 @@ def get_retrieval_scorer(scoring):
     A name is made of three parts, ``[direction_]metric[@k]``:
 
     - the direction "image_to_text" or "text_to_image"; without it, the mean of both;
-    - "map", "mrr", "ndcg", "precision", "recall", "hit_rate" or "neg_median_rank"
-      (negative, so that higher is better);
-    - any cut-off. Precision, recall and hit rate need one, the median rank has none;
-      without one the others rank the whole gallery.
+    - "map", "map_at_r", "r_precision", "mrr", "ndcg", "precision", "recall", "hit_rate"
+      or "neg_median_rank" (negative, so that higher is better);
+    - any cut-off. Precision, recall and hit rate need one, MAP@R, R-precision and the
+      median rank have none; without one the others rank the whole gallery.
 
     For example "map", "image_to_text_map@50", "recall@10", "text_to_image_hit_rate@1".
 
