@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._engine._codes import CodePairs, costs_and_relevance
+from sklearn_xmodal.metrics._engine._codes import CodePairs, ItemSearch
 from sklearn_xmodal.metrics._engine._metric import Metric, check_metric, make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
-from sklearn_xmodal.utils._validation import check_sample_weight
 
 
 def retrieval_score(
@@ -15,6 +14,8 @@ def retrieval_score(
     y_query=None,
     y_gallery=None,
     *,
+    ids_query=None,
+    ids_gallery=None,
     metric="mean_average_precision",
     k=None,
     denominator="min",
@@ -49,7 +50,16 @@ def retrieval_score(
     y_gallery : array-like of shape (n_gallery,) or {array-like, sparse matrix} of \
             shape (n_gallery, n_classes), default=None
         Labels of the gallery. If both are `None`, relevance is pair-level: row i of
-        the gallery is the only right answer to row i of the queries.
+        the gallery is the only right answer to row i of the queries; with ids of one
+        side all rows of the item.
+
+    ids_query : array-like of shape (n_queries,), default=None
+        Which item each query is. Rows of one id, such as a picture repeated for each
+        of its texts, are one query; they must have the same code and label.
+
+    ids_gallery : array-like of shape (n_gallery,), default=None
+        Which item each row of the gallery is. Rows of one id count once. With ids of
+        both sides, the item that is the query is left out of its ranking.
 
     metric : str, default="mean_average_precision"
         What to compute: one of
@@ -81,10 +91,11 @@ def retrieval_score(
 
     average : bool, default=True
         Whether to return the mean over queries (for "median_rank_error" the median)
-        or one value per query.
+        or one value per query, with `ids_query` per item in the order of appearance.
 
     sample_weight : array-like of shape (n_queries,), default=None
-        How much every query counts in the mean or median, at least 0.
+        How much every query counts in the mean or median, at least 0. An item of
+        several rows has the mean of their weights.
 
     working_memory : float, default=None
         Upper bound in MiB for the temporary arrays of one block of queries (one
@@ -103,8 +114,9 @@ def retrieval_score(
     Raises
     ------
     ValueError
-        If the codes are not finite matrices of the same width, labels do not match
-        them, an option is not valid for the metric, or a query has no relevant item.
+        If the codes are not finite matrices of the same width, labels or ids do not
+        match them, codes or labels of one id differ, an option is not valid for the
+        metric, or a query has no relevant item.
 
     TypeError
         If `k` is not an integer.
@@ -125,6 +137,13 @@ def retrieval_score(
     1.0
     >>> retrieval_score(Z_img, Z_txt, ["cat", "dog"], ["dog", "cat", "cat"], k=1)
     0.0
+
+    Each text is searched among the others:
+
+    >>> queries, y, ids = Z_txt[::2], ["cat", "dog", "cat"], [1, 2, 3]
+    >>> options = {"ids_query": ids[::2], "ids_gallery": ids}
+    >>> retrieval_score(queries, Z_txt, y[::2], y, **options)
+    0.5
     """
     metric = make_metric(metric, k=k, denominator=denominator)
     check_ranking_options(
@@ -135,14 +154,12 @@ def retrieval_score(
             "sample_weight must be None for one value per query, which it would not "
             "change. Got weights and average=False."
         )
-    costs, relevance = costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery)
-    weights = check_sample_weight(
-        sample_weight, relevance.shape[0], at_least=1, noun="row"
-    )
+    search = ItemSearch(Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery)
+    weights = search.weights(sample_weight)
     (scores,) = score_per_query(
         [metric],
-        costs,
-        relevance,
+        search.costs,
+        search.relevance,
         ties=ties,
         zero_division=zero_division,
         working_memory=working_memory,

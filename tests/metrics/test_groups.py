@@ -15,7 +15,9 @@ from sklearn_xmodal.metrics import (
     make_generalized_scorer,
     make_retrieval_scorer,
     retrieval_report,
+    retrieval_score,
 )
+from tests.metrics.table import CASES
 
 DIRECTIONS = ("image_to_text", "text_to_image")
 #: What papers on CLIP call recall@k, and the strict share of all texts.
@@ -263,6 +265,7 @@ class TestScorers:
         ([0, 1, 1], None, r"same code in Z_img\. Got other codes in rows 1 and 2"),
         ([0, 0, 1], [0, 1, 0], r"same label in y\. Got other labels in rows 0 and 1"),
         ([0, 0, 1], [[0, 1], [1, 1], [1, 0]], r"same label in y.* rows 0 and 1"),
+        ([0, 0, 1], [["a", "b"]] * 3, r"y must be"),
         ([0, 0, 1], [0, 1], r"y must hold one label per row of codes\. Got 2 labels"),
         (pd.Series([0, 0, 1], index=[5, 6, 7]), None, "Z_img and groups belong"),
     ],
@@ -272,3 +275,135 @@ def test_ids_that_fit_nothing_are_refused(groups, y, message):
     for function in (cross_modal_score, retrieval_report):
         with pytest.raises(ValueError, match=message):
             function(Z_img, np.eye(3)[:, :2], y, groups=groups)
+
+
+def _score_of_others(Z_query, Z_gallery, y_query, y_gallery, ids, case, ties):
+    """Score each query against the gallery without the query itself."""
+    ids_query, ids_gallery = (np.asarray(side) for side in ids)
+    return [
+        retrieval_score(
+            Z_query[[i]],
+            Z_gallery[ids_gallery != ids_query[i]],
+            y_query[[i]],
+            y_gallery[ids_gallery != ids_query[i]],
+            metric=case.name,
+            ties=ties,
+            zero_division=np.nan,
+            **case.options,
+        )
+        for i in range(len(Z_query))
+    ]
+
+
+class TestIds:
+    """Of queries and of a gallery."""
+
+    @pytest.mark.parametrize("ties", ["average", "stable"])
+    @pytest.mark.parametrize(
+        "case", [case for case in CASES if case.options.get("k", 4) in (4, 20)], ids=str
+    )
+    @pytest.mark.parametrize("kind", ["numbers", "float32", "ties"])
+    def test_of_both_sides_leave_the_query_out(self, kind, case, ties):
+        rng = np.random.default_rng(0)
+        Z = rng.integers(-1, 2, (17, 3)) * 1.0 if kind == "ties" else _captions()[0]
+        Z = Z.astype(np.float32) if kind == "float32" else Z
+        y = np.array([*[0] * 8, *[1] * 6, 2, 2, 3])  # the last has no other
+        ids = np.array([f"item {i}" for i in range(17)])
+        rows = np.array([16, 3, 4, 9, 0, 15])
+        # One query is of an item that is not in the gallery.
+        asked = np.append(ids[rows], "elsewhere")
+        Z_query, y_query = np.vstack([Z[rows], Z[:1] + 1]), np.append(y[rows], 0)
+        got = retrieval_score(
+            Z_query,
+            Z,
+            y_query,
+            y,
+            ids_query=asked,
+            ids_gallery=ids,
+            metric=case.name,
+            ties=ties,
+            zero_division=np.nan,
+            average=False,
+            **case.options,
+        )
+        want = _score_of_others(Z_query, Z, y_query, y, (asked, ids), case, ties)
+        assert np.isnan(want[0])
+        assert_allclose(got, want, rtol=1e-12)
+
+    @pytest.mark.parametrize("multilabel", [False, True])
+    def test_leave_it_out_in_blocks_and_threads(self, multilabel):
+        _, Z_txt, _ = _captions(0, sizes=[7] * 60)
+        y = np.arange(420) % 5
+        y = csr_array(np.eye(5)[y] + np.eye(5)[(y + 1) % 5]) if multilabel else y
+        options = {"ids_query": range(420), "ids_gallery": range(420)}
+        want = retrieval_score(Z_txt, Z_txt, y, y, **options)
+        assert want < retrieval_score(Z_txt, Z_txt, y, y) - 1e-3
+        for more in ({"working_memory": 1e-9}, {"n_jobs": 2}):
+            got = retrieval_score(Z_txt, Z_txt, y, y, **options, **more)
+            assert_allclose(got, want, rtol=1e-12)
+
+    def test_of_one_side_are_the_groups_of_pairs(self):
+        Z_img, Z_txt, ids = _captions()
+        y, weights = pd.factorize(ids)[0] % 3, np.arange(17.0)
+        for labels in ((None, None), (y, y)):
+            for metric, k in (("recall_at_k", 2), ("median_rank_error", None)):
+                options = {"metric": metric, "k": k, "sample_weight": weights}
+                for direction in DIRECTIONS:
+                    to_text = direction == "image_to_text"
+                    codes = (Z_img, Z_txt) if to_text else (Z_txt, Z_img)
+                    side = {"ids_query" if to_text else "ids_gallery": ids}
+                    got = retrieval_score(*codes, *labels, **side, **options)
+                    options["direction"] = direction
+                    want = cross_modal_score(
+                        Z_img, Z_txt, labels[0], groups=ids, **options
+                    )
+                    del options["direction"]
+                    assert_allclose(got, want, rtol=1e-12)
+
+    def test_give_one_value_per_item_in_order_of_appearance(self):
+        Z_img, Z_txt, ids = _captions()
+        got = retrieval_score(Z_img, Z_txt, ids_query=ids, average=False)
+        first = pd.unique(ids)
+        assert got.shape == first.shape
+        for name, value in zip(first, got, strict=True):
+            own = (ids == name).astype(float)
+            want = retrieval_score(Z_img, Z_txt, ids_query=ids, sample_weight=own)
+            assert_allclose(value, want)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (
+                {"ids_query": [0, 1], "ids_gallery": [0, 1, 2]},
+                "must be given with both",
+            ),
+            ({"ids_query": [0, 1]}, "Got 2 queries and 3 gallery items"),
+            ({"ids_gallery": [0, 0, 1], "y": ([0, 1], [0, 0, 1])}, "code in Z_gallery"),
+            (
+                {"ids_gallery": [0, 1], "y": ([0, 1], [0, 0, 1])},
+                "ids_gallery must hold",
+            ),
+            ({"ids_query": [0, 1], "y": ([0, 1], None)}, "Got y_query alone"),
+            ({"ids_query": [0, 1], "y": ([0, 1], [0, 1])}, "2 labels for 3 rows"),
+            (
+                {
+                    "ids_query": [0, 1],
+                    "ids_gallery": [0, 1, 2],
+                    "y": ([0, 1], [0, 1, 1]),
+                },
+                "1 queries without, the first at row 0",
+            ),
+        ],
+    )
+    def test_that_do_not_fit_are_refused(self, options, message):
+        y = options.pop("y", (None, None))
+        with pytest.raises(ValueError, match=message):
+            retrieval_score(np.eye(3)[:2], np.eye(3), *y, **options)
+
+    def test_are_compared_with_indexes_of_tables(self):
+        Z = pd.DataFrame(np.eye(3), index=[5, 6, 7])
+        with pytest.raises(ValueError, match="Z_query and ids_query belong together"):
+            retrieval_score(Z, Z, ids_query=pd.Series([1, 2, 3]))
+        y = pd.Series([0, 1, 1])
+        with pytest.raises(ValueError, match="Z_query and y_query belong together"):
+            retrieval_score(Z, Z, y, y, ids_query=[1, 2, 3])

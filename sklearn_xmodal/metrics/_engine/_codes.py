@@ -5,6 +5,7 @@ import numpy as np
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._groups import check_groups
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
+from sklearn_xmodal.metrics._engine._own import CostsOfOthers, RelevanceOfOthers
 from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
 from sklearn_xmodal.utils._containers import check_same_index
@@ -97,15 +98,68 @@ def check_same_space(query, gallery, names):
 
 def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
     """Validate codes of queries and of a gallery, and their labels or pairs."""
-    if y_query is None and y_gallery is None:
-        check_same_index(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
-    check_same_index(Z_query, y_query, ("Z_query", "y_query"))
-    check_same_index(Z_gallery, y_gallery, ("Z_gallery", "y_gallery"))
+    _check_indexes(Z_query, Z_gallery, y_query, y_gallery)
     query = check_codes(Z_query, "Z_query")
     gallery = check_codes(Z_gallery, "Z_gallery")
     check_same_space(query, gallery, ("Z_query", "Z_gallery"))
     relevance = make_relevance(y_query, y_gallery, len(query), len(gallery))
     return _costs(query, gallery, relevance), relevance
+
+
+def _check_indexes(Z_query, Z_gallery, y_query, y_gallery):
+    """Refuse tables of codes and labels whose rows do not belong together."""
+    if y_query is None and y_gallery is None:
+        check_same_index(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
+    check_same_index(Z_query, y_query, ("Z_query", "y_query"))
+    check_same_index(Z_gallery, y_gallery, ("Z_gallery", "y_gallery"))
+
+
+class ItemSearch:
+    """Queries and a gallery in which rows of one id are the same item."""
+
+    def __init__(self, Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery):
+        self.queries = self.gallery = None
+        given = Z_query, Z_gallery, y_query, y_gallery
+        if ids_query is not None or ids_gallery is not None:
+            given = self._once(*given, ids_query, ids_gallery)
+        self.costs, self.relevance = costs_and_relevance(*given)
+        if self.queries and self.gallery:
+            own = self.gallery.find(self.queries)
+            self.costs = CostsOfOthers(self.costs, own)
+            self.relevance = RelevanceOfOthers(self.relevance, own)
+
+    def _once(self, Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery):
+        """Find the items; return codes and labels that hold each of them once."""
+        _check_indexes(Z_query, Z_gallery, y_query, y_gallery)
+        check_same_index(Z_query, ids_query, ("Z_query", "ids_query"))
+        check_same_index(Z_gallery, ids_gallery, ("Z_gallery", "ids_gallery"))
+        Z_query = check_codes(Z_query, "Z_query")
+        Z_gallery = check_codes(Z_gallery, "Z_gallery")
+        sizes = len(Z_query), len(Z_gallery)
+        self.queries = check_groups(ids_query, sizes[0], "ids_query")
+        self.gallery = check_groups(ids_gallery, sizes[1], "ids_gallery")
+        if y_query is None and y_gallery is None:
+            if self.queries and self.gallery:
+                raise ValueError(
+                    "y_query and y_gallery must be given with both ids_query and "
+                    "ids_gallery: an item is not its own right answer. Got None."
+                )
+            make_relevance(None, None, *sizes)  # which refuses what are no pairs
+            y_query = y_gallery = (self.queries or self.gallery).items
+        make_relevance(y_query, y_gallery, *sizes)
+        if self.queries:
+            y_query = self.queries.labels_once(y_query, "y_query")
+            Z_query = self.queries.codes_once(Z_query, "Z_query")
+        if self.gallery:
+            y_gallery = self.gallery.labels_once(y_gallery, "y_gallery")
+            Z_gallery = self.gallery.codes_once(Z_gallery, "Z_gallery")
+        return Z_query, Z_gallery, y_query, y_gallery
+
+    def weights(self, sample_weight):
+        """Validate weights of rows: those of the queries."""
+        n = self.queries.items.size if self.queries else self.relevance.shape[0]
+        weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
+        return self.queries.weights_once(weights) if self.queries else weights
 
 
 def _costs(query, gallery, relevance):
@@ -147,6 +201,7 @@ class CodePairs:
         if self.pictures is not None:
             Z_img = self.pictures.codes_once(Z_img, "Z_img")
             y_txt = self.pictures.items if y is None else y
+            make_relevance(y_txt, y_txt, self.n_pairs, self.n_pairs, ("y", "y"))
             y_img = self.pictures.labels_once(y_txt, "y")
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
         self.relevance = self._relevance_of(y_img, y_txt)

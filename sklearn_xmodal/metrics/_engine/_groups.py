@@ -5,13 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from sklearn_xmodal.metrics._engine._relevance import check_one_per_row
+from sklearn_xmodal.utils._blocks import row_blocks
 from sklearn_xmodal.utils._unit import to_unit_length
 from sklearn_xmodal.utils._validation import as_labels, encode_labels, is_labelled
 
 # Unit vectors of one picture that are further apart are no rounding, also not that of a
 # network in half precision.
 _FURTHEST = 0.01
+# Numbers of codes, a few megabytes.
+_COMPARED_TOGETHER = 2**18
 
 
 @dataclass(frozen=True)
@@ -19,20 +21,25 @@ class Groups:
     """Which rows of codes, labels or weights are the same item."""
 
     name: str  # what users call the ids
+    number_of: dict  # number of the item of each id
     items: np.ndarray  # (n_rows,): item of each row, in the order of appearance
     first: np.ndarray  # (n_items,): first row of each item
 
     def codes_once(self, Z, name):
-        """Codes (n_items, n_components) of rows that agree within each item."""
-        unit = to_unit_length(Z.astype(np.float64))
-        apart = np.linalg.norm(unit - unit[self.first[self.items]], axis=1)
+        """Take codes (n_items, n_components) of rows that agree within each item."""
+        apart = np.empty(len(Z))
+        for rows in row_blocks(*Z.shape, _COMPARED_TOGETHER):
+            own, first = (
+                to_unit_length(codes.astype(np.float64))
+                for codes in (Z[rows], Z[self.first[self.items[rows]]])
+            )
+            apart[rows] = np.linalg.norm(own - first, axis=1)
         self._refuse(apart > _FURTHEST, f"the same code in {name}", "codes")
         return Z[self.first]
 
     def labels_once(self, y, name):
-        """Labels (n_items,) or (n_items, n_classes) that agree within each item."""
+        """Take labels, which are valid, (n_items,) or (n_items, n_classes)."""
         y = as_labels(y, name)
-        check_one_per_row(name, y.shape[0], len(self.items))
         if y.ndim == 1:
             codes = encode_labels(y)[1]
             differs = codes != codes[self.first[self.items]]
@@ -47,6 +54,11 @@ class Groups:
         if weights is None:
             return None
         return np.bincount(self.items, weights) / np.bincount(self.items)
+
+    def find(self, other):
+        """Which items those of other groups are, by their ids; -1 for none."""
+        found = (self.number_of.get(i, -1) for i in other.number_of)
+        return np.fromiter(found, np.intp, len(other.number_of))
 
     def _refuse(self, differs, what, noun):
         rows = np.flatnonzero(differs)
@@ -80,4 +92,4 @@ def check_groups(groups, n_rows, name):
     items = np.fromiter(
         (number_of.setdefault(i, len(number_of)) for i in ids.tolist()), np.intp, n_rows
     )
-    return Groups(name, items, np.unique(items, return_index=True)[1])
+    return Groups(name, number_of, items, np.unique(items, return_index=True)[1])

@@ -121,17 +121,12 @@ def make_relevance(
     for name, n_labels, n_rows in zip(
         names, relevance.shape, (n_queries, n_gallery), strict=True
     ):
-        check_one_per_row(name, n_labels, n_rows)
+        if n_labels != n_rows:
+            raise ValueError(
+                f"{name} must hold one label per row of codes. Got {n_labels} labels "
+                f"for {n_rows} rows."
+            )
     return relevance
-
-
-def check_one_per_row(name, n_labels, n_rows):
-    """Refuse labels of which there are more or fewer than codes."""
-    if n_labels != n_rows:
-        raise ValueError(
-            f"{name} must hold one label per row of codes. Got {n_labels} labels for "
-            f"{n_rows} rows."
-        )
 
 
 def count_relevant(relevance, queries):
