@@ -14,6 +14,7 @@ from sklearn_xmodal.metrics import (
     get_retrieval_scorer,
     make_generalized_scorer,
     make_retrieval_scorer,
+    retrieval_precision_recall_curve,
     retrieval_report,
     retrieval_score,
 )
@@ -341,6 +342,24 @@ class TestIds:
         for more in ({"working_memory": 1e-9}, {"n_jobs": 2}):
             got = retrieval_score(Z_txt, Z_txt, y, y, **options, **more)
             assert_allclose(got, want, rtol=1e-12)
+
+    def test_hold_for_the_curve_of_precision_and_recall(self):
+        Z_img, Z_txt, ids = _captions()
+        first = np.unique(ids, return_index=True)[1]
+        got, _ = retrieval_precision_recall_curve(Z_txt, Z_img, ids_gallery=ids)
+        want, _ = retrieval_precision_recall_curve(Z_txt, Z_img[first], ids, ids[first])
+        assert_allclose(got, want)
+        y, own = np.arange(17) % 4, np.arange(17)
+        got, _ = retrieval_precision_recall_curve(
+            Z_txt, Z_txt, y, y, ids_query=own, ids_gallery=own
+        )
+        want = [
+            retrieval_precision_recall_curve(
+                Z_txt[[i]], Z_txt[own != i], y[[i]], y[own != i]
+            )[0]
+            for i in own
+        ]
+        assert_allclose(got, np.mean(want, axis=0))
 
     def test_of_one_side_are_the_groups_of_pairs(self):
         Z_img, Z_txt, ids = _captions()

@@ -28,7 +28,7 @@ class Groups:
     def codes_once(self, Z, name):
         """Take codes (n_items, n_components) of rows that agree within each item."""
         apart = np.empty(len(Z))
-        for rows in row_blocks(*Z.shape, _COMPARED_TOGETHER):
+        for rows in row_blocks(len(Z), Z.shape[1], _COMPARED_TOGETHER):
             own, first = (
                 to_unit_length(codes.astype(np.float64))
                 for codes in (Z[rows], Z[self.first[self.items[rows]]])
