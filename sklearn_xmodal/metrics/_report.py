@@ -9,6 +9,7 @@ from sklearn_xmodal.metrics._engine._codes import CodePairs
 from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS, check_ranking_options
 from sklearn_xmodal.metrics._engine._scoring import chance_per_query
+from sklearn_xmodal.utils._features import count
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 _WHOLE_GALLERY = (
@@ -242,7 +243,7 @@ def _summaries(metrics, per_query):
 def _as_text(report, n_classes, digits):
     title = f"{report['n_pairs']} pairs"
     if "n_images" in report:
-        title += f" of {report['n_images']} images"
+        title += f" of {count(report['n_images'], 'image')}"
     parts = [title + f" in {n_classes} classes" if n_classes else title]
     parts.append(_table(report["metrics"], digits))
     if n_classes:

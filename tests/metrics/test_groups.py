@@ -379,6 +379,14 @@ class TestIds:
                     del options["direction"]
                     assert_allclose(got, want, rtol=1e-12)
 
+    def test_may_have_nothing_in_common(self):
+        _, Z_txt, _ = _captions()
+        y = np.arange(17) % 4
+        got = retrieval_score(
+            Z_txt, Z_txt, y, y, ids_query=range(17), ids_gallery=range(17, 34)
+        )
+        assert got == retrieval_score(Z_txt, Z_txt, y, y)
+
     def test_give_one_value_per_item_in_order_of_appearance(self):
         Z_img, Z_txt, ids = _captions()
         got = retrieval_score(Z_img, Z_txt, ids_query=ids, average=False)

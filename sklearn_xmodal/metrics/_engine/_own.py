@@ -1,11 +1,11 @@
 """Rankings without the query itself, where it lies in the gallery."""
 
 import numpy as np
-from sklearn.utils import gen_batches
+
+from sklearn_xmodal.metrics._engine._relevance import count_relevant
 
 # Behind every item: cosines and their negatives are between -1 and 1.
 _LAST = 1.5
-_ROWS_TO_LOOK_AT = 256
 
 
 class CostsOfOthers:
@@ -41,9 +41,7 @@ class RelevanceOfOthers:
         self.shape = relevance.shape
         self.has_relevant = relevance.has_relevant.copy()
         (changed,) = np.nonzero(self.has_relevant & (own >= 0))
-        for batch in gen_batches(changed.size, _ROWS_TO_LOOK_AT):
-            rows = changed[batch]
-            self.has_relevant[rows] = [c.size > 0 for c in self.columns(rows)]
+        self.has_relevant[changed] = count_relevant(self, changed) > 0
 
     def columns(self, queries):
         """Relevant gallery columns of each of the given queries."""
