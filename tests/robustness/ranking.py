@@ -122,7 +122,7 @@ def matrix_entries():
         )
         yield Entry(
             f"{name}(raise)",
-            partial(getattr(metrics, name), k=2),
+            partial(getattr(metrics, name), **({"k": 2} if "k" in options else {})),
             {"y_true": Y_TRUE, "y_score": Y_SCORE},
             {"y_true": [NO_RELEVANT]},
         )
