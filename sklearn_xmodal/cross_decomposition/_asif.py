@@ -35,11 +35,11 @@ class ASIFRetriever(BaseRetriever):
 
     Parameters
     ----------
-    n_neighbors : int, default=200
+    n_neighbors : int, default=150
         How many of the largest similarities count, k; all of them where there are no
         more anchors. Those that equal the last one count, too.
 
-    power : float, default=4
+    power : float, default=5
         The power p of the similarities, above 0. The larger, the more the nearest
         anchors count.
 
@@ -129,7 +129,7 @@ class ASIFRetriever(BaseRetriever):
         "n_image_features": [Integral, None],
     }
 
-    def __init__(self, *, n_neighbors=200, power=4, n_image_features=None):
+    def __init__(self, *, n_neighbors=150, power=5, n_image_features=None):
         self.n_neighbors = n_neighbors
         self.power = power
         self.n_image_features = n_image_features
@@ -266,7 +266,7 @@ def _others(rows, n_pairs):
         )
     if n_kept < 2:
         raise ValueError(
-            f"At least 2 pairs must be left, as fit needs. Got {len(rows)} of {n_pairs} "
-            "to remove."
+            "At least 2 pairs must be left, as fit needs. Got "
+            f"{len(rows)} of {n_pairs} to remove."
         )
     return kept

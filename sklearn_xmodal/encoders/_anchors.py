@@ -54,8 +54,7 @@ class AnchorEncoder(Encoder):
             )
         if not 0 < self.power < np.inf:
             raise ValueError(
-                "power of AnchorEncoder must be a positive number. Got "
-                f"{self.power}."
+                f"power of AnchorEncoder must be a positive number. Got {self.power}."
             )
 
     @property

@@ -5,7 +5,7 @@ from scipy import sparse
 
 
 def to_unit_length(Z):
-    """Scale rows, dense or CSR, to unit length, (n, d) -> (n, d); rows of zeros stay."""
+    """Scale rows, dense or CSR, to unit length, (n, d); rows of zeros stay."""
     if sparse.issparse(Z):
         return _sparse_to_unit_length(Z)
     # First by the largest entry: squares cannot overflow or vanish, and codes of a
