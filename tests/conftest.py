@@ -103,7 +103,7 @@ def _neighbour(cls, **params):
 #: Every retriever of the package, as a function that makes a fast one.
 RETRIEVERS = {
     "ACMRRetriever": _neighbour(ACMRRetriever),
-    "ASIFRetriever": _factory(ASIFRetriever, n_neighbors=10),
+    "ASIFRetriever": _factory(ASIFRetriever, n_neighbors=40),
     "CCARetriever": _factory(CCARetriever, n_components=3),
     "CCARetrieverCV": _factory(CCARetrieverCV, n_components=3, alphas=[0.1, 1.0], cv=3),
     "ContrastiveRetriever": _neighbour(ContrastiveRetriever),

@@ -10,9 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.base import BaseRetriever
 from sklearn_xmodal.encoders import AnchorEncoder
+from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._unit import to_unit_length
 from sklearn_xmodal.utils._validation import count
+
+# Of numbers in a row of unit length.
+_ROUNDING = 16 * np.finfo(float).eps
 
 
 class ASIFRetriever(BaseRetriever):
@@ -24,10 +28,8 @@ class ASIFRetriever(BaseRetriever):
     :math:`a_j` of its modality,
 
     .. math::
-        z_j = \begin{cases}
-            \max(x^\top a_j, 0)^p & \text{among the } k \text{ largest}, \\
-            0 & \text{else},
-        \end{cases}
+        z_j = \max(x^\top a_j, 0)^p \text{ among the } k \text{ largest}, \qquad
+        z_j = 0 \text{ else},
 
     and z is scaled to unit length. Nothing is fitted: pairs come and go by
     :meth:`add_pairs` and :meth:`remove_pairs`, and the columns in which two codes meet
@@ -49,11 +51,10 @@ class ASIFRetriever(BaseRetriever):
 
     Attributes
     ----------
-    image_anchors_ : {ndarray, sparse matrix} of shape \
-            (n_components_, n_image_features_)
-        Images of the anchor pairs, of unit length.
+    image_anchors_ : matrix of shape (n_components_, n_image_features_)
+        Images of the anchor pairs, of unit length; CSR where they were sparse.
 
-    text_anchors_ : {ndarray, sparse matrix} of shape (n_components_, n_text_features_)
+    text_anchors_ : matrix of shape (n_components_, n_text_features_)
         Texts of the anchor pairs, of unit length.
 
     image_encoder_ : Encoder
@@ -135,11 +136,13 @@ class ASIFRetriever(BaseRetriever):
         self.n_image_features = n_image_features
 
     def _fit(self, X_img, X_txt, y):
+        sides = [_unit(X) for X in (X_img, X_txt)]
+        _check_vary(sides)
         return [
             AnchorEncoder(
-                anchors=_unit(X), n_neighbors=self.n_neighbors, power=self.power
+                anchors=anchors, n_neighbors=self.n_neighbors, power=self.power
             )
-            for X in (X_img, X_txt)
+            for anchors in sides
         ]
 
     def add_pairs(self, X_img, X_txt=None):
@@ -209,7 +212,8 @@ class ASIFRetriever(BaseRetriever):
 
         ValueError
             If a row does not exist or is given twice, or fewer than two pairs would
-            be left. The retriever is then as it was before the call.
+            be left, or none that differ. The retriever is then as it was before the
+            call.
         """
         check_is_fitted(self)
         kept = _others(rows, self.n_components_)
@@ -217,6 +221,7 @@ class ASIFRetriever(BaseRetriever):
         return self
 
     def _set_anchors(self, sides):
+        _check_vary(sides)
         encoders = (self.image_encoder_, self.text_encoder_)
         self._set_encoders(
             *(
@@ -228,6 +233,19 @@ class ASIFRetriever(BaseRetriever):
 
 def _unit(X):
     return to_unit_length(X.astype(np.float64, copy=False))
+
+
+def _check_vary(sides):
+    """Raise a ValueError if all anchors of a modality are one, but for rounding."""
+    for modality, anchors in zip(MODALITIES, sides, strict=True):
+        spread = anchors.max(axis=0) - anchors.min(axis=0)
+        # A single feature has a sign for a direction, and may be taken as it is.
+        if anchors.shape[1] > 1 and not spread.max() > _ROUNDING:
+            raise ValueError(
+                f"The {modality} features must vary in more than their length: every "
+                "similarity to an anchor pair is the same. Got "
+                f"{count(anchors.shape[0], 'pair')} of one direction."
+            )
 
 
 def _stacked(anchors, more):

@@ -122,6 +122,23 @@ def test_index_and_score_rank_by_the_codes(data):
     assert_allclose(scores[:, 0], (codes[0] @ codes[1].T).max(axis=1), atol=1e-6)
 
 
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+@pytest.mark.parametrize("modality", ["image", "text"])
+def test_anchors_of_one_direction_are_refused(data, form, modality):
+    A, B, *_ = data
+    sides = {"image": A, "text": B}
+    lengths = np.arange(1.0, 41)[:, None]
+    one = lengths * sides[modality][:1]
+    with pytest.raises(ValueError, match=f"The {modality} features must vary.* 40 p"):
+        ASIFRetriever().fit(*{**sides, modality: form(one)}.values())
+    one[39] = sides[modality][39]
+    mixed = {**sides, modality: form(one)}
+    asif = ASIFRetriever().fit(*mixed.values())
+    with pytest.raises(ValueError, match=f"The {modality} features must vary.* 39 p"):
+        asif.remove_pairs(39)
+    assert asif.n_components_ == 40
+
+
 class TestPairsComeAndGo:
     @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
     def test_adding_gives_the_fit_to_all(self, data, form):
