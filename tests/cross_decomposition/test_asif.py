@@ -55,6 +55,26 @@ def test_codes_with_negative_similarities_are_those_of_the_reference(data):
     assert (Z_img >= 0).all()
 
 
+def test_codes_of_clip_features_are_those_of_the_reference(shared_data):
+    clip = np.load(shared_data / "clip" / "coco500.npz")
+    for X in (clip["X_img"], clip["X_txt"]):
+        asif = ASIFRetriever(n_neighbors=100).fit(X[:250], X[:250])
+        expected = reference(X[250:300].astype(float), X[:250].astype(float), 100, 5)
+        assert_allclose(asif.transform_text(X[250:300]), expected, atol=1e-6)
+
+
+def test_graphs_of_sparse_anchors_take_dense_features(data):
+    pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    A, B, X, _ = data
+    for k in (6, 100):
+        asif = ASIFRetriever(n_neighbors=k).fit(sparse.csr_array(A), B)
+        graph = asif.image_encoder_.to_onnx().SerializeToString()
+        session = runtime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        (codes,) = session.run(["codes"], {"features": X.astype("f4")})
+        assert_allclose(codes, reference(X, A, k, 5), atol=1e-5)
+
+
 def test_equal_anchors_count_alike(data):
     A, B, X, _ = data
     lengths = np.tile([1.0, 3.3, 0.7], len(A))[:, None]  # so that roundings differ
