@@ -148,8 +148,8 @@ class ASIFRetriever(BaseRetriever):
     def add_pairs(self, X_img, X_txt=None):
         """Add anchor pairs, after those that are there.
 
-        The result is that of `fit` to all pairs. Codes of earlier calls have fewer
-        columns: encode again what is to be compared.
+        The result is that of `fit` to all pairs, by the parameters that `fit` had. Codes
+        of earlier calls have fewer columns: encode again what is to be compared.
 
         Parameters
         ----------
@@ -189,7 +189,7 @@ class ASIFRetriever(BaseRetriever):
     def remove_pairs(self, rows):
         """Remove anchor pairs; those after them move up.
 
-        The result is that of `fit` to the other pairs.
+        The result is that of `fit` to the other pairs, by the parameters that it had.
 
         Parameters
         ----------
