@@ -148,7 +148,7 @@ class ASIFRetriever(BaseRetriever):
     def add_pairs(self, X_img, X_txt=None):
         """Add anchor pairs, after those that are there.
 
-        The result is that of `fit` to all pairs, by the parameters that `fit` had. Codes
+        The result is that of `fit` to all pairs, by the parameters that it had. Codes
         of earlier calls have fewer columns: encode again what is to be compared.
 
         Parameters
