@@ -11,6 +11,7 @@ from sklearn_xmodal._version import __version__
 
 _HOMES = {
     "ACMRRetriever": "sklearn_xmodal.deep",
+    "ASIFRetriever": "sklearn_xmodal.cross_decomposition",
     "BaseRetriever": "sklearn_xmodal.base",
     "CCARetriever": "sklearn_xmodal.cross_decomposition",
     "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",
@@ -42,6 +43,7 @@ _HOMES = {
 
 __all__ = [
     "ACMRRetriever",
+    "ASIFRetriever",
     "BaseRetriever",
     "CCARetriever",
     "CCARetrieverCV",

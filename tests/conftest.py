@@ -15,6 +15,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from sklearn_xmodal import (
     ACMRRetriever,
+    ASIFRetriever,
     CCARetriever,
     CCARetrieverCV,
     ContrastiveRetriever,
@@ -102,6 +103,7 @@ def _neighbour(cls, **params):
 #: Every retriever of the package, as a function that makes a fast one.
 RETRIEVERS = {
     "ACMRRetriever": _neighbour(ACMRRetriever),
+    "ASIFRetriever": _factory(ASIFRetriever, n_neighbors=40),
     "CCARetriever": _factory(CCARetriever, n_components=3),
     "CCARetrieverCV": _factory(CCARetrieverCV, n_components=3, alphas=[0.1, 1.0], cv=3),
     "ContrastiveRetriever": _neighbour(ContrastiveRetriever),

@@ -1,5 +1,6 @@
 """Retrievers in closed form, by eigenvectors: CCA and its kin."""
 
+from sklearn_xmodal.cross_decomposition._asif import ASIFRetriever
 from sklearn_xmodal.cross_decomposition._cca import CCARetriever
 from sklearn_xmodal.cross_decomposition._cca_cv import CCARetrieverCV
 from sklearn_xmodal.cross_decomposition._kcca import KCCARetriever
@@ -10,6 +11,7 @@ from sklearn_xmodal.cross_decomposition._three_view import ThreeViewCCARetriever
 from sklearn_xmodal.cross_decomposition._views import ViewsModel, ViewsRetriever
 
 __all__ = [
+    "ASIFRetriever",
     "CCARetriever",
     "CCARetrieverCV",
     "KCCARetriever",
