@@ -133,7 +133,9 @@ def retrieval_score(
             "sample_weight must be None for one value per query, which it would not "
             "change. Got weights and average=False."
         )
-    costs, relevance = costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery)
+    costs, relevance = costs_and_relevance(
+        Z_query, Z_gallery, y_query, y_gallery, sample_weight
+    )
     weights = check_sample_weight(
         sample_weight, relevance.shape[0], at_least=1, noun="row"
     )
@@ -248,12 +250,9 @@ def cross_modal_score(
     sides = directions_of(direction)
     ranking = {"ties": ties, "zero_division": zero_division}
     metric = check_metric(metric, k=k, denominator=denominator, **ranking)
-    pairs = CodePairs(Z_img, Z_txt, y)
-    weights = check_sample_weight(
-        sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
-    )
+    pairs = CodePairs(Z_img, Z_txt, y, sample_weight)
     if not isinstance(metric, Metric):
-        if weights is not None:
+        if sample_weight is not None:
             raise ValueError(
                 "sample_weight must be None for a callable metric, which has no "
                 "scores of queries. Got weights. Name the metric, or bind them to it."
@@ -261,7 +260,7 @@ def cross_modal_score(
         return float(np.mean([metric(*pairs.matrices(side)) for side in sides]))
     options = {**ranking, "working_memory": working_memory, "n_jobs": n_jobs}
     scores = [
-        metric.summarize(pairs.score([metric], side, **options)[0], weights)
+        metric.summarize(pairs.score([metric], side, **options)[0], pairs.weights)
         for side in sides
     ]
     return float(np.mean(scores))

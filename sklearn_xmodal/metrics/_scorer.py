@@ -11,7 +11,6 @@ from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, spl
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
-from sklearn_xmodal.utils._validation import check_sample_weight
 
 # Short names: [direction_]metric[@k].
 _LONG_NAMES = {
@@ -248,11 +247,7 @@ class MultipleRetrievalScorer(WeightedScorer):
 
     def __call__(self, estimator, X, y=None, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
-        *labelled, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
-        pairs = CodePairs(*labelled)
-        weights = check_sample_weight(
-            sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
-        )
+        pairs = CodePairs(*labelled_codes(Z_img, Z_txt, y, sample_weight))
         asked = {name: _parse(name) for name in self.names}
         scores: dict = {name: [] for name in self.names}
         for side in DIRECTIONS:
@@ -263,7 +258,7 @@ class MultipleRetrievalScorer(WeightedScorer):
             values = pairs.score(metrics, side, ties="average", zero_division="raise")
             for name, metric, row in zip(here, metrics, values, strict=True):
                 sign = -1 if metric.is_error else 1
-                scores[name].append(sign * metric.summarize(row, weights))
+                scores[name].append(sign * metric.summarize(row, pairs.weights))
         return {name: sum(both) / len(both) for name, both in scores.items()}
 
     def __repr__(self):

@@ -5,9 +5,10 @@ import numpy as np
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
-from sklearn_xmodal.utils._containers import check_same_index
+from sklearn_xmodal.utils._containers import check_same_index, check_same_indexes
 from sklearn_xmodal.utils._unit import to_unit_length
 from sklearn_xmodal.utils._validation import (
+    SCORE_BY_PAIRS,
     check_labels,
     check_not_signs,
     check_numbers,
@@ -54,13 +55,14 @@ def labelled_codes(Z_img, Z_txt, y, sample_weight=None):
     """Leave out codes of pairs without a label, which are nobody's right answer."""
     if y is None:
         return Z_img, Z_txt, None, sample_weight
-    check_same_index(Z_img, y, ("Z_img", "y"))
+    tables = {"Z_img": Z_img, "Z_txt": Z_txt, "y": y, "sample_weight": sample_weight}
+    check_same_indexes(tables)
     y = check_labels(y)
     check_not_signs(y)
     labelled = is_labelled(y)
     if labelled.all() or len(labelled) != len(Z_img):  # which is refused later
         return Z_img, Z_txt, y, sample_weight
-    check_some_labelled(labelled)
+    check_some_labelled(labelled, SCORE_BY_PAIRS)
     n = len(labelled)
     weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
     weights = None if weights is None else weights[labelled]
@@ -87,12 +89,16 @@ def check_same_space(query, gallery, names):
         )
 
 
-def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
-    """Validate codes of queries and of a gallery, and their labels or pairs."""
-    if y_query is None and y_gallery is None:
-        check_same_index(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
-    check_same_index(Z_query, y_query, ("Z_query", "y_query"))
-    check_same_index(Z_gallery, y_gallery, ("Z_gallery", "y_gallery"))
+def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery, sample_weight=None):
+    """Validate codes of queries and of a gallery, and their labels or pairs.
+
+    Of the weights of queries the index alone.
+    """
+    queries = {"Z_query": Z_query, "y_query": y_query, "sample_weight": sample_weight}
+    gallery = {"Z_gallery": Z_gallery, "y_gallery": y_gallery}
+    are_pairs = y_query is None and y_gallery is None
+    for tables in [queries | gallery] if are_pairs else [queries, gallery]:
+        check_same_indexes(tables)
     query = check_codes(Z_query, "Z_query")
     gallery = check_codes(Z_gallery, "Z_gallery")
     check_same_space(query, gallery, ("Z_query", "Z_gallery"))
@@ -119,11 +125,11 @@ def check_pairs(Z_img, Z_txt, advice=""):
 
 
 class CodePairs:
-    """Codes of both modalities of the same samples, and their relevance."""
+    """Codes of both modalities of the same samples, their relevance and weights."""
 
-    def __init__(self, Z_img, Z_txt, y):
-        for name, Z in (("Z_img", Z_img), ("Z_txt", Z_txt)):
-            check_same_index(Z, y, (name, "y"))
+    def __init__(self, Z_img, Z_txt, y, sample_weight=None):
+        tables = {"Z_img": Z_img, "Z_txt": Z_txt, "y": y}
+        check_same_indexes({**tables, "sample_weight": sample_weight})
         Z_img, Z_txt = check_pairs(
             Z_img,
             Z_txt,
@@ -132,6 +138,7 @@ class CodePairs:
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
         n = Z_img.shape[0]
         self.relevance = make_relevance(y, y, n, n, ("y", "y"))
+        self.weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
 
     def score(self, metrics, side, **options):
         """Values of several metrics in one direction, (n_metrics, n_queries)."""
