@@ -110,6 +110,12 @@ def test_weights_go_with_whatever_has_an_index(tables):
             call(X_img, X_txt, y, **late)
         with _refused("pairs.text", "sample_weight"):
             call(ImageTextPairs(X_img, text), numbers, **late)
+    for scoring in ("map", ["map", "mrr"]):
+        score = get_retrieval_scorer(scoring)
+        with _refused("X", "sample_weight"):
+            score(ridge, ImageTextPairs(image, text), numbers, **late)
+        with _refused("X", "y"):
+            score(ridge, ImageTextPairs(image, text), y.loc[BACKWARDS])
     codes, others = image.iloc[:, :6].to_numpy(), text.to_numpy()
     with _refused("y", "sample_weight"):
         cross_modal_score(codes, others, y, **late)

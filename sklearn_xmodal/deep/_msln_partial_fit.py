@@ -55,7 +55,8 @@ class GoesOnMixin(TwoEncoderRetriever):
             As in `fit`.
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            As in `fit`.
+            As in `fit`; where classes are known, all of these pairs may be without a
+            label.
 
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed in the first call where its `y`

@@ -7,7 +7,7 @@ from inspect import signature
 from sklearn.metrics import get_scorer_names
 
 from sklearn_xmodal.metrics._embedding import cross_modal_score
-from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
+from sklearn_xmodal.metrics._engine._codes import CodePairs, encoded_pairs
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
@@ -113,8 +113,7 @@ class RetrievalScorer(WeightedScorer, ScoreRequest):
     """Callable of `make_retrieval_scorer`: picklable, its repr is how it was made."""
 
     def __call__(self, estimator, X, y=None, sample_weight=None):
-        Z_img, Z_txt = split_codes(estimator.transform(X))
-        Z_img, Z_txt, y, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
+        Z_img, Z_txt, y, sample_weight = encoded_pairs(estimator, X, y, sample_weight)
         return self.sign * cross_modal_score(
             Z_img,
             Z_txt,
@@ -246,8 +245,7 @@ class MultipleRetrievalScorer(WeightedScorer):
             _parse(name)
 
     def __call__(self, estimator, X, y=None, sample_weight=None):
-        Z_img, Z_txt = split_codes(estimator.transform(X))
-        pairs = CodePairs(*labelled_codes(Z_img, Z_txt, y, sample_weight))
+        pairs = CodePairs(*encoded_pairs(estimator, X, y, sample_weight))
         asked = {name: _parse(name) for name in self.names}
         scores: dict = {name: [] for name in self.names}
         for side in DIRECTIONS:

@@ -51,6 +51,13 @@ def split_codes(codes):
     return Z_img, Z_txt
 
 
+def encoded_pairs(estimator, X, y, sample_weight=None):
+    """Return codes of pairs, labels and weights, for scorers: see `labelled_codes`."""
+    check_same_indexes({"X": X, "y": y, "sample_weight": sample_weight})
+    Z_img, Z_txt = split_codes(estimator.transform(X))
+    return labelled_codes(Z_img, Z_txt, y, sample_weight)
+
+
 def labelled_codes(Z_img, Z_txt, y, sample_weight=None):
     """Leave out codes of pairs without a label, which are nobody's right answer."""
     if y is None:
