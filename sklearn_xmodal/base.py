@@ -116,8 +116,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
         with one matrix, image columns first, where `n_image_features` is set.
         A Pipeline needs the second or third: of two matrices its steps transform
-        the first one only, and hand on the other as it is, which looks like a direct
-        call from here.
+        the first one only, which is an error.
 
         Parameters
         ----------
@@ -582,7 +581,8 @@ class SampleWeightMixin(BaseRetriever):
         ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
         with one matrix, image columns first, where `n_image_features` is set. Dask
         arrays, of the retrievers that take them, are read by their blocks, on the
-        workers of a cluster if there is one.
+        workers of a cluster if there is one. A Pipeline needs the second or third:
+        of two matrices its steps transform the first one only, which is an error.
 
         Parameters
         ----------
@@ -595,9 +595,11 @@ class SampleWeightMixin(BaseRetriever):
             second argument is `y`.
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Class labels, or a binary indicator matrix for several labels per
-            pair. Recorded, not learnt from, by the methods that learn from the
-            pairs alone.
+            Class labels, or a binary indicator matrix for several labels per pair,
+            whose columns have the names of the classes if it is a DataFrame.
+            Recorded, not learnt from, by the methods that learn from the pairs
+            alone. A pair without a label has -1, None or NaN, in an indicator a row
+            of -1; its weight counts wherever the pair does.
 
         sample_weight : array-like of shape (n_samples,), default=None
             How often every pair counts, at least 0: a weight of 2 is the pair twice,
@@ -611,9 +613,9 @@ class SampleWeightMixin(BaseRetriever):
         Raises
         ------
         ValueError
-            If a side is missing, the rows do not pair up, a value is NaN or
-            infinite, or a weight is negative. The retriever is then as it was
-            before the call.
+            If a side is missing, the rows do not pair up (in number, or by the
+            indexes of tables), a value is NaN or infinite, or a weight is negative.
+            The retriever is then as it was before the call.
         """
         with self._as_before_unless_fitted():
             X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y, sample_weight)
