@@ -17,7 +17,7 @@ from sklearn_xmodal.metrics._engine import labelled_codes
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
-from sklearn_xmodal.utils._containers import as_matrix, check_same_index
+from sklearn_xmodal.utils._containers import as_matrix
 from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._old_spellings import OldSpellingsMixin
 from sklearn_xmodal.utils._sklearn_compat import (
@@ -27,6 +27,7 @@ from sklearn_xmodal.utils._sklearn_compat import (
     validate_on_fit,
 )
 from sklearn_xmodal.utils._validation import (
+    LEARN_FROM_PAIRS,
     check_class_targets,
     check_labels,
     check_modality,
@@ -115,8 +116,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
         with one matrix, image columns first, where `n_image_features` is set.
         A Pipeline needs the second or third: of two matrices its steps transform
-        the first one only, and hand on the other as it is, which looks like a direct
-        call from here.
+        the first one only, which is an error.
 
         Parameters
         ----------
@@ -268,7 +268,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
             Between 0 and 1, best is 1.
         """
         check_is_fitted(self)
-        _, image, text, y = resolve_input(self, "score", X_img, X_txt, y)
+        _, image, text, y = resolve_input(
+            self, "score", X_img, X_txt, y, sample_weight=sample_weight
+        )
         for modality, side in zip(MODALITIES, (image, text), strict=True):
             if side is None:
                 raise ValueError(
@@ -276,7 +278,6 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 )
         y = _check_y(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
-        check_same_index(X_img, sample_weight, ("X_img", "sample_weight"))
         Z_img, Z_txt, y, weights, _ = labelled_codes(Z_img, Z_txt, y, sample_weight)
         return cross_modal_score(Z_img, Z_txt, y, sample_weight=weights)
 
@@ -355,9 +356,11 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _take_more_state(self, state):
         """Take that out of a state again."""
 
-    def _check_pairs(self, method, X_img, X_txt, y):
+    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None):
         """Validate pairs to learn from, and record their widths and names."""
-        data = resolve_input(self, method, X_img, X_txt, y, reset=True)
+        data = resolve_input(
+            self, method, X_img, X_txt, y, sample_weight=sample_weight, reset=True
+        )
         self._label_names = names_of_labels(data.y)
         sides, names = {}, {}
         for modality in MODALITIES:
@@ -382,9 +385,11 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         """Return the rows that `_fit` gets: all, with a label or without."""
         return arrays
 
-    def _check_more_pairs(self, method, X_img, X_txt, y):
+    def _check_more_pairs(self, method, X_img, X_txt, y, sample_weight=None):
         """Validate pairs with the features of those seen before."""
-        _, X_img, X_txt, y = resolve_input(self, method, X_img, X_txt, y)
+        _, X_img, X_txt, y = resolve_input(
+            self, method, X_img, X_txt, y, sample_weight=sample_weight
+        )
         self._label_names = names_of_labels(y)
         X_img = self._check_known_side(X_img, "image")
         X_txt = self._check_known_side(X_txt, "text")
@@ -576,7 +581,8 @@ class SampleWeightMixin(BaseRetriever):
         ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
         with one matrix, image columns first, where `n_image_features` is set. Dask
         arrays, of the retrievers that take them, are read by their blocks, on the
-        workers of a cluster if there is one.
+        workers of a cluster if there is one. A Pipeline needs the second or third:
+        of two matrices its steps transform the first one only, which is an error.
 
         Parameters
         ----------
@@ -589,9 +595,11 @@ class SampleWeightMixin(BaseRetriever):
             second argument is `y`.
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Class labels, or a binary indicator matrix for several labels per
-            pair. Recorded, not learnt from, by the methods that learn from the
-            pairs alone.
+            Class labels, or a binary indicator matrix for several labels per pair,
+            whose columns have the names of the classes if it is a DataFrame.
+            Recorded, not learnt from, by the methods that learn from the pairs
+            alone. A pair without a label has -1, None or NaN, in an indicator a row
+            of -1; its weight counts wherever the pair does.
 
         sample_weight : array-like of shape (n_samples,), default=None
             How often every pair counts, at least 0: a weight of 2 is the pair twice,
@@ -605,13 +613,12 @@ class SampleWeightMixin(BaseRetriever):
         Raises
         ------
         ValueError
-            If a side is missing, the rows do not pair up, a value is NaN or
-            infinite, or a weight is negative. The retriever is then as it was
-            before the call.
+            If a side is missing, the rows do not pair up (in number, or by the
+            indexes of tables), a value is NaN or infinite, or a weight is negative.
+            The retriever is then as it was before the call.
         """
         with self._as_before_unless_fitted():
-            check_same_index(X_img, sample_weight, ("X_img", "sample_weight"))
-            X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
+            X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y, sample_weight)
             weights = check_sample_weight(sample_weight, X_img.shape[0], at_least=2)
             self._record_classes(counting_rows(weights, y))
             if not self._takes_zero_weights:
@@ -643,7 +650,7 @@ class ClassLabelsMixin(BaseRetriever):
         self.n_unlabelled_ = int(np.count_nonzero(~labelled))
         if self._takes_unlabelled or not self.n_unlabelled_:
             return arrays
-        check_some_labelled(labelled)
+        check_some_labelled(labelled, LEARN_FROM_PAIRS)
         return tuple(None if A is None else A[labelled] for A in arrays)
 
     def _check_classes(self, y):
@@ -652,7 +659,7 @@ class ClassLabelsMixin(BaseRetriever):
         An indicator has the names or numbers of its columns for labels.
         """
         y = check_class_targets(y, self)
-        check_some_labelled(is_labelled(y))
+        check_some_labelled(is_labelled(y), LEARN_FROM_PAIRS)
         if y.ndim == 2 and not self._takes_indicator:
             raise ValueError(
                 f"{type(self).__name__} needs one class per pair, y of shape "

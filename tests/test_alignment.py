@@ -1,13 +1,22 @@
 """Tables with an index: rows that belong together have the same one."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
+from sklearn_xmodal import (
+    CCARetriever,
+    ImageTextPairs,
+    ModalityTransformer,
+    RidgeRetriever,
+)
 from sklearn_xmodal.metrics import (
     cross_modal_score,
+    generalized_retrieval_score,
+    get_retrieval_scorer,
     mean_average_precision_score,
     paired_comparison,
     retrieval_report,
@@ -85,6 +94,47 @@ def test_every_form_of_input_refuses_another_order(tables):
         CCARetriever(3).fit(image, text, sample_weight=abs(labels) + 1)
     with _refused("X_img", "sample_weight"):
         CCARetriever(3).partial_fit(image, text, sample_weight=abs(labels) + 1)
+
+
+def test_weights_go_with_whatever_has_an_index(tables):
+    image, text, y = tables
+    weights = (abs(y) + 1).loc[BACKWARDS]
+    X_img, X_txt, numbers = image.to_numpy(), text.to_numpy(), y.to_numpy()
+    late = {"sample_weight": weights}
+    ridge = RidgeRetriever().fit(X_img, X_txt, numbers)
+    msln = RETRIEVERS["MSLNRetriever"]()
+    for call in (ridge.fit, ridge.score, msln.partial_fit, ModalityTransformer().fit):
+        with _refused("X_txt", "sample_weight"):
+            call(X_img, text, numbers, **late)
+        with _refused("y", "sample_weight"):
+            call(X_img, X_txt, y, **late)
+        with _refused("pairs.text", "sample_weight"):
+            call(ImageTextPairs(X_img, text), numbers, **late)
+    for scoring in ("map", ["map", "mrr"]):
+        score = get_retrieval_scorer(scoring)
+        with _refused("X", "sample_weight"):
+            score(ridge, ImageTextPairs(image, text), numbers, **late)
+        with _refused("X", "y"):
+            score(ridge, ImageTextPairs(image, text), y.loc[BACKWARDS])
+    codes, others = image.iloc[:, :6].to_numpy(), text.to_numpy()
+    with _refused("y", "sample_weight"):
+        cross_modal_score(codes, others, y, **late)
+    with _refused("y_query", "sample_weight"):
+        retrieval_score(codes, others, y, numbers, **late)
+    with _refused("y", "sample_weight"):
+        generalized_retrieval_score(codes, others, y, [0], **late)
+    with _refused("Z_img", "y"):
+        generalized_retrieval_score(image.iloc[:, :6], others, y.loc[BACKWARDS], [0])
+
+
+@pytest.mark.parametrize("scoring", ["map", ["map", "mrr"]])
+def test_scorers_refuse_another_order_of_partly_labelled_pairs(tables, scoring):
+    image, text, y = tables
+    codes = SimpleNamespace(image=image.iloc[:, :6], text=text.loc[BACKWARDS])
+    estimator = SimpleNamespace(transform=lambda pairs: codes)
+    partly = np.where(np.arange(60) % 3, y, -1)
+    with _refused("Z_img", "Z_txt"):
+        get_retrieval_scorer(scoring)(estimator, None, partly)
 
 
 def test_metrics_splitters_and_the_index_refuse_another_order(tables):

@@ -522,6 +522,15 @@ class TestTwoArraysInAPipeline:
         with pytest.raises(ValueError, match=self.MESSAGE):
             pipe.fit(image, text)
 
+    def test_a_search_as_the_last_step_is_one_too(self, pair):
+        image, text, _ = pair
+        inner = make_pipeline("passthrough", CCARetriever(2))
+        for last in (CCARetriever(2), inner):
+            search = GridSearchCV(last, {}, cv=2, error_score="raise")
+            assert search.fit(image, text).best_score_ > 0
+            with pytest.raises(ValueError, match=self.MESSAGE):
+                make_pipeline(StandardScaler(), search).fit(image, text)
+
     def test_nothing_before_the_retriever_is_fine(self, pair):
         image, text, _ = pair
         pipe = make_pipeline("passthrough", None, CCARetriever(2)).fit(image, text)

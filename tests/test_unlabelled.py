@@ -205,6 +205,30 @@ class TestMSLN:
             assert msln.fit(X_img, X_txt, four).n_unlabelled_ == 20
 
 
+def test_msln_goes_on_from_pairs_of_which_none_has_a_label(partly):
+    X_img, X_txt, y, _ = partly
+    none = np.full(20, -1)
+    for first in ({"classes": [0, 1, 2]}, {}):
+        msln = RETRIEVERS["MSLNRetriever"](random_state=0)
+        labels = none if first else y[:20]
+        msln.partial_fit(X_img[:20], X_txt[:20], labels, **first)
+        before = msln.transform_text(X_txt)
+        msln.partial_fit(X_img[20:40], X_txt[20:40], none, sample_weight=none + 3)
+        assert msln.n_unlabelled_ == 20
+        assert np.isfinite(msln.transform_text(X_txt)).all()
+        assert not np.array_equal(msln.transform_text(X_txt), before)
+    with pytest.raises(
+        ValueError, match=r"Got none.* CCARetriever .* learn from pairs"
+    ):
+        RETRIEVERS["MSLNRetriever"]().partial_fit(X_img[:20], X_txt[:20], none)
+    with pytest.raises(
+        ValueError, match=r"Got none.* CCARetriever .* learn from pairs"
+    ):
+        RidgeRetriever().fit(X_img[:20], X_txt[:20], none)
+    with pytest.raises(ValueError, match=r"Got none.* Leave y away"):
+        RidgeRetriever().fit(X_img, X_txt, y).score(X_img[:20], X_txt[:20], none)
+
+
 def test_members_of_a_vote_and_scores_of_candidates(partly):
     X_img, X_txt, y, rows = partly
     members = [("cca", CCARetriever(3)), ("ridge", RidgeRetriever())]

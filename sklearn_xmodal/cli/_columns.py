@@ -271,13 +271,6 @@ def as_strings(values):
     return np.char.strip(values)
 
 
-def is_labelled(y):
-    """Return which labels, from `as_labels`, there are."""
-    if y.dtype.kind == "O":
-        return np.array([label is not None for label in y])
-    return y != -1 if y.dtype.kind in "i" else np.ones(len(y), dtype=bool)
-
-
 def as_groups(column):
     """Return the number of every pair's group."""
     values = column.values

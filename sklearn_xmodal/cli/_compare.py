@@ -161,7 +161,8 @@ def _bad_classes(data, **splits):
     """Return why the standard protocol cannot be run on the classes, or None."""
     classes, sizes = np.unique(data.y[data.labelled], return_counts=True)
     if len(classes) < 2:
-        return f"needs labels of at least 2 classes: got {len(classes)}"
+        hint = "" if data.labelled.all() else ", -1 and blanks being no label"
+        return f"needs labels of at least 2 classes: got {len(classes)}{hint}"
     if data.test_rows is None and sizes.min() < _MIN_CLASS_SIZE:
         return (
             f"needs at least {_MIN_CLASS_SIZE} pairs of every class: the smallest has "

@@ -12,7 +12,6 @@ from sklearn_xmodal.cli._columns import (
     as_labels,
     as_rows,
     canonical_name,
-    is_labelled,
     read_column,
     settle_names,
 )
@@ -28,6 +27,7 @@ from sklearn_xmodal.cli._files import (
 from sklearn_xmodal.cli._tables import Format
 from sklearn_xmodal.datasets import load_unicode_glyphs, make_paired_modalities
 from sklearn_xmodal.pairs import ImageTextPairs
+from sklearn_xmodal.utils._validation import is_labelled
 
 RELEVANT_BY_CLASS, RELEVANT_BY_PAIR = "class", "pair"
 #: Values above these have squares whose sums overflow.

@@ -168,13 +168,15 @@ def _judge_numbers(first, below):
     """Return whether numbers in the first row are names, None where they may be."""
     if not below:
         return False
-    if _are_whole(first) and _differ(first):
+    if _are_whole(first) and (_differ(first) or _restarts(first)):
         written_otherwise = not any(_WHOLE.fullmatch(c) for row in below for c in row)
         if written_otherwise:
             return True
         if len(first) > 1 and first == [str(i) for i in range(len(first))]:
             return None  # as pandas writes an array
-    suspicious = len(first) > 1 and _increase(first) and not any(map(_increase, below))
+    suspicious = len(first) > 1 and any(
+        test(first) and not any(map(test, below)) for test in (_increase, _restarts)
+    )
     return None if suspicious else False
 
 
@@ -194,6 +196,15 @@ def _increase(cells):
         return False
     counts = _are_whole(cells) and all(step == 1 for step in steps)
     return counts or (len(cells) >= _MIN_INCREASING and min(steps) > 0)
+
+
+def _restarts(cells):
+    """Say whether numbers count from 0, and from 0 again: names of joined tables."""
+    if not _are_whole(cells):
+        return False
+    numbers = [int(cell) for cell in cells]
+    counts = numbers[0] == 0 and all(b in (a + 1, 0) for a, b in pairwise(numbers))
+    return counts and max(numbers) + 1 >= _MIN_INCREASING
 
 
 def _check_wide_enough(path, width):

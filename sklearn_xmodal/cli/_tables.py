@@ -27,6 +27,7 @@ COLUMN_STORES = (".parquet", ".feather")
 _N_HEAD = 21  # a header, and what is looked at below it
 _CELLS_AT_ONCE = 2**21
 _SEPARATORS = {"tab": "\t", "space": " "}
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -221,7 +222,9 @@ def _refuse_cell(path, separator, line, column, cell):
         separator, repr(separator)
     )
     hint = ""
-    if column == 1 and cell:
+    if _DECIMAL_COMMA.fullmatch(cell):
+        hint = " (write numbers with a decimal point)"
+    elif column == 1 and cell:
         hint = " (--id-column yes, if the first column names the rows)"
     raise CommandError(
         f"{path} must hold numbers, separated by {kind}: got {cell[:40]!r} in line "

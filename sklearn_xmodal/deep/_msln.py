@@ -47,6 +47,7 @@ from sklearn_xmodal.deep.training import (
 from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._validation import (
+    LEARN_FROM_PAIRS,
     check_class_targets,
     check_some_labelled,
     is_labelled,
@@ -449,11 +450,12 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         }
         return cls(**{**plain, **changes}, advanced=advanced)
 
-    def _check_targets(self, y):
+    def _check_targets(self, y, *, needs_some=True):
         """Validate labels, and count the pairs without; these train all but classes."""
         y = check_class_targets(y, self)
         labelled = is_labelled(y)
-        check_some_labelled(labelled)
+        if needs_some:
+            check_some_labelled(labelled, LEARN_FROM_PAIRS)
         self.n_unlabelled_ = int(np.count_nonzero(~labelled))
         return y
 

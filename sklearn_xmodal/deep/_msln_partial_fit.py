@@ -16,7 +16,6 @@ from sklearn_xmodal.deep.blocks import updated_variates
 from sklearn_xmodal.deep.training import NonFiniteLossError, PairSample
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
-from sklearn_xmodal.utils._containers import check_same_index
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import (
     as_labels,
@@ -56,7 +55,8 @@ class GoesOnMixin(TwoEncoderRetriever):
             As in `fit`.
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            As in `fit`.
+            As in `fit`; where classes are known, all of these pairs may be without a
+            label.
 
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come; needed in the first call where its `y`
@@ -87,15 +87,14 @@ class GoesOnMixin(TwoEncoderRetriever):
         """Train on some pairs, and tell whether the user cut that short."""
         first = not hasattr(self, "net_")
         check = self._check_pairs if first else self._check_more_pairs
-        check_same_index(X_img, sample_weight, ("X_img", "sample_weight"))
-        X_img, X_txt, y = check("partial_fit", X_img, X_txt, y)
+        X_img, X_txt, y = check("partial_fit", X_img, X_txt, y, sample_weight)
         weight = check_sample_weight(
             sample_weight, X_img.shape[0], at_least=2 if first else 1
         )
         X_img, X_txt, y, weight = (
             counting_rows(weight, A) for A in (X_img, X_txt, y, weight)
         )
-        y = self._check_targets(y)
+        y = self._check_targets(y, needs_some=first and classes is None)
         self._check_parameters()
         seed = self._seeds()[0]
         if first:

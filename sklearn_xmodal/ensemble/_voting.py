@@ -33,7 +33,11 @@ from sklearn_xmodal.utils._sklearn_compat import (
     set_member_params,
     weights_for,
 )
-from sklearn_xmodal.utils._validation import check_some_labelled, is_labelled
+from sklearn_xmodal.utils._validation import (
+    SCORE_BY_PAIRS,
+    check_some_labelled,
+    is_labelled,
+)
 
 
 class VotingRetriever(
@@ -389,8 +393,9 @@ def _with_labels(y, rows):
     """Leave out rows without a label, which are nobody's right answer."""
     if y is None:
         return rows
+    rows = np.arange(y.shape[0])[rows]  # of lists and masks, too
     labelled = is_labelled(y[rows])
-    check_some_labelled(labelled)
+    check_some_labelled(labelled, SCORE_BY_PAIRS)
     return rows[labelled]
 
 

@@ -154,7 +154,8 @@ def retrieval_score(
             "sample_weight must be None for one value per query, which it would not "
             "change. Got weights and average=False."
         )
-    search = ItemSearch(Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery)
+    given = Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery
+    search = ItemSearch(*given, sample_weight)
     weights = search.weights(sample_weight)
     (scores,) = score_per_query(
         [metric],
@@ -284,8 +285,7 @@ def cross_modal_score(
     sides = directions_of(direction)
     ranking = {"ties": ties, "zero_division": zero_division}
     metric = check_metric(metric, k=k, denominator=denominator, **ranking)
-    pairs = CodePairs(Z_img, Z_txt, y, groups)
-    weights = pairs.weights(sample_weight)
+    pairs = CodePairs(Z_img, Z_txt, y, sample_weight, groups)
     if not isinstance(metric, Metric):
         if sample_weight is not None:
             raise ValueError(
@@ -295,7 +295,7 @@ def cross_modal_score(
         return float(np.mean([metric(*pairs.matrices(side)) for side in sides]))
     options = {**ranking, "working_memory": working_memory, "n_jobs": n_jobs}
     scores = [
-        metric.summarize(pairs.score([metric], side, **options)[0], weights[side])
+        metric.summarize(pairs.score([metric], side, **options)[0], pairs.weights[side])
         for side in sides
     ]
     return float(np.mean(scores))

@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_xmodal.metrics._embedding import retrieval_score
-from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
+from sklearn_xmodal.metrics._engine._codes import CodePairs, encoded_pairs
 from sklearn_xmodal.metrics._engine._options import check_one_of, directions_of
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
-from sklearn_xmodal.utils._validation import as_labels, check_sample_weight
+from sklearn_xmodal.utils._validation import as_labels
 
 PARTS = ("seen", "unseen", "harmonic_mean")
 
@@ -96,8 +96,9 @@ def generalized_retrieval_score(
             "metric must be one for which higher is better, so that a harmonic mean "
             "makes sense. Got 'median_rank_error'."
         )
-    y, seen = _as_classes(y, "y"), _as_classes(seen_classes, "seen_classes")
-    codes = CodePairs(Z_img, Z_txt, y).codes
+    classes, seen = _as_classes(y, "y"), _as_classes(seen_classes, "seen_classes")
+    pairs = CodePairs(Z_img, Z_txt, y, sample_weight)
+    y = classes
     seen = set(seen.tolist())  # not isin, to which 1 and "1" are the same
     is_seen = np.array([label in seen for label in y.tolist()])
     if is_seen.all() or not is_seen.any():
@@ -106,8 +107,8 @@ def generalized_retrieval_score(
             f"{int(is_seen.sum())} of {len(y)} samples from seen_classes, which has "
             f"{len(seen)} labels. Use cross_modal_score for one kind alone."
         )
-    sides = [codes[side] for side in directions_of(direction)]
-    weights = check_sample_weight(sample_weight, len(y), at_least=1, noun="row")
+    sides = [pairs.codes[side] for side in directions_of(direction)]
+    weights = pairs.weights["image_to_text"]  # those of the pairs
 
     def score(rows):
         options = {"metric": metric, "k": k}
@@ -209,10 +210,7 @@ class _GeneralizedScorer(WeightedScorer):
         self.k = k
 
     def __call__(self, estimator, X, y, sample_weight=None):
-        Z_img, Z_txt = split_codes(estimator.transform(X))
-        Z_img, Z_txt, y, sample_weight, _ = labelled_codes(
-            Z_img, Z_txt, y, sample_weight
-        )
+        Z_img, Z_txt, y, weights, _ = encoded_pairs(estimator, X, y, sample_weight)
         classes = getattr(estimator, "classes_", None)
         if classes is None:
             raise ValueError(
@@ -227,7 +225,7 @@ class _GeneralizedScorer(WeightedScorer):
             direction=self.direction,
             metric=self.metric,
             k=self.k,
-            sample_weight=sample_weight,
+            sample_weight=weights,
         )
         return scores[self.part]
 

@@ -147,7 +147,7 @@ def retrieval_report(
     if not isinstance(digits, Integral) or digits < 0:
         raise ValueError(f"digits must be an integer of at least 0. Got {digits!r}.")
     metrics = _chosen_metrics(k)
-    pairs = CodePairs(Z_img, Z_txt, y, groups)
+    pairs = CodePairs(Z_img, Z_txt, y, groups=groups)
     options = {"zero_division": zero_division}
     chance = {
         relevance: chance_per_query(metrics.values(), relevance, **options)

@@ -7,7 +7,7 @@ from inspect import signature
 from sklearn.metrics import get_scorer_names
 
 from sklearn_xmodal.metrics._embedding import cross_modal_score
-from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
+from sklearn_xmodal.metrics._engine._codes import CodePairs, encoded_pairs
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
@@ -118,9 +118,8 @@ class RetrievalScorer(WeightedScorer, ScoreRequest):
     _takes_groups = True
 
     def __call__(self, estimator, X, y=None, sample_weight=None, groups=None):
-        Z_img, Z_txt = split_codes(estimator.transform(X))
-        Z_img, Z_txt, y, sample_weight, groups = labelled_codes(
-            Z_img, Z_txt, y, sample_weight, groups
+        Z_img, Z_txt, y, sample_weight, groups = encoded_pairs(
+            estimator, X, y, sample_weight, groups
         )
         return self.sign * cross_modal_score(
             Z_img,
@@ -256,12 +255,7 @@ class MultipleRetrievalScorer(WeightedScorer):
             _parse(name)
 
     def __call__(self, estimator, X, y=None, sample_weight=None, groups=None):
-        Z_img, Z_txt = split_codes(estimator.transform(X))
-        Z_img, Z_txt, y, sample_weight, groups = labelled_codes(
-            Z_img, Z_txt, y, sample_weight, groups
-        )
-        pairs = CodePairs(Z_img, Z_txt, y, groups)
-        weights = pairs.weights(sample_weight)
+        pairs = CodePairs(*encoded_pairs(estimator, X, y, sample_weight, groups))
         asked = {name: _parse(name) for name in self.names}
         scores: dict = {name: [] for name in self.names}
         for side in DIRECTIONS:
@@ -272,7 +266,7 @@ class MultipleRetrievalScorer(WeightedScorer):
             values = pairs.score(metrics, side, ties="average", zero_division="raise")
             for name, metric, row in zip(here, metrics, values, strict=True):
                 sign = -1 if metric.is_error else 1
-                scores[name].append(sign * metric.summarize(row, weights[side]))
+                scores[name].append(sign * metric.summarize(row, pairs.weights[side]))
         return {name: sum(both) / len(both) for name, both in scores.items()}
 
     def __repr__(self):

@@ -15,6 +15,7 @@ from sklearn.utils import indexable
 from sklearn_xmodal.utils._containers import as_plain, check_same_index
 from sklearn_xmodal.utils._sklearn_compat import safe_indexing
 from sklearn_xmodal.utils._validation import (
+    SPLIT_BY_PAIRS,
     as_labels,
     check_not_signs,
     check_same_length,
@@ -489,5 +490,5 @@ def _classes_of(X, y, groups, name):
         )
     check_not_signs(y)
     labelled = is_labelled(y)
-    check_some_labelled(labelled)
+    check_some_labelled(labelled, SPLIT_BY_PAIRS)
     return np.flatnonzero(labelled), encode_labels(y[labelled])[1]

@@ -8,7 +8,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
-from sklearn_xmodal.utils._containers import as_matrix, check_same_index, row_index
+from sklearn_xmodal.utils._containers import as_matrix, check_same_indexes
 from sklearn_xmodal.utils._features import is_dict
 from sklearn_xmodal.utils._sklearn_compat import pipelines_around
 from sklearn_xmodal.utils._validation import check_numbers, count
@@ -26,7 +26,9 @@ class ResolvedInput(NamedTuple):
     y: object
 
 
-def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
+def resolve_input(
+    estimator, method, X_img, X_txt=None, y=None, *, sample_weight=None, reset=False
+):
     """Decide which of the three input forms a call used, and take it apart.
 
     The type of the first argument and `n_image_features` decide, never the shape of the
@@ -40,13 +42,13 @@ def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
     check_argument(method, "X_img", X_img)
     if isinstance(X_img, ImageTextPairs):
         y = _second_is_y(method, "ImageTextPairs", X_txt, y)
-        name = "pairs.text" if row_index(X_img.image) is None else "pairs.image"
-        check_same_index(X_img, y, (name, "y"))
+        sides = {"pairs.image": X_img.image, "pairs.text": X_img.text}
+        check_same_indexes({**sides, "y": y, "sample_weight": sample_weight})
         return ResolvedInput("pairs", X_img.image, X_img.text, y)
     if estimator.n_image_features is not None:
         y = _second_is_y(method, "a stacked matrix (n_image_features is set)", X_txt, y)
         X = as_matrix(X_img)
-        check_same_index(X, y, ("X", "y"))
+        check_same_indexes({"X": X, "y": y, "sample_weight": sample_weight})
         if not hasattr(X, "iloc"):  # a DataFrame keeps its columns
             X = check_numbers(
                 X, "X", accept_sparse="csr", dtype=None, ensure_all_finite=False
@@ -56,9 +58,8 @@ def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False):
         return ResolvedInput("stacked", pairs.image, pairs.text, y)
     X_img, X_txt = as_matrix(X_img), as_matrix(X_txt)
     _check_two_arrays(estimator, method, X_img, X_txt)
-    check_same_index(X_img, X_txt, ("X_img", "X_txt"))
-    check_same_index(X_img, y, ("X_img", "y"))
-    check_same_index(X_txt, y, ("X_txt", "y"))
+    sides = {"X_img": X_img, "X_txt": X_txt}
+    check_same_indexes({**sides, "y": y, "sample_weight": sample_weight})
     return ResolvedInput("arrays", X_img, X_txt, y)
 
 

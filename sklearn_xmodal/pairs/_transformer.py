@@ -148,7 +148,9 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         TypeError
             If a transformer does not take the weights.
         """
-        data = resolve_input(self, "fit", X_img, X_txt, y, reset=True)
+        data = resolve_input(
+            self, "fit", X_img, X_txt, y, sample_weight=sample_weight, reset=True
+        )
         for modality in MODALITIES:
             if getattr(data, modality) is None:
                 raise ValueError(

@@ -4,6 +4,7 @@ import numpy as np
 
 from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.utils._validation import (
+    SCORE_BY_PAIRS,
     as_labels,
     check_not_signs,
     check_same_length,
@@ -46,7 +47,7 @@ def check_classes(rows, y, protocol):
         )
     check_same_length(rows, given)
     check_not_signs(y)
-    check_some_labelled(is_labelled(y))
+    check_some_labelled(is_labelled(y), SCORE_BY_PAIRS)
     return y
 
 

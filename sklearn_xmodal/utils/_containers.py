@@ -72,6 +72,7 @@ def check_same_index(one, other, names):
         return
     is_reordered = first.is_unique and second.is_unique and set(first) == set(second)
     what = "the same index in another order" if is_reordered else "another index"
+    row_a, row_b = (index[place : place + 1].tolist()[0] for index in (first, second))
     a, b = names
     fix = f"{a}.reset_index(drop=True) and {b}.reset_index(drop=True) "
     fix += "where they belong together by position"
@@ -79,9 +80,19 @@ def check_same_index(one, other, names):
         fix = f"{b}.loc[{a}.index], or {fix}"
     raise ValueError(
         f"Rows of {a} and {b} belong together, so their indexes must be equal. Got "
-        f"{what}: row {place} is {first[place]!r} in {a} and {second[place]!r} in {b}. "
+        f"{what}: row {place} is {row_a!r} in {a} and {row_b!r} in {b}. "
         f"Pass {fix}."
     )
+
+
+def check_same_indexes(tables):
+    """Raise a ValueError where indexes differ; `tables` are rows by their names."""
+    first = None
+    for name, X in tables.items():
+        if row_index(X) is None:
+            continue
+        first = first or name
+        check_same_index(tables[first], X, (first, name))
 
 
 def _is_tensor(X):

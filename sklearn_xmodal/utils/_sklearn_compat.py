@@ -169,8 +169,8 @@ def weights_for(estimator, sample_weight):
 def pipelines_around(estimator):
     """Yield the Pipelines that are calling `estimator`, their last step, from inside.
 
-    They call as users do and hand on nothing that tells, so they are looked for among
-    the callers.
+    Or that are calling a search over it. They call as users do and hand on nothing that
+    tells, so they are looked for among the callers.
     """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -178,6 +178,9 @@ def pipelines_around(estimator):
         if isinstance(caller, Pipeline) and caller.steps[-1][1] is estimator:
             yield caller
             estimator = caller
+        elif isinstance(caller, BaseSearchCV):
+            is_searched = type(caller.estimator) is type(estimator)  # it fits clones
+            estimator = caller if is_searched else estimator
         frame = frame.f_back
 
 

@@ -19,6 +19,10 @@ _LABEL_SETS = (
     "Sets of labels become an indicator with "
     "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
 )
+# What to do where no pair has a label.
+LEARN_FROM_PAIRS = "CCARetriever and KCCARetriever learn from pairs alone."
+SCORE_BY_PAIRS = "Leave y away to ask for the other half of each pair."
+SPLIT_BY_PAIRS = "Split pairs at random, with ShuffleSplit for example."
 
 
 def check_numbers(X, name, *, modality=None, **options):
@@ -289,12 +293,12 @@ def _is_minus_one(label):
     return isinstance(label, Number) and label == -1
 
 
-def check_some_labelled(labelled):
-    """Raise a ValueError where no row has a label."""
+def check_some_labelled(labelled, advice):
+    """Raise a ValueError, which ends in the advice, where no row has a label."""
     if not labelled.any():
         raise ValueError(
             "y must hold labels of some pairs at least. Got none: all are missing "
-            "(-1, None or NaN). Leave y away where pairs alone are meant."
+            f"(-1, None or NaN). {advice}"
         )
 
 

@@ -65,6 +65,25 @@ def test_numbers_of_columns_in_both_files_are_no_pair(load):
     assert len(load("image.csv", "text.csv").pairs) == N
 
 
+@pytest.mark.parametrize("last", [0.5, 1], ids=["fractions", "a whole column"])
+def test_numbers_that_begin_again_are_those_of_joined_tables(load, last):
+    numbers = np.arange(6 * N).reshape(N, 6) / 8 + 0.01
+    for name, values in (("image.csv", numbers), ("text.csv", -numbers)):
+        tables = [pd.DataFrame(values), pd.Series(last * np.arange(N) ** 2)]
+        to_csv(pd.concat(tables, axis=1), name, index=False)
+    files = ("image.csv", "text.csv")
+    if last == 0.5:
+        assert len(load(*files).pairs) == N
+        return
+    with pytest.raises(CommandError, match=r"for 13 or 12 pairs: .*--header yes"):
+        load(*files)
+    write("labels.csv", lines(KINDS))
+    assert len(load(*files, labels="labels.csv").pairs) == N
+    few = np.array([[0, 1, 0, 1, 2], *COUNTS[:-1, :5]])  # counts of little things
+    np.savetxt("few.csv", few, fmt="%d", delimiter=",")
+    assert len(load("few.csv", "text.csv", header=[{"text": True}]).pairs) == N
+
+
 def test_whole_numbers_under_numbers_of_columns_in_both_files_are_asked_about(load):
     for name in ("image.csv", "text.csv"):
         shared_names(COUNTS, name)
@@ -187,6 +206,12 @@ def test_what_is_found_out(load, name, options, header):
 def test_spaces_as_numpy_writes_them(load):
     np.savetxt("image.txt", IMAGE)
     np.testing.assert_array_equal(load("image.txt").pairs.image, IMAGE)
+
+
+def test_decimal_commas_are_told_apart_from_names(load):
+    write("image.csv", "a;b\n" + lines(["1,5;-0,25"] * N))
+    with pytest.raises(CommandError, match=r"line 2, column 1 \(.*decimal point\)"):
+        load("image.csv")
 
 
 def test_what_is_said_of_the_writing(load):

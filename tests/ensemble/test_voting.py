@@ -26,6 +26,7 @@ from sklearn_xmodal import (
     SemanticMatchingRetriever,
     VotingRetriever,
 )
+from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.encoders import EstimatorEncoder
 from sklearn_xmodal.ensemble._weights import weight_grid
 from sklearn_xmodal.metrics import (
@@ -372,3 +373,16 @@ def test_score_of_a_vote_is_that_of_its_codes():
     X, T, y = draw()
     vote = VotingRetriever(MEMBERS).fit(X, T, y)
     assert vote.score(X, T, y) == cross_modal_score(*vote.transform(X, T), y)
+
+
+def test_splits_may_be_lists_and_masks():
+    X_img, X_txt, y = make_paired_modalities(40, random_state=0)
+    partly, rows = np.where(np.arange(40) % 5, y, -1), np.arange(40)
+    members = [("cca", CCARetriever(2)), ("ridge", RidgeRetriever())]
+    splits = [(rows % 2 == i, rows % 2 != i) for i in range(2)]
+    found = []
+    for spelled in (np.flatnonzero, lambda mask: np.flatnonzero(mask).tolist(), list):
+        cv = [tuple(map(spelled, split)) for split in splits]
+        vote = VotingRetriever(members, weights="cv", cv=cv).fit(X_img, X_txt, partly)
+        found.append(vote.cv_results_["mean_test_score"])
+    assert_array_equal(found, [found[0]] * 3)

@@ -120,6 +120,16 @@ def state(display):
     return {key: value for key, value in vars(display).items() if key not in skip}
 
 
+def assert_same_state(got, expected, form):
+    for key, value in state(expected).items():
+        other = state(got)[key]
+        if isinstance(value, dict):
+            for name in value:
+                assert_allclose(other[name], value[name], err_msg=form, atol=1e-9)
+        else:
+            assert_array_equal(other, value, err_msg=form)
+
+
 @every_display
 def test_every_form_of_input_gives_the_same_display(cls, fitted):
     (Z_img, Z_txt), y, forms = fitted
@@ -130,13 +140,31 @@ def test_every_form_of_input_gives_the_same_display(cls, fitted):
         got = cls.from_estimator(*arguments, ax=axes, **options)
         assert type(got) is cls
         assert (got.ax_, got.figure_) == (axes, axes.figure)
-        for key, value in state(expected).items():
-            other = state(got)[key]
-            if isinstance(value, dict):
-                for name in value:
-                    assert_allclose(other[name], value[name], err_msg=form, atol=1e-9)
-            else:
-                assert_array_equal(other, value, err_msg=form)
+        assert_same_state(got, expected, form)
+
+
+@pytest.mark.parametrize("cls", DISPLAYS[:-1], ids=lambda c: c.__name__)
+def test_estimators_are_shown_by_the_pairs_that_have_a_label(cls, fitted):
+    _, y, forms = fitted
+    retriever, X_img, X_txt, _ = forms["arrays"]
+    rows = np.arange(len(y)) % 3 > 0
+    axes = {"ax": Figure().subplots()}
+    part = cls.from_estimator(retriever, X_img[rows], X_txt[rows], y[rows], **axes)
+    for missing in (-1, None):
+        partly = np.where(rows, y.astype(object), missing)
+        got = cls.from_estimator(retriever, X_img, X_txt, partly, **axes)
+        assert_same_state(got, part, f"{missing} is no label")
+
+
+@every_display
+def test_tables_of_estimators_keep_their_index(cls, fitted):
+    _, y, forms = fitted
+    retriever, X_img, X_txt, _ = forms["arrays"]
+    names = [f"item{i}" for i in range(len(y))]
+    y = pd.Series(y, names[::-1])
+    for X in ([pd.DataFrame(X_img, names), X_txt], [X_img, pd.DataFrame(X_txt, names)]):
+        with pytest.raises(ValueError, match="indexes must be equal"):
+            cls.from_estimator(retriever, *X, y)
 
 
 @every_display

@@ -149,7 +149,7 @@ def score_entries():
                          lambda x: x[TEST[2] == 0].copy()),
                 ],
             },
-            {"X_img-tuple": REFUSED},
+            {"X_img-tuple": REFUSED, "X_txt-tuple": REFUSED},
         )  # fmt: skip
         yield Entry(
             f"{name}.transform",
@@ -159,7 +159,7 @@ def score_entries():
                 "X_img": [*FEATURES, *WIDTHS, *lengths],
                 "X_txt": [*FEATURES, *WIDTHS, *lengths],
             },
-            {"X_img-tuple": REFUSED},
+            {"X_img-tuple": REFUSED, "X_txt-tuple": REFUSED},
         )
 
 
@@ -320,7 +320,7 @@ def permutation_entries():
             "n_permutations": counts,
             "random_state": states,
         },
-        {"X_img-tuple": REFUSED},
+        {"X_img-tuple": REFUSED, "X_txt-tuple": REFUSED},
     )
 
 

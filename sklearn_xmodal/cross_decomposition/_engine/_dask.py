@@ -33,12 +33,12 @@ _LARGEST_GRAPH = "2 GiB"
 class DaskPairsMixin(BaseRetriever):
     """Mixin, left of the base retriever, whose `fit` leaves Dask arrays as they are."""
 
-    def _check_pairs(self, method, X_img, X_txt, y):
+    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None):
         image = X_img.image if isinstance(X_img, ImageTextPairs) else X_img
         if method != "fit" or not is_dask_array(image):
-            return super()._check_pairs(method, X_img, X_txt, y)
+            return super()._check_pairs(method, X_img, X_txt, y, sample_weight)
         self._check_takes_dask()
-        return _check_dask_pairs(self, X_img, X_txt, y)
+        return _check_dask_pairs(self, X_img, X_txt, y, sample_weight)
 
     def _check_takes_dask(self):
         """Raise a TypeError where sums over blocks are not enough."""
@@ -49,7 +49,7 @@ def is_dask_array(X):
     return type(X).__module__.startswith("dask.array")
 
 
-def _check_dask_pairs(estimator, X_img, X_txt, y):
+def _check_dask_pairs(estimator, X_img, X_txt, y, sample_weight):
     """Take Dask arrays in any form apart, and record their widths as `fit` does.
 
     Values are checked where they are read. Labels come into memory.
@@ -59,7 +59,9 @@ def _check_dask_pairs(estimator, X_img, X_txt, y):
             check_known_size(X)
     if estimator.n_image_features is not None and is_dask_array(X_img):
         X_img = ImageTextPairs.from_stacked(X_img, estimator.n_image_features)
-    data = resolve_input(estimator, "fit", X_img, X_txt, y, reset=True)
+    data = resolve_input(
+        estimator, "fit", X_img, X_txt, y, sample_weight=sample_weight, reset=True
+    )
     _check_matrices(data.image, data.text)
     estimator._label_names = names_of_labels(data.y)
     y = None if data.y is None else check_labels(_in_memory(data.y))

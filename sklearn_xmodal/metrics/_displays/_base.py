@@ -3,9 +3,14 @@
 import inspect
 from typing import Any, ClassVar
 
-from sklearn_xmodal.metrics._engine._codes import check_pairs, split_codes
+from sklearn_xmodal.metrics._engine._codes import (
+    check_pairs,
+    labelled_codes,
+    split_codes,
+)
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
+from sklearn_xmodal.utils._containers import check_same_indexes
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 WORDS = {direction: direction.replace("_", " ") for direction in DIRECTIONS}
@@ -34,6 +39,8 @@ class RetrievalDisplay(Display):
     """Base of the displays of codes: from an estimator is from the codes it returns."""
 
     from_predictions: ClassVar[Any]
+    # Whether pairs without a label may be missing, as in scores of estimators.
+    _leaves_out = True
 
     @classmethod
     def from_estimator(cls, estimator, X_img, X_txt=None, y=None, **kwargs):
@@ -53,7 +60,8 @@ class RetrievalDisplay(Display):
             has `n_image_features` set, the argument in this place is `y`.
 
         y : array-like of shape (n_samples,), default=None
-            Labels, as in `from_predictions`.
+            Labels, as in `from_predictions`. Pairs without one (-1, None or NaN) are
+            left out, as in scores, but for items that are shown by themselves.
 
         **kwargs : dict
             Further keyword arguments of `from_predictions`.
@@ -70,6 +78,8 @@ class RetrievalDisplay(Display):
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         Z_img, Z_txt, y = encode_pairs(estimator, X_img, X_txt, y)
+        if cls._leaves_out:
+            Z_img, Z_txt, y, *_ = labelled_codes(Z_img, Z_txt, y)
         kwargs = {**cls._estimator_options(estimator), **kwargs}
         return cls.from_predictions(Z_img, Z_txt, y, **kwargs)
 
@@ -129,6 +139,7 @@ def encode_pairs(estimator, X_img, X_txt, y):
                 f"from_estimator takes {form} and y. Got a third data argument."
             )
         X_txt, y = None, X_txt if y is None else y
+    check_same_indexes({"X_img": X_img, "X_txt": X_txt, "y": y})
     if X_txt is None:
         codes = estimator.transform(X_img)
     elif _takes_two(estimator.transform):

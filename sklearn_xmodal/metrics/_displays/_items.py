@@ -100,6 +100,8 @@ class RetrievedItemsDisplay(RetrievalDisplay):
            [ True, False]])
     """
 
+    _leaves_out = False  # rows are those of the pictures and texts
+
     def __init__(
         self,
         queries,

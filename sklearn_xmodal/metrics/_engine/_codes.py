@@ -8,9 +8,10 @@ from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.metrics._engine._own import CostsOfOthers, RelevanceOfOthers
 from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
-from sklearn_xmodal.utils._containers import check_same_index
+from sklearn_xmodal.utils._containers import check_same_index, check_same_indexes
 from sklearn_xmodal.utils._unit import to_unit_length
 from sklearn_xmodal.utils._validation import (
+    SCORE_BY_PAIRS,
     check_labels,
     check_not_signs,
     check_numbers,
@@ -53,6 +54,14 @@ def split_codes(codes):
     return Z_img, Z_txt
 
 
+def encoded_pairs(estimator, X, y, sample_weight=None, groups=None):
+    """Return what `labelled_codes` does, of the codes of an estimator, for scorers."""
+    more = {"y": y, "sample_weight": sample_weight, "groups": groups}
+    check_same_indexes({"X": X, **more})
+    Z_img, Z_txt = split_codes(estimator.transform(X))
+    return labelled_codes(Z_img, Z_txt, **more)
+
+
 def labelled_codes(Z_img, Z_txt, y, sample_weight=None, groups=None):
     """Leave out codes of pairs without a label, which are nobody's right answer.
 
@@ -60,13 +69,14 @@ def labelled_codes(Z_img, Z_txt, y, sample_weight=None, groups=None):
     """
     if y is None:
         return Z_img, Z_txt, None, sample_weight, groups
-    check_same_index(Z_img, y, ("Z_img", "y"))
+    tables = {"Z_img": Z_img, "Z_txt": Z_txt, "y": y}
+    check_same_indexes({**tables, "sample_weight": sample_weight, "groups": groups})
     y = check_labels(y)
     check_not_signs(y)
     labelled = is_labelled(y)
     if labelled.all() or len(labelled) != len(Z_img):  # which is refused later
         return Z_img, Z_txt, y, sample_weight, groups
-    check_some_labelled(labelled)
+    check_some_labelled(labelled, SCORE_BY_PAIRS)
     n = len(labelled)
     weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
     weights = None if weights is None else weights[labelled]
@@ -106,20 +116,31 @@ def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
     return _costs(query, gallery, relevance), relevance
 
 
-def _check_indexes(Z_query, Z_gallery, y_query, y_gallery):
+def _check_indexes(Z_query, Z_gallery, y_query, y_gallery, sample_weight=None):
     """Refuse tables of codes and labels whose rows do not belong together."""
-    if y_query is None and y_gallery is None:
-        check_same_index(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
-    check_same_index(Z_query, y_query, ("Z_query", "y_query"))
-    check_same_index(Z_gallery, y_gallery, ("Z_gallery", "y_gallery"))
+    queries = {"Z_query": Z_query, "y_query": y_query, "sample_weight": sample_weight}
+    gallery = {"Z_gallery": Z_gallery, "y_gallery": y_gallery}
+    are_pairs = y_query is None and y_gallery is None
+    for tables in [queries | gallery] if are_pairs else [queries, gallery]:
+        check_same_indexes(tables)
 
 
 class ItemSearch:
     """Queries and a gallery in which rows of one id are the same item."""
 
-    def __init__(self, Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery):
+    def __init__(
+        self,
+        Z_query,
+        Z_gallery,
+        y_query,
+        y_gallery,
+        ids_query,
+        ids_gallery,
+        sample_weight=None,
+    ):
         self.queries = self.gallery = None
         given = Z_query, Z_gallery, y_query, y_gallery
+        _check_indexes(*given, sample_weight)
         if ids_query is not None or ids_gallery is not None:
             given = self._once(*given, ids_query, ids_gallery)
         self.costs, self.relevance = costs_and_relevance(*given)
@@ -130,7 +151,6 @@ class ItemSearch:
 
     def _once(self, Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery):
         """Find the items; return codes and labels that hold each of them once."""
-        _check_indexes(Z_query, Z_gallery, y_query, y_gallery)
         check_same_index(Z_query, ids_query, ("Z_query", "ids_query"))
         check_same_index(Z_gallery, ids_gallery, ("Z_gallery", "ids_gallery"))
         Z_query = check_codes(Z_query, "Z_query")
@@ -181,15 +201,14 @@ def check_pairs(Z_img, Z_txt, advice=""):
 
 
 class CodePairs:
-    """Codes of both modalities of the same samples, and their relevance.
+    """Codes of both modalities of the same samples, their relevance and weights.
 
     Pairs of one group have the same picture, which is one query and one item.
     """
 
-    def __init__(self, Z_img, Z_txt, y, groups=None):
-        for name, Z in (("Z_img", Z_img), ("Z_txt", Z_txt)):
-            check_same_index(Z, y, (name, "y"))
-            check_same_index(Z, groups, (name, "groups"))
+    def __init__(self, Z_img, Z_txt, y, sample_weight=None, groups=None):
+        tables = {"Z_img": Z_img, "Z_txt": Z_txt, "y": y, "groups": groups}
+        check_same_indexes({**tables, "sample_weight": sample_weight})
         Z_img, Z_txt = check_pairs(
             Z_img,
             Z_txt,
@@ -205,6 +224,7 @@ class CodePairs:
             y_img = self.pictures.labels_once(y_txt, "y")
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
         self.relevance = self._relevance_of(y_img, y_txt)
+        self.weights = self._weights_of(sample_weight)
 
     def _relevance_of(self, y_img, y_txt):
         """Relevance by direction: the same of both where no picture is repeated."""
@@ -215,7 +235,7 @@ class CodePairs:
         to_image = make_relevance(y_txt, y_img, self.n_pairs, n_images, names)
         return {"image_to_text": to_text, "text_to_image": to_image}
 
-    def weights(self, sample_weight):
+    def _weights_of(self, sample_weight):
         """Validate weights of pairs: those of the queries of each direction."""
         weights = check_sample_weight(
             sample_weight, self.n_pairs, at_least=1, noun="row"
