@@ -11,10 +11,13 @@ from sklearn_xmodal._version import __version__
 
 _HOMES = {
     "ACMRRetriever": "sklearn_xmodal.deep",
+    "AdapterRetriever": "sklearn_xmodal.cross_decomposition",
+    "AdapterRetrieverCV": "sklearn_xmodal.cross_decomposition",
     "BaseRetriever": "sklearn_xmodal.base",
     "CCARetriever": "sklearn_xmodal.cross_decomposition",
     "CCARetrieverCV": "sklearn_xmodal.cross_decomposition",
     "ContrastiveRetriever": "sklearn_xmodal.deep",
+    "CosineRetriever": "sklearn_xmodal.cross_decomposition",
     "DCCARetriever": "sklearn_xmodal.deep",
     "DSCMRRetriever": "sklearn_xmodal.deep",
     "ImageTextPairs": "sklearn_xmodal.pairs",
@@ -42,10 +45,13 @@ _HOMES = {
 
 __all__ = [
     "ACMRRetriever",
+    "AdapterRetriever",
+    "AdapterRetrieverCV",
     "BaseRetriever",
     "CCARetriever",
     "CCARetrieverCV",
     "ContrastiveRetriever",
+    "CosineRetriever",
     "DCCARetriever",
     "DSCMRRetriever",
     "ImageTextPairs",
