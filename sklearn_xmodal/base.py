@@ -28,7 +28,9 @@ from sklearn_xmodal.utils._validation import (
     check_labels,
     check_modality,
     check_same_length,
+    check_sample_weight,
     check_width,
+    counting_rows,
     is_continuous,
     sorted_labels,
 )
@@ -195,7 +197,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         """
         return self._transform_modality(X, "text")
 
-    def fit_transform(self, X_img, X_txt=None, y=None):
+    def fit_transform(self, X_img, X_txt=None, y=None, **fit_params):
         """Fit, then encode the same pairs.
 
         Parameters
@@ -210,17 +212,20 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             As in `fit`.
 
+        **fit_params : dict
+            What else `fit` takes, such as `sample_weight`.
+
         Returns
         -------
         Z : tuple of two matrices, ImageTextPairs, or one matrix
             As in `transform`.
         """
-        self.fit(X_img, X_txt, y)
+        self.fit(X_img, X_txt, y, **fit_params)
         if isinstance(X_img, ImageTextPairs) or self.n_image_features is not None:
             return self.transform(X_img)
         return self.transform(X_img, X_txt)
 
-    def score(self, X_img, X_txt=None, y=None):
+    def score(self, X_img, X_txt=None, y=None, sample_weight=None):
         """Mean average precision over both directions of retrieval.
 
         Every image is a query against all given texts and every text against
@@ -239,6 +244,10 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
             Labels: an item is relevant if it shares a class with the query.
             Without labels only the other half of the pair is.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much every pair counts as a query, at least 0. All pairs are in the
+            gallery, whatever their weight.
+
         Returns
         -------
         score : float
@@ -253,7 +262,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 )
         y = _check_y(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
-        return cross_modal_score(Z_img, Z_txt, y)
+        return cross_modal_score(Z_img, Z_txt, y, sample_weight=sample_weight)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the codes of a stacked input.
@@ -505,6 +514,73 @@ def _side_of(step, modality):
     if isinstance(step, FunctionTransformer) and step.func is None:
         return None
     return EstimatorEncoder(estimator=step, side=side)
+
+
+class SampleWeightMixin(BaseRetriever):
+    """Mixin, left of :class:`BaseRetriever`, for retrievers that weigh pairs.
+
+    Their `_fit` has a fourth parameter, ``sample_weight=None``: an array of
+    positive numbers, in which a weight of 2 is the pair twice.
+    """
+
+    # Whether `_fit` sees pairs of weight 0, too, which otherwise are left out before.
+    _takes_zero_weights = False
+
+    @validate_on_fit
+    def fit(self, X_img, X_txt=None, y=None, sample_weight=None):
+        """Learn the common space from pairs.
+
+        There are three forms: ``fit(X_img, X_txt, y)`` with two matrices;
+        ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
+        with one matrix, image columns first, where `n_image_features` is set. Dask
+        arrays, of the retrievers that take them, are read by their blocks, on the
+        workers of a cluster if there is one.
+
+        Parameters
+        ----------
+        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
+            Image features, pairs, or a stacked matrix.
+
+        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
+                default=None
+            Text features in the two-array form; in the other two forms the
+            second argument is `y`.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Class labels, or a binary indicator matrix for several labels per
+            pair. Recorded, not learnt from, by the methods that learn from the
+            pairs alone.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every pair counts, at least 0: a weight of 2 is the pair twice,
+            and a pair of weight 0 is left out.
+
+        Returns
+        -------
+        self : BaseRetriever
+            The fitted retriever.
+
+        Raises
+        ------
+        ValueError
+            If a side is missing, the rows do not pair up, a value is NaN or
+            infinite, or a weight is negative. The retriever is then as it was
+            before the call.
+        """
+        with self._as_before_unless_fitted():
+            X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
+            weights = check_sample_weight(sample_weight, X_img.shape[0], at_least=2)
+            self._record_classes(counting_rows(weights, y))
+            if not self._takes_zero_weights:
+                X_img, X_txt, y, weights = (
+                    counting_rows(weights, A) for A in (X_img, X_txt, y, weights)
+                )
+            self._set_encoders(*self._fit(X_img, X_txt, y, weights))
+        return self
+
+    @abstractmethod
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
+        """Learn from validated pairs, and return an encoder of images and of texts."""
 
 
 class ClassLabelsMixin(BaseRetriever):

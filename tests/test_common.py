@@ -63,10 +63,15 @@ def global_generators_stay_as_they_are():
 
 
 def _expected_failures(estimator):
-    return {
+    failures = {
         "check_fit_score_takes_y": "the second positional argument is the other "
         "modality, and y only where n_image_features is set"
     }
+    if getattr(estimator, "approximation", None) == "nystroem":
+        name = "check_sample_weight_equivalence_on_{}_data"
+        reason = "landmarks are a draw from the rows, of which repeating makes more"
+        failures |= {name.format(kind): reason for kind in ("dense", "sparse")}
+    return failures
 
 
 @parametrize_with_checks(CHECKED, expected_failed_checks=_expected_failures)

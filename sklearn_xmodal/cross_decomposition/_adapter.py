@@ -73,6 +73,7 @@ class BaseAdapter(OneWidthRetriever, SpectralRetriever):
     _sometimes_fitted = ("singular_values_",)
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
+        self.__dict__.pop("_moments", None)  # of `partial_fit`
         return self._solve(moment_problem(X_img, X_txt, sample_weight))
 
     def _record(self, moments, alpha, center):

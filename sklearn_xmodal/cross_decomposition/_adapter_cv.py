@@ -18,7 +18,11 @@ from sklearn_xmodal.cross_decomposition._engine._folds import TrainingProblems
 from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 from sklearn_xmodal.utils._cv_results import cv_results
-from sklearn_xmodal.utils._sklearn_compat import StrOptions, check_parameters
+from sklearn_xmodal.utils._sklearn_compat import (
+    StrOptions,
+    check_parameters,
+    weights_to_score,
+)
 
 # Pairs among which the partner is told: more make the likelihood dearer, not better.
 _MOST_PAIRS = 250
@@ -184,18 +188,17 @@ class AdapterRetrieverCV(BaseAdapter):
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         grid = self._grid()
-        scorer = _likelihood if self.scoring is None else self._scorer()
         pairs = ImageTextPairs(X_img, X_txt)
+        score = self._scorer(pairs, y, sample_weight)
         splits = list(check_cv(self.cv, y).split(pairs, y))
         data = TrainingProblems(X_img, X_txt, sample_weight, splits, by_moments=True)
         scores = np.empty((len(grid), len(splits)))
         for j, (_, test) in enumerate(splits):
             moments = JointMoments(data.problem(j))
             found = {alpha: self._adapted(moments, alpha)[0] for alpha, _ in grid}
-            labels = None if y is None else y[test]
             for i, (alpha, center) in enumerate(grid):
                 encoders = centred(found[alpha], moments.means, center)
-                scores[i, j] = scorer(encoders, pairs[test], labels)
+                scores[i, j] = score(encoders, test)
         self._record_search(grid, scores)
         return self._solve(data.whole())
 
@@ -224,18 +227,23 @@ class AdapterRetrieverCV(BaseAdapter):
                 grid.append((float(alpha), self._check_center(center)))
         return grid
 
-    def _scorer(self):
-        """Return the chosen scorer, for two encoders in place of a retriever."""
+    def _scorer(self, pairs, y, sample_weight):
+        """Return ``score(encoders, rows)`` of two encoders on held-out pairs."""
+        if self.scoring is None:
+            ones = np.ones(len(pairs)) if sample_weight is None else sample_weight
+            return lambda encoders, rows: _likelihood(encoders, pairs[rows], ones[rows])
         scorer = get_retrieval_scorer(self.scoring)
+        one = AdapterRetriever(adapt=self.adapt)
+        one.n_image_features_ = self.n_image_features_
+        one.n_text_features_ = self.n_text_features_
+        one.n_features_in_ = self.n_features_in_
+        one._feature_names = {"image": None, "text": None}
 
-        def score(encoders, pairs, y):
-            one = AdapterRetriever(adapt=self.adapt)
-            one.n_image_features_ = self.n_image_features_
-            one.n_text_features_ = self.n_text_features_
-            one.n_features_in_ = self.n_features_in_
-            one._feature_names = {"image": None, "text": None}
+        def score(encoders, rows):
             one._set_encoders(*encoders)
-            return scorer(one, pairs, y)
+            labels = None if y is None else y[rows]
+            weights = weights_to_score(scorer, sample_weight, rows)
+            return scorer(one, pairs[rows], labels, **weights)
 
         return score
 
@@ -253,23 +261,22 @@ class AdapterRetrieverCV(BaseAdapter):
         self.alpha_, self.center_ = grid[self.best_index_]
 
 
-def _likelihood(encoders, pairs, y):
+def _likelihood(encoders, pairs, weights):
     """Return the mean log likelihood of partners at the best temperature."""
     sides = (pairs.image, pairs.text)
     codes = (encode(X) for encode, X in zip(encoders, sides, strict=True))
     Z_img, Z_txt = (normalize(Z.astype(np.float64)) for Z in codes)
     n_groups = -(-len(Z_img) // _MOST_PAIRS)
     groups = np.array_split(np.arange(len(Z_img)), n_groups)
-    cosines = [Z_img[rows] @ Z_txt[rows].T for rows in groups]
+    cosines = [(Z_img[rows] @ Z_txt[rows].T, weights[rows]) for rows in groups]
 
     def loss(log_sharpness):
         total = 0.0
-        for S in cosines:
+        for S, w in cosines:
             S = np.exp(log_sharpness) * S
-            of_partner = np.trace(S)
-            total += logsumexp(S, axis=0).sum() + logsumexp(S, axis=1).sum()
-            total -= 2 * of_partner
-        return total / (2 * len(Z_img))
+            chances = logsumexp(S, axis=0) + logsumexp(S, axis=1)
+            total += w @ (chances - 2 * S.diagonal())
+        return total / (2 * weights.sum())
 
     # Concave in the inverse temperature, so that there is one maximum.
     found = minimize_scalar(loss, bounds=_SHARPNESS, options={"xatol": 1e-2})

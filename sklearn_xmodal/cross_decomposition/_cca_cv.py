@@ -11,7 +11,11 @@ from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 from sklearn_xmodal.utils._cv_results import cv_results
 from sklearn_xmodal.utils._old_spellings import OldSpelling
-from sklearn_xmodal.utils._sklearn_compat import Interval, check_parameters
+from sklearn_xmodal.utils._sklearn_compat import (
+    Interval,
+    check_parameters,
+    weights_to_score,
+)
 from sklearn_xmodal.utils._validation import validate_tuples
 
 
@@ -122,7 +126,8 @@ class CCARetrieverCV(BaseCCA):
 
     Notes
     -----
-    `sample_weight` counts in the fits, not in the scores.
+    `sample_weight` counts in the fits, and in the scores of a scorer that takes it,
+    as all of this package do, but those of a callable metric.
 
     Examples
     --------
@@ -182,9 +187,10 @@ class CCARetrieverCV(BaseCCA):
         for j, (_, test) in enumerate(splits):
             problem = data.problem(j)
             args = pairs[test], None if y is None else y[test]
+            weights = weights_to_score(scorer, sample_weight, test)
             for i, candidate in enumerate(candidates):
                 candidate._set_encoders(*candidate._solve(problem))
-                scores[i, j] = scorer(candidate, *args)
+                scores[i, j] = scorer(candidate, *args, **weights)
         self._record(candidates, scores)
         encoders = self._solve(data.whole())
         self.alpha_ = candidates[self.best_index_].alpha
@@ -228,5 +234,5 @@ class CCARetrieverCV(BaseCCA):
         self.n_splits_ = scores.shape[1]
 
 
-def _score(estimator, pairs, y):
-    return estimator.score(pairs, y)
+def _score(estimator, pairs, y, sample_weight=None):
+    return estimator.score(pairs, y, sample_weight=sample_weight)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils import check_random_state
 
-from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.base import BaseRetriever, SampleWeightMixin
 from sklearn_xmodal.cross_decomposition._engine._dask import DaskPairsMixin, take_rows
 from sklearn_xmodal.cross_decomposition._engine._kernel_maps import (
     approximate_pairs,
@@ -23,12 +23,16 @@ from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
-from sklearn_xmodal.utils._validation import per_modality, validate_tuples
+from sklearn_xmodal.utils._validation import (
+    counting_rows,
+    per_modality,
+    validate_tuples,
+)
 
 _AUTO_COMPONENTS = 20
 
 
-class KCCARetriever(DaskPairsMixin, BaseRetriever):
+class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
     r"""Regularised kernel canonical correlation analysis for retrieval.
 
     Ridge CCA in the feature spaces of two kernels [1]_:
@@ -182,6 +186,9 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
     Choose `alpha` for the approximation itself: far below the default, landmarks can
     overfit more than the exact form does.
 
+    `sample_weight` counts in kernels, ridges and the scale of `gamma`, as repeating the
+    pairs would. Landmarks are drawn among the pairs of positive weight alike.
+
     Kernels must be positive semi-definite. Where that is not known beforehand
     (callables, ``"precomputed"``, ``"sigmoid"``) one more factorisation per modality
     checks it, and an eigenvalue below -0.001 times the mean one is an error.
@@ -208,6 +215,8 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
     >>> kcca.fit(X_img, X_txt).transform_image(X_img[:3]).shape
     (3, 4)
     """
+
+    _takes_zero_weights = True  # kernel matrices and Dask arrays stay whole
 
     _fitted = ("canonical_correlations_", "image_gamma_", "text_gamma_")
 
@@ -304,19 +313,22 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
         doc="Training texts, or landmarks; not defined for random features.",
     )
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
-        n, sides = X_img.shape[0], (X_img, X_txt)
+        sides = X_img, X_txt
+        among = counting_rows(sample_weight, np.arange(X_img.shape[0]))
+        n = len(among)
         k = self._check_n_components(n)
         random_state = check_random_state(self.random_state)
         alphas = per_modality(self.alpha, "alpha")
-        maps, gammas = self._maps(sides, random_state)
+        maps, gammas = self._maps(sides, among, sample_weight, random_state)
         self.image_gamma_, self.text_gamma_ = gammas
         # Variates are kernel values times duals, less offsets.
         if self.approximation is None:
-            S, duals, offsets = exact_pairs(maps, alphas, k, random_state)
+            weights = None if sample_weight is None else sample_weight[among]
+            S, duals, offsets = exact_pairs(maps, alphas, k, random_state, weights)
         else:
-            S, duals, offsets = approximate_pairs(sides, maps, alphas, k)
+            S, duals, offsets = approximate_pairs(sides, maps, alphas, k, sample_weight)
         k = self._check_available(S, n, k)
         self.canonical_correlations_ = S[:k]
         scales = relative_powers(S[:k], self.component_power)
@@ -352,8 +364,11 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
             )
         return k
 
-    def _maps(self, sides, random_state):
-        """Return what stands for the kernels of both modalities, and their gammas."""
+    def _maps(self, sides, among, sample_weight, random_state):
+        """Return what stands for the kernels of both modalities, and their gammas.
+
+        Training items are `among` the rows, those of positive weight.
+        """
         settings = zip(
             per_modality(self.kernel, "kernel"),
             per_modality(self.gamma, "gamma"),
@@ -368,23 +383,27 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
         ):
             if kernel == "precomputed":
                 check_square(X, modality)
-            gamma, origin = scale_kernel(X, kernel, gamma, random_state, modality)
+            gamma, origin = scale_kernel(
+                X, kernel, gamma, random_state, modality, sample_weight
+            )
             if not callable(kernel):
                 params = {"gamma": gamma, "degree": degree, "coef0": coef0}
             gammas.append(gamma)
             maps.append(
-                self._map(X, modality, kernel, params or {}, origin, random_state)
+                self._map(
+                    X, among, modality, kernel, params or {}, origin, random_state
+                )
             )
         return maps, gammas
 
-    def _map(self, X, modality, kernel, params, origin, random_state):
+    def _map(self, X, among, modality, kernel, params, origin, random_state):
         if self.approximation == "rff":
             check_shift_invariant(kernel, modality)
             shape = X.shape[1], self.n_landmarks
             return random_features(
                 kernel, params["gamma"], origin, *shape, random_state
             )
-        rows = self._basis_rows(X, kernel, modality, random_state)
+        rows = self._basis_rows(X, among, kernel, modality, random_state)
         return KernelMap(
             kernel=kernel,
             basis=X if rows is None else take_rows(X, rows, modality),
@@ -394,17 +413,17 @@ class KCCARetriever(DaskPairsMixin, BaseRetriever):
             n_jobs=self.n_jobs,
         )
 
-    def _basis_rows(self, X, kernel, modality, random_state):
-        """Return which training items are landmarks; None without approximation."""
+    def _basis_rows(self, X, among, kernel, modality, random_state):
+        """Return which rows kernel values are against; None for all."""
         if self.approximation is None:
-            return None
+            return None if len(among) == X.shape[0] else among
         if self.landmarks == "k-means++" and kernel == "precomputed":
             raise ValueError(
                 f'landmarks="k-means++" needs features. Got a precomputed {modality} '
                 'kernel: use landmarks="uniform".'
             )
         return choose_landmarks(
-            X, self.n_landmarks, self.landmarks, random_state, modality
+            X, among, self.n_landmarks, self.landmarks, random_state, modality
         )
 
     def __sklearn_tags__(self):

@@ -154,12 +154,12 @@ class MvDARetriever(ClassLabelsMixin, LinearRetriever):
         self.component_power = component_power
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
         y = self._check_classes(y)
         memberships = class_memberships(y, self.classes_)
-        shares = class_shares(memberships)
-        axes = separate_axes(X_img, X_txt, memberships)
+        shares = class_shares(memberships, sample_weight)
+        axes = separate_axes(X_img, X_txt, memberships, sample_weight)
         roots = [
             side.whitening(alpha)
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)

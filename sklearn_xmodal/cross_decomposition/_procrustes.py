@@ -134,8 +134,8 @@ class ProcrustesRetriever(LinearRetriever):
         self.component_power = component_power
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y):
-        image, text, cross = pair_axes(X_img, X_txt)
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
+        image, text, cross = pair_axes(X_img, X_txt, sample_weight=sample_weight)
         k = self._count_components(cross)
         U, S, Vt = stable_svd(cross[:k, :k])  # of Z_v' Z_t / n
         self.singular_values_ = S

@@ -170,11 +170,13 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
         self.class_embeddings = class_embeddings
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
-        vectors, memberships = self._vectors_of_classes(y)
-        R_cls = _whitening(class_covariance(vectors, memberships), self.class_alpha)
-        image, text, cross = pair_axes(X_img, X_txt, memberships)
+        vectors, memberships = self._vectors_of_classes(y, sample_weight)
+        R_cls = _whitening(
+            class_covariance(vectors, memberships, sample_weight), self.class_alpha
+        )
+        image, text, cross = pair_axes(X_img, X_txt, memberships, sample_weight)
         alphas = per_modality(self.alpha, "alpha")
         # Whitened by R_i, the problem is that of a symmetric matrix with the blocks
         # R_i' C_ij R_j and identities on its diagonal; then W_i = R_i U_i.

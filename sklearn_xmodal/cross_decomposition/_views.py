@@ -10,10 +10,14 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.base import SampleWeightMixin
 from sklearn_xmodal.encoders import ViewEncoder
 from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs
-from sklearn_xmodal.utils._sklearn_compat import HasMethods, validate_on_fit_of_members
+from sklearn_xmodal.utils._sklearn_compat import (
+    HasMethods,
+    validate_on_fit_of_members,
+    weights_for,
+)
 from sklearn_xmodal.utils._validation import check_numbers
 
 # Training pairs that tell whether a model encodes views one by one.
@@ -25,7 +29,7 @@ _FLOATS = [np.float64, np.float32]
 _PROBE_TOLERANCE = 1e-4
 
 
-class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
+class ViewsRetriever(MetaEstimatorMixin, SampleWeightMixin):
     """Retriever made of a model of lists of views, such as those of cca-zoo.
 
     The model is fitted by ``fit([X_img, X_txt])`` and encodes by
@@ -40,7 +44,8 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
     estimator : object
         With ``fit(views)`` and ``transform(views)``. A clone is fitted, of what is no
         scikit-learn estimator a deep copy. If its `fit` has an argument `y`, it gets
-        the labels. A model that is fitted already and to be left so goes into
+        the labels; weights need an argument `sample_weight`. A model that is fitted
+        already and to be left so goes into
         :class:`~sklearn.frozen.FrozenEstimator`.
 
     n_image_features : int, default=None
@@ -126,7 +131,7 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
         self.estimator = estimator
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         if isinstance(self.estimator, type):
             raise TypeError(
                 f"estimator must be an instance. Got the class {self.estimator!r}."
@@ -134,9 +139,10 @@ class ViewsRetriever(MetaEstimatorMixin, BaseRetriever):
         views = [_dense(X_img), _dense(X_txt)]
         model = clone(self.estimator, safe=False)
         labels = (y,) if has_fit_parameter(model, "y") else ()
+        weights = weights_for(model, sample_weight)
         # The model is the user's own: its parameters are checked, too.
         with config_context(skip_parameter_validation=False):
-            model.fit(views, *labels)
+            model.fit(views, *labels, **weights)
         self.estimator_ = model
         fillers = [view[:1].copy() for view in views]
         self.image_filler_, self.text_filler_ = fillers
@@ -236,7 +242,7 @@ class ViewsModel(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         self.retriever = retriever
 
     @validate_on_fit_of_members
-    def fit(self, views, y=None):
+    def fit(self, views, y=None, sample_weight=None):
         """Fit the retriever to pairs.
 
         Parameters
@@ -247,13 +253,17 @@ class ViewsModel(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels, for retrievers that learn from them.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How often every pair counts, for retrievers that take weights.
+
         Returns
         -------
         self : ViewsModel
             The fitted model.
         """
         pairs = _as_pairs(views)
-        self.retriever_ = clone(self.retriever).fit(pairs, y)
+        weights = weights_for(self.retriever, sample_weight)
+        self.retriever_ = clone(self.retriever).fit(pairs, y, **weights)
         self.n_views_ = len(MODALITIES)
         self.n_features_per_view_ = [pairs.image.shape[1], pairs.text.shape[1]]
         return self
@@ -275,7 +285,7 @@ class ViewsModel(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         codes = self.retriever_.transform(_as_pairs(views))
         return [codes.image, codes.text]
 
-    def fit_transform(self, views, y=None):
+    def fit_transform(self, views, y=None, **fit_params):
         """Fit, then encode the same pairs.
 
         Parameters
@@ -286,14 +296,17 @@ class ViewsModel(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             As in `fit`.
 
+        **fit_params : dict
+            What else `fit` takes: `sample_weight`.
+
         Returns
         -------
         codes : list of two matrices of shape (n_samples, n_components)
             As in `transform`.
         """
-        return self.fit(views, y).transform(views)
+        return self.fit(views, y, **fit_params).transform(views)
 
-    def score(self, views, y=None):
+    def score(self, views, y=None, sample_weight=None):
         """Mean average precision over both directions, as that of the retriever.
 
         Parameters
@@ -304,13 +317,17 @@ class ViewsModel(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels. Without them only the other half of a pair is relevant.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much every pair counts as a query.
+
         Returns
         -------
         score : float
             Between 0 and 1, best is 1.
         """
         check_is_fitted(self)
-        return self.retriever_.score(_as_pairs(views), y)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return self.retriever_.score(_as_pairs(views), y, **weights)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

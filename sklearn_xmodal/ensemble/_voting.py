@@ -9,7 +9,7 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 
-from sklearn_xmodal.base import BaseRetriever, encoder_of
+from sklearn_xmodal.base import SampleWeightMixin, encoder_of
 from sklearn_xmodal.encoders import Concat
 from sklearn_xmodal.ensemble._weights import (
     check_scorer,
@@ -31,11 +31,12 @@ from sklearn_xmodal.utils._sklearn_compat import (
     member_params,
     safe_split,
     set_member_params,
+    weights_for,
 )
 
 
 class VotingRetriever(
-    ParallelDiagramMixin, MetaEstimatorMixin, BaseRetriever, BaseComposition
+    ParallelDiagramMixin, MetaEstimatorMixin, SampleWeightMixin, BaseComposition
 ):
     r"""Vote of several retrievers: the weighted mean of their similarities.
 
@@ -151,6 +152,9 @@ class VotingRetriever(
     nothing of it, and the sum over the others is divided by the square root of their
     weights. A member of weight 0 is fitted, but takes no room in the codes.
 
+    Members get the `sample_weight` of `fit`, a Pipeline for its last step, and must
+    take it; held-out pairs of ``weights="cv"`` are weighed by it as queries.
+
     Held-out scores are those of pairs that a member has not seen, unless it is
     frozen: fit such a vote to other pairs than its members.
 
@@ -168,6 +172,8 @@ class VotingRetriever(
     >>> vote.transform_text(X_txt[:2]).shape
     (2, 9)
     """
+
+    _takes_zero_weights = True  # splits and precomputed kernels are of all pairs
 
     _fitted = ("estimators_", "weights_")
     _sometimes_fitted = ("cv_results_", "best_index_", "best_score_", "n_splits_")
@@ -249,15 +255,16 @@ class VotingRetriever(
         """
         return set_member_params(self, "estimators", params)
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         members = self._check_estimators()
         is_pairwise = get_tags(self).input_tags.pairwise
         pairs = (KernelPairs if is_pairwise else ImageTextPairs)(X_img, X_txt)
         # Members are the user's own: their parameters are checked, too.
         with config_context(skip_parameter_validation=False):
-            weights = self._choose_weights(members, pairs, y)
+            weights = self._choose_weights(members, pairs, y, sample_weight)
             self.estimators_ = Parallel(n_jobs=self.n_jobs)(
-                delayed(_fit_member)(member, pairs, y) for member in members
+                delayed(_fit_member)(member, pairs, y, sample_weight)
+                for member in members
             )
         self.weights_ = weights
         voters = [m for m, w in zip(self.estimators_, weights, strict=True) if w > 0]
@@ -306,29 +313,30 @@ class VotingRetriever(
             raise ValueError("estimators must not all be dropped. Got no other one.")
         return members
 
-    def _choose_weights(self, members, pairs, y):
+    def _choose_weights(self, members, pairs, y, sample_weight):
         for name in ("cv_results_", "best_index_", "best_score_", "n_splits_"):
             self.__dict__.pop(name, None)  # of an earlier fit
         if isinstance(self.weights, str):  # "cv"
-            return self._search_weights(members, pairs, y)
+            return self._search_weights(members, pairs, y, sample_weight)
         if self.weights is None:
             return shares(np.ones(len(members)))
         weights = check_weights(self.weights, len(self.estimators))
         kept = [not _is_dropped(estimator) for _, estimator in self.estimators]
         return shares(weights[kept])
 
-    def _search_weights(self, members, pairs, y):
+    def _search_weights(self, members, pairs, y, sample_weight):
         scorer = check_scorer(self.scoring)
         candidates = weight_grid(len(members), self.n_weight_steps)
         splits = list(check_cv(self.cv, y).split(pairs, y))
         scores = np.empty((len(candidates), len(splits)))
         for j, (train, test) in enumerate(splits):
             codes = Parallel(n_jobs=self.n_jobs)(
-                delayed(_held_out_codes)(member, pairs, y, train, test)
+                delayed(_held_out_codes)(member, pairs, y, sample_weight, train, test)
                 for member in members
             )
             y_test = None if y is None else y[test]
-            scores[:, j] = score_weights(codes, y_test, candidates, scorer)
+            counts = None if sample_weight is None else sample_weight[test]
+            scores[:, j] = score_weights(codes, y_test, candidates, scorer, counts)
         self.cv_results_ = {
             "params": [{"weights": weights} for weights in candidates.tolist()],
             "param_weights": candidates,
@@ -369,15 +377,16 @@ def _is_dropped(estimator):
     return isinstance(estimator, str) and estimator == "drop"
 
 
-def _fit_member(member, pairs, y):
-    return clone(member).fit(pairs, y)
+def _fit_member(member, pairs, y, sample_weight):
+    return clone(member).fit(pairs, y, **weights_for(member, sample_weight))
 
 
-def _held_out_codes(member, pairs, y, train, test):
+def _held_out_codes(member, pairs, y, sample_weight, train, test):
     """Fit a member to one part of the pairs, and encode the other."""
     train_pairs, y_train = safe_split(member, pairs, y, train)
     test_pairs, _ = safe_split(member, pairs, y, test, train)
-    fitted = _fit_member(member, train_pairs, y_train)
+    weights = None if sample_weight is None else sample_weight[train]
+    fitted = _fit_member(member, train_pairs, y_train, weights)
     return tuple(
         _unit_code(fitted, getattr(test_pairs, modality), modality)
         for modality in MODALITIES

@@ -19,7 +19,7 @@ from sklearn_xmodal.metrics._engine import (
     rank_block,
     scores_to_fill,
 )
-from sklearn_xmodal.utils._validation import check_numbers
+from sklearn_xmodal.utils._validation import check_numbers, check_sample_weight
 
 _MOST_CANDIDATES = 20_000
 
@@ -93,13 +93,14 @@ def check_scorer(scoring):
     return scorer
 
 
-def score_weights(codes, y, weights, scorer):
+def score_weights(codes, y, weights, scorer, sample_weight=None):
     """Score every candidate (n_candidates, n_members) on the same held-out pairs.
 
     The similarities of all members to a block of queries are computed once; each
     candidate adds them up and ranks. Codes are image and text of every member, rows of
-    unit length or zero.
+    unit length or zero, and `sample_weight` weighs them as queries.
     """
+    sample_weight = check_sample_weight(sample_weight, len(codes[0][0]), at_least=1)
     options = scorer.options
     metric = make_metric(
         scorer.metric, k=options["k"], denominator=options["denominator"]
@@ -119,7 +120,7 @@ def score_weights(codes, y, weights, scorer):
             for row, candidate in zip(values, weights, strict=True):
                 ranked = rank_block(vote(candidate), columns, ties=options["ties"])
                 row[block] = metric.per_query(ranked)
-        scores += [metric.summarize(row) for row in values]
+        scores += [metric.summarize(row, sample_weight) for row in values]
     return scorer.sign * scores / len(sides)
 
 

@@ -128,10 +128,10 @@ class RidgeRetriever(ClassVectorsRetriever):
         self.class_embeddings = class_embeddings
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
-        vectors, memberships = self._vectors_of_classes(y)
-        axes = separate_axes(X_img, X_txt, memberships)
+        vectors, memberships = self._vectors_of_classes(y, sample_weight)
+        axes = separate_axes(X_img, X_txt, memberships, sample_weight)
         # In the axes V of C_xx: W = V (variances + alpha s)^-1 V' C_xe
         weights = [
             side.root(side.with_classes @ vectors / side.ridged(alpha)[:, None])

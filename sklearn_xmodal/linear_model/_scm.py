@@ -2,7 +2,7 @@
 
 from numbers import Integral, Real
 
-from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
+from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin, SampleWeightMixin
 from sklearn_xmodal.cross_decomposition import CCARetriever
 from sklearn_xmodal.encoders import Chain
 from sklearn_xmodal.linear_model._semantic_matching import SemanticMatchingRetriever
@@ -11,7 +11,7 @@ from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import validate_tuples
 
 
-class SCMRetriever(ClassLabelsMixin, BaseRetriever):
+class SCMRetriever(ClassLabelsMixin, SampleWeightMixin, BaseRetriever):
     r"""Semantic correlation matching: class posteriors of canonical variates.
 
     First canonical correlation analysis brings images and texts together by their
@@ -158,7 +158,7 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
         self.tol = tol
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
         y = self._check_classes(y)
         cca = CCARetriever(
@@ -169,8 +169,9 @@ class SCMRetriever(ClassLabelsMixin, BaseRetriever):
         matching = SemanticMatchingRetriever(
             C=self.C, centered=self.centered, max_iter=self.max_iter, tol=self.tol
         )
-        self.cca_ = cca.fit(X_img, X_txt)
-        self.matching_ = matching.fit(*cca.transform(X_img, X_txt), y)
+        self.cca_ = cca.fit(X_img, X_txt, sample_weight=sample_weight)
+        variates = cca.transform(X_img, X_txt)
+        self.matching_ = matching.fit(*variates, y, sample_weight=sample_weight)
         self.n_iter_ = matching.n_iter_
         return [
             Chain(steps=[self.cca_.image_encoder_, self.matching_.image_encoder_]),

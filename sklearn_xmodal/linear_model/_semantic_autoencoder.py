@@ -146,13 +146,13 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
         self.class_embeddings = class_embeddings
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
-        vectors, memberships = self._vectors_of_classes(y)
-        covariance = class_covariance(vectors, memberships)
+        vectors, memberships = self._vectors_of_classes(y, sample_weight)
+        covariance = class_covariance(vectors, memberships, sample_weight)
         scale = np.sqrt(np.trace(covariance) / len(covariance))
         a, U = stable_eigh(covariance / scale**2)
-        axes = separate_axes(X_img, X_txt, memberships)
+        axes = separate_axes(X_img, X_txt, memberships, sample_weight)
         weights = per_modality(self.reconstruction_weight, "reconstruction_weight")
         solved = [
             _encoder(side, vectors / scale, np.maximum(a, 0), U, weight)

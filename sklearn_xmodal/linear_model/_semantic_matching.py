@@ -6,18 +6,19 @@ from operator import attrgetter
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
-from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
+from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin, SampleWeightMixin
 from sklearn_xmodal.encoders import PosteriorEncoder
 from sklearn_xmodal.encoders._posterior import scaled
 from sklearn_xmodal.utils._scaling import mean_and_scale
-from sklearn_xmodal.utils._sklearn_compat import Interval
+from sklearn_xmodal.utils._sklearn_compat import METADATA_REQUEST, Interval
 from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 
 
-class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
+class SemanticMatchingRetriever(ClassLabelsMixin, SampleWeightMixin, BaseRetriever):
     r"""Semantic matching: posteriors of two logistic regressions as common space.
 
     One multinomial logistic regression per modality maps an item to the
@@ -172,37 +173,52 @@ class SemanticMatchingRetriever(ClassLabelsMixin, BaseRetriever):
         doc="Mean posterior of the training texts, 0 where not `centered`.",
     )
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
         y = self._check_classes(y)
         if y.ndim == 1:  # labels may be of types that scikit-learn does not know
             y = np.searchsorted(self.classes_, y)
         strengths = per_modality(self.C, "C")
-        image = self._fit_modality(X_img, y, strengths[0], "image")
-        text = self._fit_modality(X_txt, y, strengths[1], "text")
+        image = self._fit_modality(X_img, y, sample_weight, strengths[0], "image")
+        text = self._fit_modality(X_txt, y, sample_weight, strengths[1], "text")
         self.image_classifier_, self.text_classifier_ = image[0], text[0]
         self.n_iter_ = max(_n_iterations(classifier) for classifier, _ in (image, text))
         return image[1], text[1]
 
-    def _fit_modality(self, X, y, C, modality):
+    def _fit_modality(self, X, y, sample_weight, C, modality):
         """Return a classifier, and the encoder that it makes."""
-        mean, scale = mean_and_scale(X, modality)
+        mean, scale = mean_and_scale(X, modality, sample_weight)
         # The intercept makes up for the means of sparse features.
         mean = np.zeros_like(mean) if sparse.issparse(X) else mean
         classifier = LogisticRegression(C=C, max_iter=self.max_iter, tol=self.tol)
-        if y.ndim == 2:
-            classifier = OneVsRestClassifier(classifier)
         X = scaled(X, mean, scale)
         with warnings.catch_warnings():
             # Few items per class are the rule here.
             warnings.filterwarnings("ignore", "The number of unique classes")
-            classifier.fit(X, y)
+            classifier = _fit_classifier(classifier, X, y, sample_weight)
         offset = np.zeros(len(self.classes_))
         if self.centered:
-            offset = classifier.predict_proba(X).mean(axis=0, dtype=np.float64)
+            posteriors = classifier.predict_proba(X).astype(np.float64, copy=False)
+            offset = np.average(posteriors, axis=0, weights=sample_weight)
         return classifier, PosteriorEncoder.of_classifier(
             classifier, mean=mean, scale=scale, offset=offset
         )
+
+
+def _fit_classifier(classifier, X, y, sample_weight):
+    """Fit a classifier, one per label where items may have several."""
+    if y.ndim == 1:
+        return classifier.fit(X, y, sample_weight)
+    one_per_label = OneVsRestClassifier(classifier)
+    if sample_weight is None:
+        return one_per_label.fit(X, y)
+    # The only way in which it hands weights on. Files hold no requests.
+    with config_context(enable_metadata_routing=True):
+        classifier.set_fit_request(sample_weight=True)
+        one_per_label.fit(X, y, sample_weight=sample_weight)
+    for fitted in (classifier, *one_per_label.estimators_):
+        vars(fitted).pop(METADATA_REQUEST, None)
+    return one_per_label
 
 
 def _n_iterations(classifier):

@@ -6,6 +6,7 @@ from sklearn_xmodal.metrics._engine._codes import CodePairs, costs_and_relevance
 from sklearn_xmodal.metrics._engine._metric import Metric, check_metric, make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
+from sklearn_xmodal.utils._validation import check_sample_weight
 
 
 def retrieval_score(
@@ -20,6 +21,7 @@ def retrieval_score(
     ties="average",
     zero_division="raise",
     average=True,
+    sample_weight=None,
     working_memory=None,
     n_jobs=None,
 ):
@@ -77,6 +79,9 @@ def retrieval_score(
         Whether to return the mean over queries (for "median_rank_error" the median)
         or one value per query.
 
+    sample_weight : array-like of shape (n_queries,), default=None
+        How much every query counts in the mean or median, at least 0.
+
     working_memory : float, default=None
         Upper bound in MiB for the temporary arrays of one block of queries (one
         query is always held). By default `sklearn.get_config()["working_memory"]`;
@@ -121,15 +126,25 @@ def retrieval_score(
     check_ranking_options(
         ties=ties, zero_division=zero_division, only_nan=metric.is_error
     )
+    if sample_weight is not None and not average:
+        raise ValueError(
+            "sample_weight must be None for one value per query, which it would not "
+            "change. Got weights and average=False."
+        )
+    costs, relevance = costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery)
+    weights = check_sample_weight(
+        sample_weight, relevance.shape[0], at_least=1, noun="row"
+    )
     (scores,) = score_per_query(
         [metric],
-        *costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery),
+        costs,
+        relevance,
         ties=ties,
         zero_division=zero_division,
         working_memory=working_memory,
         n_jobs=n_jobs,
     )
-    return metric.summarize(scores) if average else scores
+    return metric.summarize(scores, weights) if average else scores
 
 
 def cross_modal_score(
@@ -143,6 +158,7 @@ def cross_modal_score(
     denominator="min",
     ties="average",
     zero_division="raise",
+    sample_weight=None,
     working_memory=None,
     n_jobs=None,
 ):
@@ -186,6 +202,10 @@ def cross_modal_score(
     zero_division : {"raise", 0.0, 1.0, np.nan}, default="raise"
         Score of a query without relevant items: a multi-label row without classes.
 
+    sample_weight : array-like of shape (n_samples,), default=None
+        How much every pair counts as a query, at least 0, in either direction. All
+        pairs are in the gallery, whatever their weight. Callables have none.
+
     working_memory : float, default=None
         Upper bound in MiB for the temporary arrays of one block of queries, by
         default `sklearn.get_config()["working_memory"]`.
@@ -227,10 +247,19 @@ def cross_modal_score(
     ranking = {"ties": ties, "zero_division": zero_division}
     metric = check_metric(metric, k=k, denominator=denominator, **ranking)
     pairs = CodePairs(Z_img, Z_txt, y)
+    weights = check_sample_weight(
+        sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
+    )
     if not isinstance(metric, Metric):
+        if weights is not None:
+            raise ValueError(
+                "sample_weight must be None for a callable metric, which has no "
+                "scores of queries. Got weights. Name the metric, or bind them to it."
+            )
         return float(np.mean([metric(*pairs.matrices(side)) for side in sides]))
     options = {**ranking, "working_memory": working_memory, "n_jobs": n_jobs}
     scores = [
-        metric.summarize(*pairs.score([metric], side, **options)) for side in sides
+        metric.summarize(pairs.score([metric], side, **options)[0], weights)
+        for side in sides
     ]
     return float(np.mean(scores))

@@ -6,7 +6,8 @@ from sklearn.utils import Bunch
 from sklearn_xmodal.metrics._embedding import retrieval_score
 from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
 from sklearn_xmodal.metrics._engine._options import check_one_of, directions_of
-from sklearn_xmodal.utils._validation import as_labels
+from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
+from sklearn_xmodal.utils._validation import as_labels, check_sample_weight
 
 PARTS = ("seen", "unseen", "harmonic_mean")
 
@@ -20,6 +21,7 @@ def generalized_retrieval_score(
     direction="mean",
     metric="mean_average_precision",
     k=None,
+    sample_weight=None,
 ):
     r"""Score seen and unseen classes in one gallery: the generalized protocol.
 
@@ -56,6 +58,9 @@ def generalized_retrieval_score(
 
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery counts.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        How much every pair counts as a query, as in :func:`cross_modal_score`.
 
     Returns
     -------
@@ -102,10 +107,14 @@ def generalized_retrieval_score(
             f"{len(seen)} labels. Use cross_modal_score for one kind alone."
         )
     sides = [codes[side] for side in directions_of(direction)]
+    weights = check_sample_weight(sample_weight, len(y), at_least=1, noun="row")
 
     def score(rows):
+        options = {"metric": metric, "k": k}
+        if weights is not None:
+            options["sample_weight"] = weights[rows]
         scores = [
-            retrieval_score(query[rows], gallery, y[rows], y, metric=metric, k=k)
+            retrieval_score(query[rows], gallery, y[rows], y, **options)
             for query, gallery in sides
         ]
         return float(np.mean(scores))
@@ -154,7 +163,7 @@ def make_generalized_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y) -> float``.
+        ``scorer(estimator, X, y, sample_weight=None) -> float``.
 
     Raises
     ------
@@ -190,7 +199,7 @@ def make_generalized_scorer(
     return _GeneralizedScorer(part, direction, metric, k)
 
 
-class _GeneralizedScorer:
+class _GeneralizedScorer(WeightedScorer):
     """Callable of `make_generalized_scorer`: picklable, with a short repr."""
 
     def __init__(self, part, direction, metric, k):
@@ -199,7 +208,7 @@ class _GeneralizedScorer:
         self.metric = metric
         self.k = k
 
-    def __call__(self, estimator, X, y):
+    def __call__(self, estimator, X, y, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
         classes = getattr(estimator, "classes_", None)
         if classes is None:
@@ -215,6 +224,7 @@ class _GeneralizedScorer:
             direction=self.direction,
             metric=self.metric,
             k=self.k,
+            sample_weight=sample_weight,
         )
         return scores[self.part]
 

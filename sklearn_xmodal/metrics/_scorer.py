@@ -7,6 +7,8 @@ from sklearn_xmodal.metrics._embedding import cross_modal_score
 from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
+from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
+from sklearn_xmodal.utils._validation import check_sample_weight
 
 # Short names: [direction_]metric[@k].
 _LONG_NAMES = {
@@ -64,8 +66,9 @@ def make_retrieval_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None) -> float``. Without `y`, only the other half of
-        the same pair is relevant. `transform` may answer with an object that has the
+        ``scorer(estimator, X, y=None, sample_weight=None) -> float``. Without `y`, only
+        the other half of the same pair is relevant; weights are those of
+        :func:`cross_modal_score`. `transform` may answer with an object that has the
         attributes `image` and `text`, with a tuple ``(Z_img, Z_txt)``, or with one
         matrix whose left half is the image code and whose right half the text code.
 
@@ -104,10 +107,10 @@ def make_retrieval_scorer(
     )
 
 
-class RetrievalScorer(ScoreRequest):
+class RetrievalScorer(WeightedScorer, ScoreRequest):
     """Callable of `make_retrieval_scorer`: picklable, its repr is how it was made."""
 
-    def __call__(self, estimator, X, y=None):
+    def __call__(self, estimator, X, y=None, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
         return self.sign * cross_modal_score(
             Z_img,
@@ -115,8 +118,13 @@ class RetrievalScorer(ScoreRequest):
             y,
             direction=self.direction,
             metric=self.metric,
+            sample_weight=sample_weight,
             **self.options,
         )
+
+    def _accept_sample_weight(self):
+        """Answer for no callable, which has no scores of queries to weigh."""
+        return not callable(self.metric)
 
     def __repr__(self):
         metric = self.metric
@@ -159,8 +167,8 @@ def get_retrieval_scorer(scoring):
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None)``, a float or, for a list, a dict of floats. See
-        :func:`make_retrieval_scorer`.
+        ``scorer(estimator, X, y=None, sample_weight=None)``, a float or, for a list, a
+        dict of floats. See :func:`make_retrieval_scorer`.
 
     Raises
     ------
@@ -222,7 +230,7 @@ def get_retrieval_scorer_names() -> list[str]:
     return sorted(names)
 
 
-class MultipleRetrievalScorer:
+class MultipleRetrievalScorer(WeightedScorer):
     """Scorer of several names, in one pass over the data."""
 
     def __init__(self, names):
@@ -234,9 +242,12 @@ class MultipleRetrievalScorer:
         for name in names:
             _parse(name)
 
-    def __call__(self, estimator, X, y=None):
+    def __call__(self, estimator, X, y=None, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
         pairs = CodePairs(Z_img, Z_txt, y)
+        weights = check_sample_weight(
+            sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
+        )
         asked = {name: _parse(name) for name in self.names}
         scores: dict = {name: [] for name in self.names}
         for side in DIRECTIONS:
@@ -247,7 +258,7 @@ class MultipleRetrievalScorer:
             values = pairs.score(metrics, side, ties="average", zero_division="raise")
             for name, metric, row in zip(here, metrics, values, strict=True):
                 sign = -1 if metric.is_error else 1
-                scores[name].append(sign * metric.summarize(row))
+                scores[name].append(sign * metric.summarize(row, weights))
         return {name: sum(both) / len(both) for name, both in scores.items()}
 
     def __repr__(self):

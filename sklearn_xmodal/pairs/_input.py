@@ -81,7 +81,7 @@ def _check_two_arrays(method, X_img, X_txt):
             f"labels: call {method}(X_img, X_txt, y). Raw strings go into "
             "ImageTextPairs."
         )
-    n_image, n_text = _n_rows(X_img, "X_img"), _n_rows(X_txt, "X_txt")
+    n_image, n_text = n_rows(X_img, "X_img"), n_rows(X_txt, "X_txt")
     if n_image != n_text:
         raise ValueError(
             "Image and text must have the same number of rows, one pair per row. "
@@ -96,7 +96,8 @@ def _n_dimensions(X):
         return 2  # rows of different length, which are refused later
 
 
-def _n_rows(X, name):
+def n_rows(X, name):
+    """Return the number of rows of features of any kind."""
     try:
         return X.shape[0] if hasattr(X, "shape") else len(X)
     except (TypeError, IndexError):

@@ -2,12 +2,19 @@
 
 import numpy as np
 from scipy import sparse
+from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
+from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, n_rows, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs, stack_columns
 from sklearn_xmodal.utils._sklearn_compat import (
     OUTPUT_CONFIG,
@@ -16,7 +23,9 @@ from sklearn_xmodal.utils._sklearn_compat import (
     StrOptions,
     in_output_container,
     validate_on_fit_of_members,
+    weights_for,
 )
+from sklearn_xmodal.utils._validation import check_sample_weight
 
 
 class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no types
@@ -73,7 +82,8 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
     ImageTextPairs(image=None, text=(3, 2) float64)
     """
 
-    __metadata_request__fit = DATA_ARGUMENTS
+    # Metadata routing asks the two transformers what they want.
+    __metadata_request__fit = {**DATA_ARGUMENTS, "sample_weight": UNUSED}
     __metadata_request__transform = DATA_ARGUMENTS
 
     _parameter_constraints: dict = {
@@ -90,7 +100,7 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         self.n_image_features = n_image_features
 
     @validate_on_fit_of_members
-    def fit(self, X_img, X_txt=None, y=None):
+    def fit(self, X_img, X_txt=None, y=None, sample_weight=None):
         """Fit each transformer on its side.
 
         Parameters
@@ -104,24 +114,37 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         y : array-like of shape (n_samples,), default=None
             Labels, handed to both transformers.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the pairs, handed to both transformers, but those that do not
+            learn. With metadata routing, to those that request them.
+
         Returns
         -------
         self : ModalityTransformer
             The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a side is missing, or weights are not valid.
+
+        TypeError
+            If a transformer does not take the weights.
         """
         data = resolve_input(self, "fit", X_img, X_txt, y, reset=True)
         for modality in MODALITIES:
-            side = getattr(data, modality)
-            if side is None:
+            if getattr(data, modality) is None:
                 raise ValueError(
                     f"fit needs both modalities. Got pairs with {modality}=None."
                 )
+        params = self._fit_params(data, sample_weight)
+        for modality in MODALITIES:
             transformer = getattr(self, modality)
             if isinstance(transformer, str):  # "passthrough"
                 transformer = FunctionTransformer(feature_names_out="one-to-one")
             transformer = clone(transformer)
             self._set_side_output(transformer)
-            transformer.fit(side, data.y)
+            transformer.fit(getattr(data, modality), data.y, **params.get(modality, {}))
             setattr(self, f"{modality}_transformer_", transformer)
         return self
 
@@ -153,7 +176,7 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         Z = stack_columns(*(_without_names(side) for side in (image, text)))
         return in_output_container(Z, X_img, self.get_feature_names_out, self)
 
-    def fit_transform(self, X_img, X_txt=None, y=None):
+    def fit_transform(self, X_img, X_txt=None, y=None, sample_weight=None):
         """Fit, then transform the same pairs.
 
         Parameters
@@ -167,15 +190,32 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         y : array-like of shape (n_samples,), default=None
             As in `fit`.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
         Returns
         -------
         pairs : ImageTextPairs, tuple of two matrices, or one matrix
             In the form of the input.
         """
-        self.fit(X_img, X_txt, y)
+        self.fit(X_img, X_txt, y, sample_weight)
         if isinstance(X_img, ImageTextPairs) or self.n_image_features is not None:
             return self.transform(X_img)
         return self.transform(X_img, X_txt)
+
+    def get_metadata_routing(self):
+        """Return which transformer requests what of metadata routing.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            From `fit` and `fit_transform` to `fit` of both transformers.
+        """
+        mapping = MethodMapping()
+        mapping.add(caller="fit", callee="fit")
+        mapping.add(caller="fit_transform", callee="fit")
+        router = MetadataRouter(owner=self)
+        return router.add(method_mapping=mapping, **self._transformers())
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the output columns, prefixed by their modality.
@@ -238,6 +278,21 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         if modality == "image":
             return self.image_transformer_
         return self.text_transformer_
+
+    def _transformers(self):
+        """Return those that are to be fitted, by modality."""
+        sides = {modality: getattr(self, modality) for modality in MODALITIES}
+        return {m: side for m, side in sides.items() if not isinstance(side, str)}
+
+    def _fit_params(self, data, sample_weight):
+        """Return what `fit` of either transformer gets beside the data."""
+        n = n_rows(data.image, "image")
+        weights = check_sample_weight(sample_weight, n, at_least=1)
+        if weights is not None and get_config()["enable_metadata_routing"]:
+            routed = process_routing(self, "fit", sample_weight=weights)
+            return {name: routed[name].fit for name in self._transformers()}
+        sides = self._transformers().items()
+        return {name: weights_for(side, weights) for name, side in sides}
 
     def _set_side_output(self, transformer):
         config = getattr(self, OUTPUT_CONFIG, {})

@@ -83,25 +83,40 @@ def class_memberships(y, classes):
     )
 
 
-def class_shares(memberships):
+def weighted_memberships(memberships, sample_weight):
+    """Multiply the rows of memberships by their weights; None is 1 for all."""
+    if sample_weight is None:
+        return memberships
+    return sparse.diags(sample_weight).tocsr() @ memberships
+
+
+def class_shares(memberships, sample_weight=None):
     """Return the share of every class in the items, (n_classes,)."""
-    return np.asarray(memberships.mean(axis=0)).ravel()
+    if sample_weight is None:
+        return np.asarray(memberships.mean(axis=0)).ravel()
+    return memberships.T @ sample_weight / sample_weight.sum()
 
 
-def check_vectors_vary(vectors, memberships):
+def check_vectors_vary(vectors, memberships, sample_weight=None):
     """Raise a ValueError where all items have the same class vector."""
-    n = memberships.shape[0]
-    mean = class_shares(memberships) @ vectors
-    second = np.vdot(vectors, (memberships.T @ memberships) @ vectors) / n
-    if not second - np.vdot(mean, mean) > n * np.finfo(float).eps * second:
+    mean = class_shares(memberships, sample_weight) @ vectors
+    second = np.trace(_second_moment(vectors, memberships, sample_weight))
+    rounding = memberships.shape[0] * np.finfo(float).eps * second
+    if not second - np.vdot(mean, mean) > rounding:
         raise ValueError(
             "The pairs must differ in their class vectors. Got the same vector for "
             "every pair: check y and class_embeddings."
         )
 
 
-def class_covariance(vectors, memberships):
+def class_covariance(vectors, memberships, sample_weight=None):
     """Return the covariance, over the items, of the vectors of their classes."""
-    mean = class_shares(memberships) @ vectors
-    products = vectors.T @ ((memberships.T @ memberships) @ vectors)
-    return products / memberships.shape[0] - np.outer(mean, mean)
+    mean = class_shares(memberships, sample_weight) @ vectors
+    second = _second_moment(vectors, memberships, sample_weight)
+    return second - np.outer(mean, mean)
+
+
+def _second_moment(vectors, memberships, sample_weight):
+    weighted = weighted_memberships(memberships, sample_weight)
+    weight = memberships.shape[0] if sample_weight is None else sample_weight.sum()
+    return vectors.T @ ((memberships.T @ weighted) @ vectors) / weight

@@ -4,9 +4,14 @@ When one of them moves between versions, this file changes and no other.
 """
 
 from abc import abstractmethod
+from inspect import signature
 
+from sklearn import get_config
 from sklearn.base import _fit_context
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -17,9 +22,11 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
+from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _get_feature_names as get_feature_names
+from sklearn.utils.validation import has_fit_parameter
 
 try:
     from sklearn.utils._repr_html.estimator import _VisualBlock
@@ -36,6 +43,7 @@ __all__ = [
     "Options",
     "ParallelDiagramMixin",
     "StrOptions",
+    "WeightedScorer",
     "check_member_names",
     "check_parameters",
     "get_feature_names",
@@ -48,6 +56,8 @@ __all__ = [
     "validate_on_fit_of_members",
     "validate_parameter_constraints",
     "validate_params",
+    "weights_for",
+    "weights_to_score",
 ]
 
 #: Attributes of an instance: what `set_output` has set, and ``set_fit_request`` etc.
@@ -79,6 +89,92 @@ def set_member_params(composition, name, params):
 def check_member_names(composition, names):
     """Raise a ValueError unless members can be told apart from each other."""
     composition._validate_names(names)
+
+
+class WeightedScorer:
+    """Base of scorers that weigh queries, if metadata routing or a search asks."""
+
+    _weight_request = None
+
+    def set_score_request(self, *, sample_weight):
+        """Say whether metadata routing hands `sample_weight` over.
+
+        Parameters
+        ----------
+        sample_weight : bool, None or str
+            Whether it does. `None` is an error if weights are passed, a string the
+            name that they are passed under.
+
+        Returns
+        -------
+        self : WeightedScorer
+            This scorer.
+        """
+        if not get_config()["enable_metadata_routing"]:
+            raise RuntimeError(
+                "set_score_request is only there with metadata routing: "
+                "sklearn.set_config(enable_metadata_routing=True)."
+            )
+        self._weight_request = sample_weight
+        return self
+
+    def get_metadata_routing(self):
+        """Return what metadata routing is to hand over.
+
+        Returns
+        -------
+        routing : MetadataRequest
+            The request of `score`.
+        """
+        routing = MetadataRequest(owner=repr(self))
+        routing.score.add_request(param="sample_weight", alias=self._weight_request)
+        return routing
+
+    def _accept_sample_weight(self):
+        """Answer searches that hand weights over without metadata routing."""
+        return True
+
+
+def weights_for(estimator, sample_weight):
+    """Return the arguments that hand weights to `fit` of an estimator.
+
+    Through a Pipeline to its last step; metadata routing leaves that to the requests of
+    the steps. None is no argument, and what does not learn gets none. A TypeError where
+    `fit` takes no weights.
+    """
+    if sample_weight is None or isinstance(estimator, FrozenEstimator):
+        return {}
+    if hasattr(estimator, "__sklearn_tags__") and not get_tags(estimator).requires_fit:
+        return {}
+    return {_weight_argument(estimator, estimator): sample_weight}
+
+
+def weights_to_score(scorer, sample_weight, rows):
+    """Return the arguments that hand weights of rows to a scorer that takes them."""
+    if sample_weight is None:
+        return {}
+    if hasattr(scorer, "_accept_sample_weight"):
+        takes = scorer._accept_sample_weight()
+    else:
+        takes = "sample_weight" in signature(scorer).parameters
+    return {"sample_weight": sample_weight[rows]} if takes else {}
+
+
+def _weight_argument(estimator, whole):
+    if isinstance(estimator, BaseSearchCV):
+        return _weight_argument(estimator.estimator, whole)
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    if not hasattr(estimator, "steps"):
+        raise TypeError(
+            "sample_weight must go to estimators whose fit takes it. Got "
+            f"{type(estimator).__name__}, in {whole!r}. Leave the weights out, or "
+            "repeat pairs instead."
+        )
+    if get_config()["enable_metadata_routing"]:
+        return "sample_weight"
+    name, last = estimator.steps[-1]
+    return f"{name}__{_weight_argument(last, whole)}"
 
 
 class ParallelDiagramMixin:

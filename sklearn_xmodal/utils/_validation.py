@@ -74,6 +74,56 @@ def check_not_masked(X):
         )
 
 
+def check_sample_weight(sample_weight, n, *, at_least, noun="pair"):
+    """Return a weight of at least 0 per row, (n,) in float64; None stays None.
+
+    A ValueError where fewer than `at_least` are positive; it calls rows by `noun`.
+    """
+    if sample_weight is None:
+        return None
+    sample_weight = check_numbers(
+        sample_weight,
+        "sample_weight",
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_min_samples=0,
+    )
+    if sample_weight.ndim == 0:
+        sample_weight = np.full(n, sample_weight)
+    if sample_weight.shape != (n,):
+        raise ValueError(
+            f"sample_weight must be one number, or one for each of {count(n, noun)}. "
+            f"Got shape {sample_weight.shape}."
+        )
+    if sample_weight.min() < 0:
+        raise ValueError(
+            f"sample_weight must be at least 0. Got {sample_weight.min():g} in row "
+            f"{sample_weight.argmin()}. Drop such pairs, or give them weight 0."
+        )
+    n_positive = np.count_nonzero(sample_weight)
+    if n_positive < at_least:
+        raise ValueError(
+            f"sample_weight must be above zero for at least {count(at_least, noun)}. "
+            f"Got {count(n_positive, 'positive weight')}."
+        )
+    with np.errstate(over="ignore"):
+        total = sample_weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            "sample_weight must have a finite sum. Got "
+            f"{sample_weight.max():g} as the largest of {count(n, 'weight')}. Divide "
+            "them by their mean."
+        )
+    return sample_weight
+
+
+def counting_rows(weights, A):
+    """Return the rows of positive weight; A itself, which may be None, if all have."""
+    if A is None or weights is None or weights.all():
+        return A
+    return (A.tocsr() if sparse.issparse(A) else A)[weights > 0]
+
+
 def check_seed(random_state):
     """Return a generator, or raise a ValueError that names the argument."""
     try:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn import config_context
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -119,14 +120,16 @@ class TestEqualsGridSearch:
             )
             assert_same(ours.fit(X, Y, y), search)
 
-    @pytest.mark.filterwarnings("ignore:The scoring CCARetriever.score does not")
     def test_with_integer_weights(self, seed):
         X, Y, y = draw(seed)
         weights = np.random.default_rng(seed).integers(0, 4, 90).astype(float)
         ours = CCARetrieverCV(alphas=[0.1, 10.0], cv=3)
         ours.fit(X, Y, y, sample_weight=weights)
-        search = GridSearchCV(CCARetriever(), {"alpha": [0.1, 10.0]}, cv=3)
-        search.fit(ImageTextPairs(X, Y), y, sample_weight=weights)
+        with config_context(enable_metadata_routing=True):
+            cca = CCARetriever().set_fit_request(sample_weight=True)
+            cca.set_score_request(sample_weight=True)
+            search = GridSearchCV(cca, {"alpha": [0.1, 10.0]}, cv=3)
+            search.fit(ImageTextPairs(X, Y), y, sample_weight=weights)
         assert_same(ours, search)
 
 

@@ -126,6 +126,14 @@ class TestSameAsInMemory:
 
 @pytest.mark.parametrize("est", KERNEL_RETRIEVERS, ids=str)
 class TestKernelsSameAsInMemory:
+    def test_with_weights(self, est):
+        X, Y = draw()
+        weights = np.random.default_rng(1).integers(0, 3, 300)
+        weights[:40] = 0  # a whole block
+        expected = again(est).fit(X, Y, sample_weight=weights)
+        got = again(est).fit(*chunked(X, Y, 20, 3), sample_weight=weights)
+        assert_same_codes(got, expected, X, Y)
+
     @pytest.mark.parametrize("shift", [0.0, 1e3], ids=str)
     def test_whatever_the_chunks(self, est, shift):
         X, Y = draw(shift=shift)

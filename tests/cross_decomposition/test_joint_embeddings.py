@@ -20,7 +20,7 @@ from sklearn_xmodal import (
     load,
     save,
 )
-from sklearn_xmodal.metrics import recall_at_k, retrieval_score
+from sklearn_xmodal.metrics import retrieval_score
 from tests.conftest import JOINT_RETRIEVERS, SEEDS
 
 P = 6
@@ -58,7 +58,9 @@ class TestCosine:
         X_img[0, 0] = -0.0
         for dtype in ("f4", "f8"):
             sides = X_img.astype(dtype), X_txt.astype(dtype)
-            for Z, X in zip(CosineRetriever().fit_transform(*sides), sides, strict=True):
+            for Z, X in zip(
+                CosineRetriever().fit_transform(*sides), sides, strict=True
+            ):
                 assert Z.dtype == X.dtype
                 assert Z.tobytes() == X.tobytes()
                 assert not np.shares_memory(Z, X)
@@ -179,7 +181,9 @@ class TestCrossValidation:
             assert_allclose(est.cv_results_[name], grid.cv_results_[name], atol=1e-12)
         assert est.cv_results_["params"] == grid.cv_results_["params"]
         assert {"alpha": est.alpha_, "center": est.center_} == grid.best_params_
-        expected = cosines(*grid.best_estimator_.transform(ImageTextPairs(X_img, X_txt)))
+        expected = cosines(
+            *grid.best_estimator_.transform(ImageTextPairs(X_img, X_txt))
+        )
         assert_allclose(cosines(*est.transform(X_img, X_txt)), expected, atol=1e-10)
 
     def test_the_default_score_is_the_likelihood_of_held_out_partners(self):
@@ -264,7 +268,12 @@ def test_on_clip_features_it_does_no_harm_where_cca_does(n_pairs, shared_data):
     rows = np.random.default_rng(0).permutation(500)
     train, test = rows[:n_pairs], rows[250:]
     found = {}
-    for est in (CosineRetriever(), AdapterRetriever(), AdapterRetrieverCV(), CCARetriever()):
+    for est in (
+        CosineRetriever(),
+        AdapterRetriever(),
+        AdapterRetrieverCV(),
+        CCARetriever(),
+    ):
         Z_img, Z_txt = est.fit(X_img[train], X_txt[train]).transform(
             X_img[test], X_txt[test]
         )

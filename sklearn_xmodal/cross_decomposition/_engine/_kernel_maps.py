@@ -15,7 +15,7 @@ from sklearn_xmodal.cross_decomposition._engine._dask import summed, take_rows
 from sklearn_xmodal.cross_decomposition._engine._kernels import (
     check_spectrum,
     check_varies,
-    mean_diagonal,
+    diagonal_sum,
     square,
 )
 from sklearn_xmodal.cross_decomposition._engine._moments import (
@@ -29,6 +29,7 @@ from sklearn_xmodal.encoders._kernel import MOST_ROWS, value_blocks
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._blocks import row_blocks, working_memory
 from sklearn_xmodal.utils._linalg import leading_svd, stable_eigh
+from sklearn_xmodal.utils._validation import counting_rows
 
 # k-means++ runs over so many rows per landmark at most; the rest adds nothing.
 _SAMPLE_PER_LANDMARK = 20
@@ -62,10 +63,11 @@ def _whitener(found, modality):
     return V[:, :rank] / np.sqrt(w[:rank])
 
 
-def _sample(found, X):
+def _sample(found, X, sample_weight):
     """Return some training items."""
     if isinstance(found, FourierMap):
-        return take_rows(X, np.arange(min(_SIGN_SAMPLE, X.shape[0])), "image")
+        rows = counting_rows(sample_weight, np.arange(X.shape[0]))
+        return take_rows(X, rows[:_SIGN_SAMPLE], "image")
     return found.basis
 
 
@@ -78,17 +80,18 @@ def check_shift_invariant(kernel, modality):
         )
 
 
-def choose_landmarks(X, n_landmarks, method, random_state, modality):
+def choose_landmarks(X, among, n_landmarks, method, random_state, modality):
     """Choose the rows that stand for all, in order; all where there are no more.
 
-    "k-means++" gives fewer than `n_landmarks` where items are repeated.
+    They are `among` some rows, which are in order. "k-means++" gives fewer than
+    `n_landmarks` where items are repeated.
     """
-    n = X.shape[0]
+    n = len(among)
     if n_landmarks >= n:
-        return np.arange(n)
+        return among
     size = n_landmarks * (1 if method == "uniform" else _SAMPLE_PER_LANDMARK)
     rows = sample_without_replacement(n, min(n, size), random_state=random_state)
-    rows = np.sort(rows)
+    rows = among[np.sort(rows)]
     if method == "uniform":
         return rows
     sample = take_rows(X, rows, modality).astype(np.float64)
@@ -108,7 +111,7 @@ class FeatureMoments(NamedTuple):
         return FeatureMoments(self.pairs.merged(other.pairs), diagonals)
 
 
-def feature_moments(X_img, X_txt, *, maps, whiteners):
+def feature_moments(X_img, X_txt, sample_weight=None, *, maps, whiteners):
     """Sum the moments of the features of two maps, a KernelMap or FourierMap each.
 
     Features are their values times whiteners of shape (n_values, n_features); None is
@@ -120,21 +123,21 @@ def feature_moments(X_img, X_txt, *, maps, whiteners):
         for found, R in zip(maps, whiteners, strict=True)
     ]
     diagonals = [
-        mean_diagonal(found, X) * X.shape[0]
+        diagonal_sum(found, X, sample_weight)
         for found, X in zip(maps, sides, strict=True)
     ]
-    blocks = _feature_blocks(sides, maps, whiteners, widths)
+    blocks = _feature_blocks(sides, sample_weight, maps, whiteners, widths)
     return FeatureMoments(summed_moments(blocks, *widths), np.array(diagonals))
 
 
-def _feature_blocks(sides, maps, whiteners, widths):
+def _feature_blocks(sides, sample_weight, maps, whiteners, widths):
     """Yield blocks of features as `summed_moments` takes them, in one buffer."""
     # As much again for the features as for the values.
     size = sum(2 * m._bytes_per_row(X) for m, X in zip(maps, sides, strict=True))
     batches = row_blocks(sides[0].shape[0], size, working_memory(), most=MOST_ROWS)
     buffer = np.empty((batches[0].stop + 1, sum(widths)))
     blocks = [value_blocks(m, X, batches) for m, X in zip(maps, sides, strict=True)]
-    for parts in zip(*blocks, strict=True):
+    for rows, parts in zip(batches, zip(*blocks, strict=True), strict=True):
         A = buffer[: len(parts[0][1]) + 1]
         columns = A[:-1, : widths[0]], A[:-1, widths[0] :]
         for (_, values), R, out in zip(parts, whiteners, columns, strict=True):
@@ -142,10 +145,10 @@ def _feature_blocks(sides, maps, whiteners, widths):
                 out[...] = values
             else:
                 np.matmul(values, R, out=out)
-        yield A, None
+        yield A, None if sample_weight is None else sample_weight[rows]
 
 
-def approximate_pairs(sides, maps, alphas, k):
+def approximate_pairs(sides, maps, alphas, k, sample_weight=None):
     """Return at most k leading canonical pairs of the features of two maps.
 
     Ridge CCA as `CCARetriever` solves it, from means and second moments: correlations
@@ -154,13 +157,13 @@ def approximate_pairs(sides, maps, alphas, k):
     means, two of (r,). `alphas` are relative to the mean eigenvalue of the centred
     kernel matrix.
     """
-    n = sides[0].shape[0]
     whiteners = [_whitener(m, name) for m, name in zip(maps, MODALITIES, strict=True)]
     moments_of = partial(feature_moments, maps=maps, whiteners=whiteners)
-    moments = summed(moments_of, dict(zip(MODALITIES, sides, strict=True)))
+    named = dict(zip(MODALITIES, sides, strict=True))
+    moments = summed(moments_of, named, sample_weight)
     problem = MomentProblem(moments.pairs)
     relative = [
-        _relative_ridge(side, total / n, alpha, modality)
+        _relative_ridge(side, total / side.weight, alpha, modality)
         for side, total, alpha, modality in zip(
             problem.sides, moments.diagonals, alphas, MODALITIES, strict=True
         )
@@ -170,7 +173,7 @@ def approximate_pairs(sides, maps, alphas, k):
     weights = whitened.directions(U, Vt)
     offsets = [side.mean @ W for side, W in zip(problem.sides, weights, strict=True)]
     duals = [W if R is None else R @ W for R, W in zip(whiteners, weights, strict=True)]
-    sample = value_blocks(maps[0], _sample(maps[0], sides[0]))
+    sample = value_blocks(maps[0], _sample(maps[0], sides[0], sample_weight))
     variates = [values @ duals[0] - offsets[0] for _, values in sample]
     signs = signs_of(np.vstack(variates))
     return S, [D * signs for D in duals], [mean * signs for mean in offsets]
@@ -181,5 +184,5 @@ def _relative_ridge(side, mean_diagonal, alpha, modality):
     n = side.weight
     # The trace of the centred kernel matrix over n: what features miss included.
     scale = mean_diagonal - side.mean @ side.mean
-    check_varies(scale, n * np.finfo(float).eps * mean_diagonal, modality)
+    check_varies(scale, max(n, 1) * np.finfo(float).eps * mean_diagonal, modality)
     return alpha * scale / n / side.variance

@@ -50,23 +50,34 @@ _WEAK = 1e6
 _BLOCK_VALUES = 2**16
 
 
-def centre_and_scale(K, alpha, modality):
+def centre_and_scale(K, alpha, modality, sample_weight=None):
     """Centre a kernel matrix (n, n) and divide it by its ridge, in place.
 
     `alpha` is relative to the mean eigenvalue of the centred matrix. Returns the column
-    means of the matrix as it came, and the ridge.
+    means of the matrix as it came, and the ridge. With positive weights, rows and
+    columns are multiplied by their roots: the matrix of repeated items has the same
+    eigenvalues, and 0 for what is more.
     """
     n = len(K)
-    means = K.mean(axis=0)
-    total = means.mean()
-    scale = np.mean(K.diagonal() - 2 * means + total)
+    means = _mean(K, sample_weight)
+    total = _mean(means, sample_weight)
+    scale = _mean(K.diagonal() - 2 * means + total, sample_weight)
     check_varies(scale, n * np.finfo(float).eps * abs(total), modality)
     ridge = alpha * scale
+    roots = None if sample_weight is None else np.sqrt(sample_weight)
     for rows in row_blocks(n, n, _BLOCK_VALUES):
         block = K[rows]
         block -= np.add.outer(means[rows], means - total)
         block *= 1 / ridge
+        if roots is not None:
+            block *= np.outer(roots[rows], roots)
     return means, ridge
+
+
+def _mean(values, sample_weight):
+    if sample_weight is None:
+        return values.mean(axis=0)
+    return sample_weight @ values / sample_weight.sum()
 
 
 def check_definite(K, alpha, modality):
@@ -84,9 +95,11 @@ def check_definite(K, alpha, modality):
 class _Problem:
     """The two kernels, and the factor of their sum."""
 
-    def __init__(self, K_img, K_txt):
+    def __init__(self, K_img, K_txt, sample_weight):
         self.K_img, self.K_txt = K_img, K_txt
         self.n = len(K_img)
+        weights = np.ones(self.n) if sample_weight is None else sample_weight
+        self.roots = np.sqrt(weights)[:, None]  # of weights
         norm = max(np.linalg.norm(K_img), np.linalg.norm(K_txt))
         # Relative error of a solve: rounding times the condition number, or some more.
         self.rounding = 10 * np.finfo(float).eps * (1 + norm)
@@ -262,7 +275,7 @@ def _rayleigh_ritz(problem, B):
     if not root_img.size or not root_txt.size:  # the kernels have nothing in common
         return np.zeros(1), np.zeros((problem.n, 1)), np.zeros((problem.n, 1))
     U, S, Vt = stable_svd(root_img.T @ (F.T @ G) @ root_txt)
-    signs = signs_of(F @ (root_img @ U))
+    signs = signs_of(F @ (root_img @ U) / problem.roots)
     return S, A @ (root_img @ U) * signs, B @ (root_txt @ Vt.T) * signs
 
 
@@ -270,43 +283,46 @@ def _symmetric(A):
     return (A + A.T) / 2
 
 
-def canonical_pairs(K_img, K_txt, k, random_state):
+def canonical_pairs(K_img, K_txt, k, random_state, sample_weight=None):
     r"""Return at most k leading canonical pairs of two kernels of `centre_and_scale`.
 
     Correlations (r,), largest first, fewer than k where the kernels have a lower rank
     and a single 0 where they have nothing in common; coefficients (n, r) with
     :math:`a^\top K_v (K_v + I) a = 1`, and those of the texts likewise.
     """
-    problem = _Problem(K_img, K_txt)
+    problem = _Problem(K_img, K_txt, sample_weight)
     B = _iterate(problem, k, random_state)
     if B is None:
         B = _solve_whole(problem, k)
     return _rayleigh_ritz(problem, B)
 
 
-def exact_pairs(maps, alphas, k, random_state):
+def exact_pairs(maps, alphas, k, random_state, sample_weight=None):
     """Return at most k leading canonical pairs of two maps of the training items.
 
     Correlations (r,), largest first; coefficients of variates of unit variance (ridge
     included), two of (n_samples, r); what is then subtracted, so that variates have no
     mean, two of (r,). `alphas` are relative to the mean eigenvalue of the centred
-    kernel matrix.
+    kernel matrix; weights are positive.
     """
     kernels, means, ridges = [], [], []
     for found, alpha, modality in zip(maps, alphas, MODALITIES, strict=True):
         K = square(found)
-        mean, ridge = centre_and_scale(K, alpha, modality)
+        mean, ridge = centre_and_scale(K, alpha, modality, sample_weight)
         if not is_definite(found):
             check_definite(K, alpha, modality)
         kernels.append(K)
         means.append(mean)
         ridges.append(ridge)
     K_img, K_txt = kernels
-    S, *duals = canonical_pairs(K_img, K_txt, k, random_state)
-    root_n = np.sqrt(len(K_img))
+    S, *duals = canonical_pairs(K_img, K_txt, k, random_state, sample_weight)
+    weights = np.ones(len(duals[0])) if sample_weight is None else sample_weight
+    # Of repeated items each has a share of the dual; together it is their root times.
+    duals = [D * np.sqrt(weights)[:, None] for D in duals]
     # Their mean does nothing on centred kernels; without it, nor do means of new rows.
+    root_n = np.sqrt(weights.sum())
     duals = [
-        (D - D.mean(axis=0)) * (root_n / ridge)
+        (D - np.outer(weights, D.sum(axis=0) / weights.sum())) * (root_n / ridge)
         for D, ridge in zip(duals, ridges, strict=True)
     ]
     offsets = [mean @ D for mean, D in zip(means, duals, strict=True)]

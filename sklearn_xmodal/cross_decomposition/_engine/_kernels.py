@@ -40,17 +40,19 @@ def square(found):
     return K
 
 
-def mean_diagonal(found, X):
-    """Return the mean over items of their kernel value with themselves."""
+def diagonal_sum(found, X, sample_weight):
+    """Return the sum over items of their kernel value with themselves."""
+    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
     if isinstance(found, FourierMap) or found.kernel in ("rbf", "laplacian", "chi2"):
-        return 1.0
+        return weights.sum()
     if found.kernel == "precomputed":
-        return X.diagonal().mean(dtype=np.float64)
+        return weights @ X.diagonal().astype(np.float64)
     total = 0.0
     step = 1 if callable(found.kernel) else 32
     for rows in gen_batches(X.shape[0], step):
-        total += _values(found, shifted(X[rows], found.origin)).trace()
-    return total / X.shape[0]
+        values = _values(found, shifted(X[rows], found.origin))
+        total += weights[rows] @ values.diagonal()
+    return total
 
 
 def _values(found, *items):

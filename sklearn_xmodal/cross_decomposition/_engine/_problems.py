@@ -19,6 +19,7 @@ from sklearn_xmodal.cross_decomposition._engine._whitening import (
     eigen_root,
     whitened_rows,
 )
+from sklearn_xmodal.utils._class_embeddings import weighted_memberships
 
 
 class Whitened(NamedTuple):
@@ -41,7 +42,7 @@ class Problem(ABC):
     def axes(self, X_img, X_txt, memberships=None):
         """Return the axes of image and text, and their cross-covariance.
 
-        The features may be read again for memberships.
+        The features may be read again for memberships, which are weighted.
         """
         image, text = self.sides
         image, text = image.axes(X_img, memberships), text.axes(X_txt, memberships)
@@ -150,9 +151,15 @@ def pair_problem(X_img, X_txt, sample_weight=None):
     return RowProblem(X_img, X_txt, sample_weight)
 
 
-def pair_axes(X_img, X_txt, memberships=None):
-    """Return the axes of image and text, and their cross-covariance (r_img, r_txt)."""
-    return pair_problem(X_img, X_txt).axes(X_img, X_txt, memberships)
+def pair_axes(X_img, X_txt, memberships=None, sample_weight=None):
+    """Return the axes of image and text, and their cross-covariance (r_img, r_txt).
+
+    Weights are positive, `None` is 1 for all.
+    """
+    if memberships is not None:
+        memberships = weighted_memberships(memberships, sample_weight)
+    problem = pair_problem(X_img, X_txt, sample_weight)
+    return problem.axes(X_img, X_txt, memberships)
 
 
 def moment_problem(X_img, X_txt, sample_weight=None):

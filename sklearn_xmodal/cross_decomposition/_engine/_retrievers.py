@@ -5,7 +5,11 @@ from operator import attrgetter
 
 import numpy as np
 
-from sklearn_xmodal.base import BaseRetriever, ClassLabelsMixin
+from sklearn_xmodal.base import (
+    BaseRetriever,
+    ClassLabelsMixin,
+    SampleWeightMixin,
+)
 from sklearn_xmodal.cross_decomposition._engine._dask import DaskPairsMixin
 from sklearn_xmodal.cross_decomposition._engine._moments import (
     PairMoments,
@@ -25,10 +29,14 @@ from sklearn_xmodal.utils._class_embeddings import (
 )
 from sklearn_xmodal.utils._linalg import leading_svd, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
-from sklearn_xmodal.utils._validation import check_numbers, count, validate_tuples
+from sklearn_xmodal.utils._validation import (
+    check_sample_weight,
+    counting_rows,
+    validate_tuples,
+)
 
 
-class LinearRetriever(BaseRetriever):
+class LinearRetriever(SampleWeightMixin, BaseRetriever):
     """Base of the retrievers whose encoders are linear.
 
     A subclass returns from `_fit` what `linear_encoders` makes of two sides and their
@@ -75,12 +83,12 @@ class ClassVectorsRetriever(ClassLabelsMixin, LinearRetriever):
     A subclass has the parameter `class_embeddings`.
     """
 
-    def _vectors_of_classes(self, y):
+    def _vectors_of_classes(self, y, sample_weight):
         """Validate labels; return class vectors, and who belongs to which class."""
         y = self._check_classes(y)
         vectors = class_vectors(self.class_embeddings, self.classes_, np.float64)
         memberships = class_memberships(y, self.classes_)
-        check_vectors_vary(vectors, memberships)
+        check_vectors_vary(vectors, memberships, sample_weight)
         self.class_embeddings_ = vectors
         return vectors, memberships
 
@@ -92,58 +100,15 @@ class SpectralRetriever(DaskPairsMixin, LinearRetriever):
     weights that it finds.
     """
 
+    _takes_zero_weights = True
+
     @abstractmethod
     def _solve(self, problem):
         """Return both encoders for a MomentProblem or RowProblem."""
 
-    @validate_on_fit
-    def fit(self, X_img, X_txt=None, y=None, sample_weight=None):
-        """Learn the common space from pairs.
-
-        There are three forms: ``fit(X_img, X_txt, y)`` with two matrices;
-        ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
-        with one matrix, image columns first, where `n_image_features` is set. Dask
-        arrays are read by their blocks, on the workers of a cluster if there is
-        one, except by those retrievers that score pairs themselves.
-
-        Parameters
-        ----------
-        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
-            Image features, pairs, or a stacked matrix.
-
-        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
-                default=None
-            Text features in the two-array form; in the other two forms the
-            second argument is `y`.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Class labels; recorded, not learnt from.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            How often every pair counts, at least 0: a weight of 2 is the pair twice.
-
-        Returns
-        -------
-        self : SpectralRetriever
-            The fitted retriever.
-
-        Raises
-        ------
-        ValueError
-            If a side is missing, the rows do not pair up, a value is NaN or
-            infinite, a weight is negative, or there are fewer components than
-            asked for.
-        """
-        with self._as_before_unless_fitted():
-            X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
-            sample_weight = _check_weights(sample_weight, X_img, at_least=2)
-            self.__dict__.pop("_moments", None)
-            self._record_classes(y)
-            self._set_encoders(*self._fit(X_img, X_txt, y, sample_weight))
-        return self
-
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
+        self.__dict__.pop("_moments", None)  # of `partial_fit`
         return self._solve(pair_problem(X_img, X_txt, sample_weight))
 
     def _check_takes_dask(self):
@@ -252,9 +217,11 @@ class PartialFitMixin(SpectralRetriever):
         check = self._check_pairs if before is None else self._check_more_pairs
         X_img, X_txt, y = check("partial_fit", X_img, X_txt, y)
         least = 2 if before is None else 1
-        sample_weight = _check_weights(sample_weight, X_img, at_least=least)
+        sample_weight = check_sample_weight(
+            sample_weight, X_img.shape[0], at_least=least
+        )
         classes = getattr(self, "classes_", None)
-        self._record_classes(y)
+        self._record_classes(counting_rows(sample_weight, y))
         if before is not None and classes is not None:
             seen = getattr(self, "classes_", classes)
             self._record_classes(np.array([*classes.tolist(), *seen.tolist()]))
@@ -265,36 +232,3 @@ class PartialFitMixin(SpectralRetriever):
 
     def _check_takes_dask(self):
         """Moments are sums over blocks."""
-
-
-def _check_weights(sample_weight, X, at_least):
-    """Validate weights; None, for equal ones, stays None."""
-    if sample_weight is None:
-        return None
-    sample_weight = check_numbers(
-        sample_weight,
-        "sample_weight",
-        dtype=np.float64,
-        ensure_2d=False,
-        ensure_min_samples=0,
-    )
-    n = X.shape[0]
-    if sample_weight.ndim == 0:
-        sample_weight = np.full(n, sample_weight)
-    if sample_weight.shape != (n,):
-        raise ValueError(
-            f"sample_weight must be one number, or one for each of {count(n, 'pair')}. "
-            f"Got shape {sample_weight.shape}."
-        )
-    if sample_weight.min() < 0:
-        raise ValueError(
-            f"sample_weight must be at least 0. Got {sample_weight.min():g} in row "
-            f"{sample_weight.argmin()}. Drop such pairs, or give them weight 0."
-        )
-    n_positive = np.count_nonzero(sample_weight)
-    if n_positive < at_least:
-        raise ValueError(
-            f"sample_weight must be above zero for at least {at_least} pairs. Got "
-            f"{count(n_positive, 'positive weight')}."
-        )
-    return sample_weight

@@ -22,6 +22,7 @@ from sklearn_xmodal.cross_decomposition._engine._whitening import (
     principal_axes,
     whitened_rows,
 )
+from sklearn_xmodal.utils._class_embeddings import weighted_memberships
 from sklearn_xmodal.utils._linalg import stable_eigh
 
 
@@ -32,7 +33,8 @@ class Axes(NamedTuple):
     variance: float  # mean over the features, the unit of ridges
     variances: np.ndarray  # (r,), along the axes
     root: Any  # coordinates (r, k) -> weights of features (n_features, k)
-    rows: np.ndarray | None  # (n_samples, r), coordinates of the pairs of a row side
+    # (n_samples, r), coordinates of the pairs of a row side times roots of weights
+    rows: np.ndarray | None
     with_classes: np.ndarray | None  # (r, n_classes), covariances with memberships
 
     def ridged(self, alpha):
@@ -61,7 +63,10 @@ class Side(ABC):
 
     @abstractmethod
     def axes(self, X, memberships=None):
-        """Return the principal axes; features may be read again for memberships."""
+        """Return the principal axes.
+
+        Features may be read again for memberships, which are weighted.
+        """
 
     def unit_scale(self):
         """Return what brings every column to unit variance; constant ones to 0."""
@@ -100,7 +105,8 @@ class MomentSide(Side):
         variances, V = principal_axes(self.covariance, self)
         with_classes = None
         if memberships is not None:
-            with_classes = V.T @ _class_covariances(X, self.mean, memberships)
+            sums = _class_sums(X, self.mean, memberships)
+            with_classes = V.T @ (sums / self.weight)
         return Axes(self.mean, self.variance, variances, Root(V), None, with_classes)
 
 
@@ -160,9 +166,11 @@ class RowSide(Side):
         else:
             _, V = principal_axes(self._covariance(), self)
             Z, root = self._dense() @ V, Root(V)
-        n = len(Z)
-        variances = np.einsum("ij,ij->j", Z, Z) / n
-        with_classes = None if memberships is None else (memberships.T @ Z).T / n
+        variances = np.einsum("ij,ij->j", Z, Z) / self.weight
+        with_classes = None
+        if memberships is not None:
+            rows = Z / np.sqrt(self._weights)[:, None]
+            with_classes = (memberships.T @ rows).T / self.weight
         return Axes(self.mean, self.variance, variances, root, Z, with_classes)
 
     def _is_strong(self, alpha):
@@ -218,26 +226,29 @@ class RowSide(Side):
             yield columns, A
 
 
-def separate_axes(X_img, X_txt, memberships):
-    """Return the axes of image and text, which never meet, and classes along them."""
+def separate_axes(X_img, X_txt, memberships, sample_weight=None):
+    """Return the axes of image and text, which never meet, and classes along them.
+
+    Weights are positive, `None` is 1 for all.
+    """
     return (
-        _modality_axes(X_img, "image", memberships),
-        _modality_axes(X_txt, "text", memberships),
+        _modality_axes(X_img, "image", memberships, sample_weight),
+        _modality_axes(X_txt, "text", memberships, sample_weight),
     )
 
 
-def _modality_axes(X, modality, memberships):
+def _modality_axes(X, modality, memberships, sample_weight):
     side: Side  # by moments where there are more samples than features
     if X.shape[0] > X.shape[1]:
-        moments = pair_moments(X, X[:, :0])
+        moments = pair_moments(X, X[:, :0], sample_weight)
         side = MomentSide(moments.mean, moments.covariances()[0], modality)
     else:
-        side = RowSide(X, None, modality)
-    return side.axes(X, memberships)
+        side = RowSide(X, sample_weight, modality)
+    return side.axes(X, weighted_memberships(memberships, sample_weight))
 
 
-def _class_covariances(X, mean, memberships):
-    """Return covariances of features with memberships, (n_features, n_classes)."""
+def _class_sums(X, mean, memberships):
+    """Return sums of centred features times memberships, (n_features, n_classes)."""
     n, p = X.shape
     sums = np.zeros((memberships.shape[1], p))
     for rows in cache_blocks(n, p):
@@ -245,4 +256,4 @@ def _class_covariances(X, mean, memberships):
         fill(A, X[rows])
         A -= mean
         sums += memberships[rows].T @ A
-    return sums.T / n
+    return sums.T

@@ -12,6 +12,7 @@ from sklearn_xmodal.metrics._engine._options import (
     check_ranking_options,
     directions_of,
 )
+from sklearn_xmodal.utils._scaling import weighted_median
 
 DENOMINATORS = ("min", "relevant", "retrieved")
 
@@ -25,12 +26,20 @@ class Metric:
     short_name: str  # what scorers and reports call it
     is_error: bool = False  # lower is better: queries have a median, not a mean
 
-    def summarize(self, scores):
+    def summarize(self, scores, sample_weight=None):
         """Mean, or median, of the queries that have a value; nan if none has."""
-        scores = scores[~np.isnan(scores)]
+        counts = ~np.isnan(scores)
+        if sample_weight is not None:
+            counts &= sample_weight > 0
+        scores = scores[counts]
         if not scores.size:
             return float("nan")
-        return float(np.median(scores) if self.is_error else scores.mean())
+        if sample_weight is None:
+            return float(np.median(scores) if self.is_error else scores.mean())
+        weights = sample_weight[counts]
+        if self.is_error:
+            return float(weighted_median(scores, weights))
+        return float(np.average(scores, weights=weights))
 
 
 METRICS = {
