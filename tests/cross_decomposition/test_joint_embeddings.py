@@ -20,7 +20,7 @@ from sklearn_xmodal import (
     load,
     save,
 )
-from sklearn_xmodal.metrics import retrieval_score
+from sklearn_xmodal.metrics import get_retrieval_scorer, retrieval_score
 from tests.conftest import JOINT_RETRIEVERS, SEEDS
 
 P = 6
@@ -150,9 +150,9 @@ def test_an_index_of_images_stays_valid():
     before = RetrievalIndex(CosineRetriever().fit(X_img, X_txt), image=X_img)
     est = AdapterRetriever(3, adapt="text").fit(X_img, X_txt)
     after = RetrievalIndex(est, image=X_img)
-    queries = est.transform_text(X_txt[:5])
-    found = before.search(text=queries, n_results=4)
-    assert_array_equal(found.ids, after.search(text=X_txt[:5], n_results=4).ids)
+    expected = after.search(text=X_txt[:5], k=4)
+    found = before.search(vectors=est.transform_text(X_txt[:5]), k=4)
+    assert_array_equal(found.ids, expected.ids)
 
 
 def test_a_refit_forgets_what_the_other_kind_has():
@@ -175,15 +175,13 @@ class TestCrossValidation:
             AdapterRetriever(adapt=adapt),
             {"alpha": alphas, "center": centers},
             cv=3,
-            scoring=est.scoring,
+            scoring=get_retrieval_scorer("recall@1"),
         ).fit(ImageTextPairs(X_img, X_txt))
         for name in ("mean_test_score", "rank_test_score", "split2_test_score"):
             assert_allclose(est.cv_results_[name], grid.cv_results_[name], atol=1e-12)
         assert est.cv_results_["params"] == grid.cv_results_["params"]
         assert {"alpha": est.alpha_, "center": est.center_} == grid.best_params_
-        expected = cosines(
-            *grid.best_estimator_.transform(ImageTextPairs(X_img, X_txt))
-        )
+        expected = cosines(*grid.best_estimator_.transform(X_img, X_txt))
         assert_allclose(cosines(*est.transform(X_img, X_txt)), expected, atol=1e-10)
 
     def test_the_default_score_is_the_likelihood_of_held_out_partners(self):
@@ -280,7 +278,7 @@ def test_on_clip_features_it_does_no_harm_where_cca_does(n_pairs, shared_data):
         ids = np.arange(len(test))
         found[type(est)] = np.mean(
             [
-                retrieval_score(a, b, ids, ids, metric="recall@1")
+                retrieval_score(a, b, ids, ids, metric="recall_at_k", k=1)
                 for a, b in ((Z_img, Z_txt), (Z_txt, Z_img))
             ]
         )
