@@ -96,7 +96,7 @@ def rows_of(name, paths, query, repeats):
     ]
 
 
-def fresh(work, *arguments):
+def fresh(work, *arguments, kind="VmRSS"):
     """Run code in a process of its own, with one thread.
 
     Returns
@@ -105,7 +105,7 @@ def fresh(work, *arguments):
         CPU seconds since it began.
 
     resident : float or None
-        MiB that it holds at the end, where the system says so.
+        MiB that it holds at the end, or of another kind, where the system says so.
     """
     code = f"import numpy as np\n{work}{_END}"
     done = subprocess.run(
@@ -119,7 +119,7 @@ def fresh(work, *arguments):
     if done.returncode:
         raise RuntimeError(f"The process must end well. Got:\n{done.stderr}")
     seconds, status = done.stdout.split("\n", 1)
-    return float(seconds), mib_of(status, "VmRSS") if status.strip() else None
+    return float(seconds), mib_of(status, kind) if status.strip() else None
 
 
 def markdown(rows):

@@ -4,9 +4,11 @@
     python -m benchmarks.speed devices
     python -m benchmarks.speed encoders
     python -m benchmarks.speed kcca
+    python -m benchmarks.speed many
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
     python -m benchmarks.speed search
+    python -m benchmarks.speed tables
 
 Everything runs in one process with one thread (unless a row says otherwise), all
 tools on the same data in turns. Tools that would take too long run on the first
@@ -26,9 +28,11 @@ from benchmarks import (
     _speed_devices,
     _speed_encoders,
     _speed_kcca,
+    _speed_many,
     _speed_metrics,
     _speed_msln,
     _speed_search,
+    _speed_tables,
 )
 from benchmarks._environment import environment_record
 
@@ -37,9 +41,11 @@ COMMANDS = {
     "devices": _speed_devices,
     "encoders": _speed_encoders,
     "kcca": _speed_kcca,
+    "many": _speed_many,
     "metrics": _speed_metrics,
     "msln": _speed_msln,
     "search": _speed_search,
+    "tables": _speed_tables,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -3,6 +3,7 @@
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -10,11 +11,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_xmodal.encoders import Chain, EstimatorEncoder
+from sklearn_xmodal.encoders import Chain, Encoder, EstimatorEncoder
 from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.metrics._engine import labelled_codes
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._containers import as_matrix, check_same_index
 from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._old_spellings import OldSpellingsMixin
 from sklearn_xmodal.utils._sklearn_compat import (
@@ -27,11 +30,15 @@ from sklearn_xmodal.utils._validation import (
     check_class_targets,
     check_labels,
     check_modality,
+    check_not_signs,
     check_same_length,
     check_sample_weight,
+    check_some_labelled,
     check_width,
     counting_rows,
     is_continuous,
+    is_labelled,
+    names_of_labels,
     sorted_labels,
 )
 
@@ -42,7 +49,7 @@ _ALWAYS_FITTED = (
     "image_encoder_",
     "text_encoder_",
 )
-_SOMETIMES_FITTED = ("classes_", "feature_names_in_")
+_SOMETIMES_FITTED = ("classes_", "feature_names_in_", "n_unlabelled_")
 
 
 class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
@@ -107,6 +114,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         There are three forms: ``fit(X_img, X_txt, y)`` with two matrices;
         ``fit(pairs, y)`` with an :class:`ImageTextPairs`; and ``fit(X, y)``
         with one matrix, image columns first, where `n_image_features` is set.
+        A Pipeline needs the second or third: of two matrices its steps transform
+        the first one only, and hand on the other as it is, which looks like a direct
+        call from here.
 
         Parameters
         ----------
@@ -120,7 +130,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Class labels, or a binary indicator matrix for several labels per
-            pair. Ignored by the methods that learn from the pairs alone.
+            pair, whose columns have the names of the classes if it is a DataFrame.
+            Ignored by the methods that learn from the pairs alone. A pair without a
+            label has -1, None or NaN, in an indicator a row of -1.
 
         Returns
         -------
@@ -130,13 +142,14 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         Raises
         ------
         ValueError
-            If a side is missing, the rows do not pair up, or a value is NaN
-            or infinite. The retriever is then as it was before the call.
+            If a side is missing, the rows do not pair up (in number, or by the
+            indexes of tables), or a value is NaN or infinite. The retriever is then
+            as it was before the call.
         """
         with self._as_before_unless_fitted():
             X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
             self._record_classes(y)
-            self._set_encoders(*self._fit(X_img, X_txt, y))
+            self._set_encoders(*self._fit(*self._to_learn_from(y, X_img, X_txt, y)))
         return self
 
     def transform(self, X_img, X_txt=None):
@@ -242,7 +255,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
 
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels: an item is relevant if it shares a class with the query.
-            Without labels only the other half of the pair is.
+            Without labels only the other half of the pair is. Where some pairs have
+            no label, as in `fit`, these are left out.
 
         sample_weight : array-like of shape (n_samples,), default=None
             How much every pair counts as a query, at least 0. All pairs are in the
@@ -262,7 +276,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 )
         y = _check_y(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
-        return cross_modal_score(Z_img, Z_txt, y, sample_weight=sample_weight)
+        check_same_index(X_img, sample_weight, ("X_img", "sample_weight"))
+        Z_img, Z_txt, y, weights = labelled_codes(Z_img, Z_txt, y, sample_weight)
+        return cross_modal_score(Z_img, Z_txt, y, sample_weight=weights)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the codes of a stacked input.
@@ -323,6 +339,10 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self._take_more_state(state)
         optional = {*_SOMETIMES_FITTED, *self._sometimes_fitted} & set(state)
         check_entries(state, {*_ALWAYS_FITTED, *self._fitted, *optional})
+        for name in _ALWAYS_FITTED:
+            kind = Encoder if name.endswith("encoder_") else Integral
+            if not isinstance(state[name], kind):
+                raise ValueError(f"{name} is a {type(state[name]).__name__}")
         self.__dict__.update(state)
         self._feature_names = {
             name: self._encoder(name).feature_names_in_ for name in MODALITIES
@@ -338,6 +358,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _check_pairs(self, method, X_img, X_txt, y):
         """Validate pairs to learn from, and record their widths and names."""
         data = resolve_input(self, method, X_img, X_txt, y, reset=True)
+        self._label_names, self._form = names_of_labels(data.y), data.form
         sides, names = {}, {}
         for modality in MODALITIES:
             side = getattr(data, modality)
@@ -352,11 +373,19 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self.n_image_features_ = sides["image"].shape[1]
         self.n_text_features_ = sides["text"].shape[1]
         self.n_features_in_ = self.n_image_features_ + self.n_text_features_
-        return sides["image"], sides["text"], _check_y(sides["image"], data.y)
+        y = _check_y(sides["image"], data.y)
+        if method == "fit":  # a part of the pairs may be of one class
+            check_not_signs(y)
+        return sides["image"], sides["text"], y
+
+    def _to_learn_from(self, y, *arrays):
+        """Return the rows that `_fit` gets: all, with a label or without."""
+        return arrays
 
     def _check_more_pairs(self, method, X_img, X_txt, y):
         """Validate pairs with the features of those seen before."""
         _, X_img, X_txt, y = resolve_input(self, method, X_img, X_txt, y)
+        self._label_names = names_of_labels(y)
         X_img = self._check_known_side(X_img, "image")
         X_txt = self._check_known_side(X_txt, "text")
         return X_img, X_txt, _check_y(X_img, y)
@@ -386,7 +415,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self.__dict__.pop("classes_", None)
         if y is None or y.ndim != 1 or is_continuous(y):
             return
-        self.classes_, _ = sorted_labels(y)
+        labels = y[is_labelled(y)]
+        if len(labels):
+            self.classes_, _ = sorted_labels(labels)
 
     def _check_side(self, X, modality, ensure_min_samples=1):
         return check_modality(
@@ -405,9 +436,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _check_known_side(self, X, modality):
         """Validate features of one modality, which must be those seen in fit."""
         if X is None:
-            raise ValueError(
-                f"Both modalities are needed. Got pairs with {modality}=None."
-            )
+            raise ValueError(f"The {modality} features must be given. Got None.")
+        X = as_matrix(X)
         fitted = self._feature_names[modality]
         names = None if fitted is None else get_feature_names(X)
         if names is not None and not np.array_equal(fitted, names):
@@ -464,7 +494,11 @@ def encoder_of(estimator, modality, example=None):
     Raises
     ------
     ValueError
-        If `modality` is neither.
+        If `modality` is neither, or a Pipeline was fitted to two arrays, of which its
+        steps have seen the images only.
+
+    TypeError
+        If it is no estimator that encodes.
 
     NotFittedError
         If the retriever is not fitted.
@@ -482,8 +516,16 @@ def encoder_of(estimator, modality, example=None):
     >>> encoder_of(pipe, "text")(X_txt[:2]).shape
     (2, 3)
     """
-    if modality not in MODALITIES:
-        raise ValueError(f"modality must be 'image' or 'text'. Got {modality!r}.")
+    if not isinstance(modality, str) or modality not in MODALITIES:
+        raise ValueError(
+            "modality must be 'image' or 'text'. Got "
+            f"{modality if isinstance(modality, str) else type(modality).__name__!r}."
+        )
+    if isinstance(estimator, Encoder):
+        raise TypeError(
+            "encoder_of takes a fitted retriever, or a Pipeline or search over one. "
+            f"Got {type(estimator).__name__}, which is an encoder: call it."
+        )
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, FrozenEstimator):
         return encoder_of(estimator.estimator, modality, example)
@@ -492,6 +534,7 @@ def encoder_of(estimator, modality, example=None):
         return estimator._encoder(modality)
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else None
     if isinstance(last, BaseRetriever | FrozenEstimator):
+        _check_steps_saw_both(estimator)
         steps = [_side_of(step, modality) for _, step in estimator.steps[:-1]]
         steps = [step for step in steps if step is not None]
         last = encoder_of(last, modality)
@@ -501,6 +544,24 @@ def encoder_of(estimator, modality, example=None):
         return encoder
     width = encoder.apply(example).shape[1]
     return replace(encoder, n_components_=width)
+
+
+def _check_steps_saw_both(pipeline):
+    """Raise a ValueError where steps were fitted to the first of two arrays."""
+    *steps, (_, last) = pipeline.steps
+    if getattr(last, "_form", None) != "arrays":
+        return
+    for name, step in steps:
+        # What is fitted to pairs has no number of columns.
+        if hasattr(step, "n_features_in_") and not isinstance(
+            step, ModalityTransformer
+        ):
+            raise ValueError(
+                "A Pipeline must be fitted to ImageTextPairs(X_img, X_txt): of two "
+                f"arrays its steps transform the first only. Got one whose step "
+                f"{name!r} was fitted to the images alone. Put it into a "
+                f"ModalityTransformer(image={type(step).__name__}(), text=...)."
+            )
 
 
 def _side_of(step, modality):
@@ -568,6 +629,7 @@ class SampleWeightMixin(BaseRetriever):
             before the call.
         """
         with self._as_before_unless_fitted():
+            check_same_index(X_img, sample_weight, ("X_img", "sample_weight"))
             X_img, X_txt, y = self._check_pairs("fit", X_img, X_txt, y)
             weights = check_sample_weight(sample_weight, X_img.shape[0], at_least=2)
             self._record_classes(counting_rows(weights, y))
@@ -575,7 +637,8 @@ class SampleWeightMixin(BaseRetriever):
                 X_img, X_txt, y, weights = (
                     counting_rows(weights, A) for A in (X_img, X_txt, y, weights)
                 )
-            self._set_encoders(*self._fit(X_img, X_txt, y, weights))
+            kept = self._to_learn_from(y, X_img, X_txt, y, weights)
+            self._set_encoders(*self._fit(*kept))
         return self
 
     @abstractmethod
@@ -588,13 +651,27 @@ class ClassLabelsMixin(BaseRetriever):
 
     # Whether an item may have several labels.
     _takes_indicator = True
+    # Whether `_fit` makes use of pairs without a label.
+    _takes_unlabelled = False
+
+    def _to_learn_from(self, y, *arrays):
+        """Return the rows that `_fit` gets, and set `n_unlabelled_`."""
+        if y is None:
+            return arrays
+        labelled = is_labelled(y)
+        self.n_unlabelled_ = int(np.count_nonzero(~labelled))
+        if self._takes_unlabelled or not self.n_unlabelled_:
+            return arrays
+        check_some_labelled(labelled)
+        return tuple(None if A is None else A[labelled] for A in arrays)
 
     def _check_classes(self, y):
         """Validate labels of at least two classes, and set `classes_`.
 
-        An indicator has column numbers for labels.
+        An indicator has the names or numbers of its columns for labels.
         """
         y = check_class_targets(y, self)
+        check_some_labelled(is_labelled(y))
         if y.ndim == 2 and not self._takes_indicator:
             raise ValueError(
                 f"{type(self).__name__} needs one class per pair, y of shape "
@@ -602,7 +679,8 @@ class ClassLabelsMixin(BaseRetriever):
                 "RidgeRetriever and SemanticMatchingRetriever take several."
             )
         if y.ndim == 2:
-            self.classes_ = np.arange(y.shape[1])
+            names = self._label_names
+            self.classes_ = np.arange(y.shape[1]) if names is None else names
         if len(self.classes_) < 2:
             raise ValueError(
                 "y must hold at least two classes to tell apart. Got one class: "

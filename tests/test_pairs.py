@@ -22,6 +22,8 @@ from sklearn_xmodal import (
     ImageTextPairs,
     KernelPairs,
     ModalityTransformer,
+    RetrievalIndex,
+    encoder_of,
 )
 from tests.conftest import SEEDS
 
@@ -164,9 +166,9 @@ class TestSlicing:
 
     def test_conversion_to_one_array_is_refused(self):
         pairs = ImageTextPairs(IMAGE, TEXT)
-        with pytest.raises(TypeError, match=r"not an array. Use pairs\.to_stacked"):
+        with pytest.raises(TypeError, match=r"not an array.* pairs\.to_stacked\(\)"):
             np.asarray(pairs)
-        with pytest.raises(TypeError, match="or an estimator of sklearn_xmodal"):
+        with pytest.raises(TypeError, match=r"by ModalityTransformer\(image=Stand"):
             StandardScaler().fit(pairs)
 
     def test_a_row_that_is_not_there_is_an_index_error(self):
@@ -201,8 +203,9 @@ class TestStacking:
         X = ImageTextPairs(frame, 2 * frame).to_stacked()
         assert_array_equal(X, np.hstack([TEXT, 2 * TEXT]))
 
-    def test_frames_are_stacked_by_position_not_by_index(self):
-        image, text = pd.DataFrame(IMAGE), pd.DataFrame(TEXT, index=np.arange(N)[::-1])
+    def test_frames_are_stacked_by_position_where_the_index_repeats(self):
+        index = np.zeros(N)
+        image, text = pd.DataFrame(IMAGE, index), pd.DataFrame(TEXT, index)
         X = ImageTextPairs(image.add_prefix("i"), text.add_prefix("t")).to_stacked()
         assert_array_equal(X, np.hstack([IMAGE, TEXT]))
 
@@ -356,7 +359,7 @@ class TestModalityTransformer:
 
     def test_raw_strings_in_the_two_array_form_are_sent_to_the_container(self):
         transformer = ModalityTransformer(text=TfidfVectorizer())
-        with pytest.raises(ValueError, match="Raw strings go into ImageTextPairs"):
+        with pytest.raises(ValueError, match="Raw texts go into ImageTextPairs"):
             transformer.fit(IMAGE, STRINGS)
 
     @pytest.mark.parametrize("present", ["image", "text"])
@@ -494,3 +497,26 @@ class TestKernelPairs:
             ValueError, match=r"kernel matrices of the same items.* Got"
         ):
             KernelPairs(kernels.image, text)
+
+
+class TestTwoArraysInAPipeline:
+    def test_what_has_seen_the_images_only_encodes_nothing(self, pair):
+        image, text, _ = pair
+        pipe = make_pipeline(StandardScaler(), CCARetriever(2)).fit(image, text)
+        message = r"fitted to ImageTextPairs.* step 'standardscaler' .* images alone"
+        for modality, X in (("image", image), ("text", text)):
+            with pytest.raises(ValueError, match=message):
+                encoder_of(pipe, modality)
+            with pytest.raises(ValueError, match=message):
+                RetrievalIndex(pipe, **{modality: X})
+
+    def test_steps_of_pairs_are_as_before(self, pair):
+        image, text, _ = pair
+        scaled = ModalityTransformer(image=StandardScaler(), text=StandardScaler())
+        pipe = make_pipeline(scaled, CCARetriever(2)).fit(ImageTextPairs(image, text))
+        expected = pipe.transform(ImageTextPairs(image, text)).text
+        # Put together by hand, from a retriever that was fitted to arrays.
+        sides = scaled.transform(image, text)
+        by_hand = make_pipeline(scaled, CCARetriever(2).fit(*sides))
+        for whole in (pipe, by_hand):
+            assert_allclose(encoder_of(whole, "text")(text), expected)

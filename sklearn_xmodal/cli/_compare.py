@@ -1,20 +1,29 @@
 """Split, tune inside the training part, score once on the test part."""
 
+import warnings
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._progress import Progress
+from sklearn_xmodal.cli._splits import class_codes, draw_folds, draw_split
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
-from sklearn_xmodal.protocols import METHODS, evaluate_split, split_pairs
+from sklearn_xmodal.protocols import (
+    METHODS,
+    count_repeats,
+    evaluate_split,
+    split_pairs,
+)
+from sklearn_xmodal.protocols._repeats import ON_BOTH_SIDES, describe_repeats
 
 #: Those of a search among seen, and among unseen classes.
 PROTOCOLS = ("standard", "extendable")
 _MIN_CLASSES = 4
 _MIN_CLASS_SIZE = 5
 _MIN_TRAINING_PAIRS = 12
+_MIN_GROUPS = 6  # two in each of three parts
 
 
 @dataclass
@@ -69,7 +78,8 @@ def plan(data, methods, protocols, *, n_splits=1, seed=0):
 
 def _plan_pairs(data, methods, protocols, **splits):
     """Plan for pairs without labels."""
-    if reason := _too_few(data, "standard", **splits):
+    reason = _bad_groups(data, "standard") or _too_few(data, "standard", **splits)
+    if reason:
         raise CommandError(f"--protocol standard {reason}")
     without_labels = [m for m in METHODS if not METHODS[m].needs_labels]
     methods = list(dict.fromkeys(methods or without_labels))
@@ -86,19 +96,43 @@ def _plan_pairs(data, methods, protocols, **splits):
 
 def _obstacle(data, protocol, **splits):
     """Return why a protocol cannot be run on the data, or None."""
+    if reason := _bad_groups(data, protocol):
+        return reason
     if protocol == "standard":
-        return _too_few(data, protocol, **splits) or _bad_classes(data)
-    if (n_classes := len(np.unique(data.y))) < _MIN_CLASSES:
+        return _too_few(data, protocol, **splits) or _bad_classes(data, **splits)
+    if (n_classes := len(set(data.y[data.labelled]))) < _MIN_CLASSES:
         return f"needs at least {_MIN_CLASSES} classes: got {n_classes}"
     return _too_few(data, protocol, **splits)
 
 
-def _too_few(data, protocol, *, n_splits, seed):
+def _bad_groups(data, protocol):
+    """Return why groups cannot be kept together, or None."""
+    if data.groups is None:
+        return None
+    if protocol == "standard" and data.test_rows is not None:
+        train, test = (data.groups[rows] for rows in draw_split(data, protocol, 0))
+        if n_shared := len(np.intersect1d(train, test)):
+            return (
+                "needs a test part (--test) of whole groups (--groups): got "
+                f"{n_shared} groups on both sides"
+            )
+    elif protocol == "standard":
+        if (n_groups := len(np.unique(data.groups))) < _MIN_GROUPS:
+            return f"needs at least {_MIN_GROUPS} groups (--groups): got {n_groups}"
+    else:
+        known = data.labelled
+        pairs = set(zip(data.groups[known], data.y[known], strict=True))
+        if n_mixed := len(pairs) - len(set(data.groups[known])):
+            return (
+                "needs groups (--groups) of one class each, which it keeps apart: got "
+                f"{n_mixed} times a second class in a group"
+            )
+    return None
+
+
+def _too_few(data, protocol, **splits):
     """Return that the smallest training part is too small, or None."""
-    if protocol == "standard":
-        data = replace(data, y=None)  # classes too small to be split change no size
-    seeds = range(seed, seed + _count_splits(data, protocol, n_splits))
-    n_train = min(len(_split(data, protocol, seed)[0]) for seed in seeds)
+    n_train = min(_training_sizes(data, protocol, **splits))
     if n_train >= _MIN_TRAINING_PAIRS:
         return None
     return (
@@ -107,28 +141,48 @@ def _too_few(data, protocol, *, n_splits, seed):
     )
 
 
-def _bad_classes(data):
+def _training_sizes(data, protocol, **splits):
+    """Yield the numbers of training pairs that can be validated."""
+    if protocol == "standard" and data.test_rows is None and data.groups is None:
+        # Classes too small to be split change no size.
+        known = data.pairs if data.y is None else data.y[data.labelled]
+        yield len(split_pairs(known, random_state=0)[0])
+        return
+    for train, _ in _draw_all(data, protocol, **splits):
+        yield len(train) if data.y is None else int(data.labelled[train].sum())
+
+
+def _draw_all(data, protocol, *, n_splits, seed):
+    for split in range(_count_splits(data, protocol, n_splits)):
+        yield draw_split(data, protocol, seed + split)
+
+
+def _bad_classes(data, **splits):
     """Return why the standard protocol cannot be run on the classes, or None."""
-    classes, sizes = np.unique(data.y, return_counts=True)
+    classes, sizes = np.unique(data.y[data.labelled], return_counts=True)
     if len(classes) < 2:
         return f"needs labels of at least 2 classes: got {len(classes)}"
-    if data.test_rows is None:
-        if sizes.min() >= _MIN_CLASS_SIZE:
-            return None
+    if data.test_rows is None and sizes.min() < _MIN_CLASS_SIZE:
         return (
             f"needs at least {_MIN_CLASS_SIZE} pairs of every class: the smallest has "
             f"{sizes.min()}. Leave such classes out with --min-class-size "
             f"{_MIN_CLASS_SIZE}"
         )
-    trained = np.unique(np.delete(data.y, data.test_rows))
-    tested = np.unique(data.y[data.test_rows])
-    if len(tested) < 2:
-        return f"needs a test part (--test) of at least 2 classes: got {len(tested)}"
-    if unseen := sorted(set(tested.tolist()) - set(trained.tolist())):
-        return (
-            "needs test classes that training sees: --test takes all pairs of "
-            f"{len(unseen)} classes, such as {unseen[0]!r}"
-        )
+    if data.test_rows is None and data.groups is None:
+        return None
+    part = "--groups" if data.test_rows is None else "--test"
+    for train, test in _draw_all(data, "standard", **splits):
+        trained = set(data.y[train[data.labelled[train]]].tolist())
+        tested = set(data.y[test].tolist())
+        if len(tested) < 2:
+            return (
+                f"needs a test part ({part}) of at least 2 classes: got {len(tested)}"
+            )
+        if unseen := sorted(tested - trained):
+            return (
+                f"needs test classes that training sees: {part} takes all pairs of "
+                f"{len(unseen)} classes, such as {unseen[0]!r}"
+            )
     return None
 
 
@@ -143,6 +197,8 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
     options = {"seed": seed, "n_jobs": n_jobs, "budget": budget}
     with closing(Progress(len(steps))) as progress:
         for protocol, split, name in steps:
+            if name == methods[0]:
+                _tell_repeats(data, protocol, split, seed)
             title = METHODS[name].title
             progress.begin(f"{title}, {protocol} protocol, split {split + 1}")
             run = _run(data, protocol, split, name, progress=progress, **options)
@@ -155,33 +211,46 @@ def _count_splits(data, protocol, n_splits):
     return 1 if protocol == "standard" and data.test_rows is not None else n_splits
 
 
-def _split(data, protocol, seed):
-    if protocol == "standard" and data.test_rows is not None:
-        return np.setdiff1d(np.arange(len(data.pairs)), data.test_rows), data.test_rows
-    return split_pairs(data.pairs, data.y, protocol, random_state=seed)
+def _tell_repeats(data, protocol, split, seed):
+    train, test = draw_split(data, protocol, seed + split)
+    words = describe_repeats(count_repeats(data.pairs, train, test), len(test))
+    if words:
+        hint = "."
+        if data.groups is None:
+            hint += " --groups keeps pairs of own files together."
+        print(f"Warning: {protocol} protocol, split {split + 1}: {words}{hint}")
 
 
 def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
     method = METHODS[name]
-    train, test = _split(data, protocol, seed + split)
+    train, test = draw_split(data, protocol, seed + split)
+    if method.needs_labels:
+        train = train[data.labelled[train]]
+    y = class_codes(data)
     try:
-        record = evaluate_split(
-            method,
-            data.pairs,
-            data.y,
-            protocol,
-            split,
-            rows=(train, test),
-            random_state=seed,
-            budget=budget,
-            n_jobs=n_jobs,
-            begin_fit=progress.begin_fit,
-            return_codes=True,
+        folds = draw_folds(
+            data, train, protocol, n_splits=budget.n_folds, seed=seed + split
         )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", f".*{ON_BOTH_SIDES}")  # told before
+            record = evaluate_split(
+                method,
+                data.pairs,
+                y,
+                protocol,
+                split,
+                rows=(train, test),
+                cv=folds,
+                random_state=seed,
+                budget=budget,
+                n_jobs=n_jobs,
+                begin_fit=progress.begin_fit,
+                return_codes=True,
+            )
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error
     del record["mean"]  # a property of Run
-    y_test = None if data.y is None else data.y[test]
+    y_test = None if y is None else y[test]
     return Run(
         method=method.title,
         test_rows=test,

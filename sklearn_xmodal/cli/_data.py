@@ -6,24 +6,36 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from sklearn_xmodal.cli._errors import CommandError
-from sklearn_xmodal.cli._files import (
-    Table,
-    find_key,
-    is_number,
-    locate,
-    read,
-    split_key,
-    table_to_features,
+from sklearn_xmodal.cli._columns import (
+    as_column,
+    as_groups,
+    as_labels,
+    as_rows,
+    canonical_name,
+    is_labelled,
+    read_column,
+    settle_names,
 )
+from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._features import Features, count_pairs, is_table, read_table
+from sklearn_xmodal.cli._files import (
+    find_key,
+    locate,
+    open_file,
+    read_array,
+    split_key,
+)
+from sklearn_xmodal.cli._tables import Format
 from sklearn_xmodal.datasets import load_unicode_glyphs, make_paired_modalities
 from sklearn_xmodal.pairs import ImageTextPairs
 
 RELEVANT_BY_CLASS, RELEVANT_BY_PAIR = "class", "pair"
 #: Values above these have squares whose sums overflow.
 _LARGEST = {np.dtype(np.float64): 1e150, np.dtype(np.float32): 1e15}
-_LARGEST_CLASS = 2**53  # the whole numbers that a float holds exactly
-_FLAGS = ("true", "false")
+_FILE_OPTIONS = (
+    *("text", "labels", "test", "groups"),
+    *("header", "id_column", "separator", "encoding"),
+)
 
 
 @dataclass
@@ -32,8 +44,9 @@ class RetrievalData:
 
     name: str
     pairs: ImageTextPairs
-    y: np.ndarray | None
+    y: np.ndarray | None  # -1 or None where a pair has no label
     test_rows: np.ndarray | None = None
+    groups: np.ndarray | None = None  # (n,) numbers of what is not split
     pictures: np.ndarray | None = None  # (n, height, width), for display
     texts: np.ndarray | None = None  # (n,) strings, for display
 
@@ -50,8 +63,18 @@ class RetrievalData:
             f", {text.shape[1]:,} text features"
         )
         if self.y is not None:
-            line += f", {len(np.unique(self.y))} classes"
+            n_missing = int((~self.labelled).sum())
+            line += f", {len(set(self.y[self.labelled]))} classes"
+            if n_missing:
+                line += f", {n_missing:,} pairs without a label"
+        if self.groups is not None:
+            line += f", {len(set(self.groups))} groups"
         return line + "."
+
+    @property
+    def labelled(self):
+        """Which pairs have a label, bool of shape (n,)."""
+        return is_labelled(self.y)
 
 
 def _load_glyphs(seed):
@@ -83,9 +106,10 @@ def load_data(arguments):
     A CommandError if a name is unknown or a file cannot serve.
     """
     if arguments.image is None:
-        for option in ("text", "labels", "test"):
+        for option in _FILE_OPTIONS:
             if getattr(arguments, option) is not None:
-                raise CommandError(f"--{option} needs --image as well")
+                name = option.replace("_", "-")
+                raise CommandError(f"--{name} needs --image as well")
         name = arguments.dataset or "glyphs"
         if name not in DATASETS:
             raise CommandError(
@@ -97,30 +121,98 @@ def load_data(arguments):
         raise CommandError("give either --dataset or --image, not both")
     else:
         data = _load_files(arguments)
+    if data.y is not None and not data.labelled.any():
+        print("No pair has a label.")
+        data.y = None
     return _drop_small_classes(data, arguments.min_class_size)
 
 
 def _load_files(arguments):
-    image = _as_features(read(arguments.image, "image"), "image", arguments.image)
+    files = _Files(arguments)
+    image = files.features(arguments.image, "image")
     text_source = _find_text(arguments)
-    text = _as_features(read(text_source, "text"), "text", text_source)
-    n = image.shape[0]
-    if text.shape[0] != n:
-        raise CommandError(
-            f"image and text must have the same number of rows, one pair per row: got "
-            f"{n} in {arguments.image} and {text.shape[0]} in {text_source}"
-        )
-    y, test_rows = None, None
+    text = files.features(text_source, "text")
     labels_source = arguments.labels or _find_source(arguments.image, "labels")
-    if labels_source is not None:
-        y = _as_labels(read(labels_source, "labels"), n, labels_source)
+    labels = None if labels_source is None else files.column(labels_source, "labels")
+    n = count_pairs(image, text, set() if labels is None else labels.counts())
+    read = [image, text]
+    for features, role in ((image, "image"), (text, "text")):
+        features.settle(n, files.id_column.get(role))
+    y, groups, test_rows = None, None, None
+    if labels is not None:
+        settle_names(labels, n)
+        y = as_labels(labels)
+        read.append(labels)
+    if arguments.groups is not None:
+        column = files.column(arguments.groups, "groups")
+        settle_names(column, n)
+        groups = as_groups(column)
+        read.append(column)
     if arguments.test is not None:
-        test_rows = _as_rows(read(arguments.test, "test"), n, arguments.test)
+        column = files.column(arguments.test, "test")
+        test_rows = as_rows(column, n)
+        read.append(column)
     elif found := find_key(arguments.image, "test"):
         path, key = found
         print(f"{path} holds {key}: give --test {path}:{key} to use that split.")
+    for line in filter(None, (part.describe() for part in read)):
+        print(line)
+    _check_same_ids([part for part in read if len(part.ids or ()) == n])
+    X_img = _check_features(image.X, f"--image {arguments.image}")
+    X_txt = _check_features(text.X, f"--text {text_source}")
     name = Path(split_key(arguments.image)[0]).stem
-    return RetrievalData(name, ImageTextPairs(image, text), y, test_rows)
+    return RetrievalData(name, ImageTextPairs(X_img, X_txt), y, test_rows, groups)
+
+
+class _Files:
+    """Reads the files that the command line names, as it says they are written."""
+
+    def __init__(self, arguments):
+        self.form = Format(arguments.separator, arguments.encoding)
+        self.header = _by_role(arguments.header)
+        self.id_column = _by_role(arguments.id_column)
+
+    def features(self, source, role):
+        """Return the `Features` of a file."""
+        if not is_table(source):
+            array = read_array(source, role)
+            if array.ndim != 2 or array.dtype.kind not in "biuf":
+                raise CommandError(
+                    f"--{role} {source} must be a numeric matrix, one row per pair: "
+                    f"got shape {array.shape} of type {array.dtype}"
+                )
+            features = Features(source, array)
+        else:
+            said = self.header.get(role), self.id_column.get(role)
+            features = open_file(source, read_table, self.form, *said)
+        _check_shape(features.X, f"--{role} {source}")
+        return features
+
+    def column(self, source, role):
+        """Return the `Column` of a file."""
+        if not is_table(source):
+            return as_column(read_array(source, role), role, source)
+        said = self.header.get(role), self.id_column.get(role)
+        return open_file(source, read_column, role, self.form, *said)
+
+
+def _by_role(options):
+    """Join what was said of all files, and of some."""
+    return {role: said for option in options or () for role, said in option.items()}
+
+
+def _check_same_ids(parts):
+    """Raise a CommandError where files name their rows differently."""
+    for other in parts[1:]:
+        first, names = ([canonical_name(i) for i in p.ids] for p in (parts[0], other))
+        if names != first:
+            row = next(i for i, pair in enumerate(zip(first, names, strict=True))
+                       if pair[0] != pair[1])  # fmt: skip
+            raise CommandError(
+                f"the id columns of {parts[0].source} and {other.source} must be the "
+                f"same, row by row: got {first[row]!r} and {names[row]!r} in row {row} "
+                "(from 0). Sort both alike, or save them without ids"
+            )
 
 
 def _find_text(arguments):
@@ -149,9 +241,13 @@ def _drop_small_classes(data, min_class_size):
         raise CommandError(
             "--min-class-size and --test do not go together: row numbers would shift"
         )
-    classes, index, sizes = np.unique(data.y, return_inverse=True, return_counts=True)
-    keep = sizes[index] >= min_class_size
-    if not keep.any():
+    labelled = data.labelled
+    classes, index, sizes = np.unique(
+        data.y[labelled], return_inverse=True, return_counts=True
+    )
+    keep = np.ones(len(data.y), dtype=bool)
+    keep[labelled] = sizes[index] >= min_class_size
+    if not (sizes >= min_class_size).any():
         raise CommandError(
             f"no class has {min_class_size} pairs (--min-class-size): the largest has "
             f"{sizes.max()}"
@@ -163,23 +259,21 @@ def _drop_small_classes(data, min_class_size):
             f"{min_class_size} pairs: {int((~keep).sum())} pairs."
         )
     data.pairs, data.y = data.pairs[keep], data.y[keep]
-    data.pictures = None if data.pictures is None else data.pictures[keep]
-    data.texts = None if data.texts is None else data.texts[keep]
+    for name in ("groups", "pictures", "texts"):
+        rows = getattr(data, name)
+        setattr(data, name, None if rows is None else rows[keep])
     return data
 
 
-def _as_features(X, role, source):
-    where = f"--{role} {source}"
-    X = table_to_features(X) if isinstance(X, Table) else X
-    if X.ndim != 2 or X.dtype.kind not in "biuf":
-        raise CommandError(
-            f"{where} must be a numeric matrix, one row per pair: got shape {X.shape} "
-            f"of type {X.dtype}"
-        )
+def _check_shape(X, where):
     if X.shape[0] < 2 or X.shape[1] < 1:
         raise CommandError(
             f"{where} must have at least 2 rows and 1 column: got shape {X.shape}"
         )
+
+
+def _check_features(X, where):
+    _check_shape(X, where)
     if X.dtype not in _LARGEST:
         with np.errstate(over="ignore"):
             X = X.astype(np.float64)
@@ -197,118 +291,3 @@ def _as_features(X, role, source):
     if not (X.max(axis=0) - X.min(axis=0)).sum() > 0:
         raise CommandError(f"{where} must vary: all rows are the same")
     return X
-
-
-def _as_labels(y, n, source):
-    where = f"--labels {source}"
-    names = [f"row {i} (from 0)" for i in range(n)]
-    if isinstance(y, Table):
-        y = y.without_header() if len(y.rows) == n + 1 else y
-        y, names = np.array(y.rows), [f"line {line}" for line in y.lines]
-    if not sparse.issparse(y) and y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if sparse.issparse(y) or y.ndim != 1:
-        kind = "a sparse matrix of shape" if sparse.issparse(y) else "shape"
-        raise CommandError(
-            f"{where}: labels must be a 1-D array, one label per pair: got {kind} "
-            f"{y.shape}"
-        )
-    if len(y) != n:
-        raise CommandError(
-            f"{where} must have one label per pair: got {len(y)} labels for {n} pairs"
-        )
-    if y.dtype.kind == "f":
-        return _whole_labels(y, where)
-    if y.dtype.kind in "US":
-        return _named_labels(y, names, where)
-    if y.dtype.kind not in "biu":
-        raise CommandError(f"{where} must be numbers or strings: got type {y.dtype}")
-    return y
-
-
-def _whole_labels(y, where):
-    if np.isnan(y).any():
-        raise CommandError(
-            f"{where} holds NaN: drop those pairs, {np.isnan(y).sum()} of {len(y)}"
-        )
-    bad = y[(y != np.round(y)) | (np.abs(y) > _LARGEST_CLASS)]
-    if len(bad):
-        raise CommandError(
-            f"{where} must be classes, whole numbers or strings: got fractions or "
-            f"huge numbers such as {bad[0]:.6g}"
-        )
-    return y.astype(np.int64)
-
-
-def _named_labels(y, names, where):
-    y = _strip(y)
-    missing = np.flatnonzero((y == "") | (np.char.lower(y) == "nan"))
-    if len(missing):
-        i = missing[0]
-        got = "nan" if y[i] else "an empty label"
-        raise CommandError(
-            f"{where} must name the class of every pair: got {got} in {names[i]}, "
-            "drop that pair"
-        )
-    return y
-
-
-def _strip(strings):
-    if strings.dtype.kind == "S":
-        strings = np.char.decode(strings, "utf-8", "backslashreplace")
-    return np.char.strip(strings)
-
-
-def _as_rows(values, n, source):
-    where = f"--test {source}"
-    values = _cut_header(values) if isinstance(values, Table) else values
-    if sparse.issparse(values) or values.size != max(values.shape, default=1):
-        raise CommandError(f"{where} must be a 1-D array: got shape {values.shape}")
-    values = values.ravel()
-    must = f"{where} must be row numbers or a mask of {n} entries"
-    if values.dtype.kind in "US":
-        values = _parse_rows(values, must)
-    if values.dtype.kind not in "biuf":
-        raise CommandError(f"{must}: got type {values.dtype}")
-    if _is_mask(values, n):
-        if len(values) != n:
-            raise CommandError(f"{must}: got a mask of {len(values)}")
-        rows = np.flatnonzero(values)
-    else:
-        good = (values >= 0) & (values < n) & (values == np.round(values))
-        if not good.all():
-            raise CommandError(f"{must}, from 0 to {n - 1}: got {values[~good][0]}")
-        rows = np.unique(values).astype(np.int64)
-    if len(rows) in (0, n):
-        raise CommandError(
-            f"{where} must name some of the {n} rows, not all: got {len(rows)}"
-        )
-    return rows
-
-
-def _is_mask(values, n):
-    if values.dtype.kind == "b":
-        return True
-    # More than two zeros and ones are no row numbers: some would come twice.
-    return (len(values) == n or len(values) > 2) and bool(np.isin(values, (0, 1)).all())
-
-
-def _cut_header(table):
-    """Return the cells, below the header if there is one."""
-    cells = np.array(table.rows)
-    if cells.shape[1] == 1 and len(cells) > 1:
-        first, flags = cells[0, 0].lower(), np.isin(np.char.lower(cells[1:]), _FLAGS)
-        named = first not in _FLAGS and not is_number(first)
-        if named or (first == "0" and flags.all()):  # pandas names a column 0
-            cells = cells[1:]
-    return cells
-
-
-def _parse_rows(values, must):
-    values = np.char.lower(_strip(values))
-    if np.isin(values, _FLAGS).all():
-        return values == "true"
-    for value in values:
-        if not is_number(value):
-            raise CommandError(f"{must}: got {str(value)!r}")
-    return values.astype(np.float64)

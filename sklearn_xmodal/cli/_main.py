@@ -10,6 +10,7 @@ from sklearn_xmodal._version import __version__
 from sklearn_xmodal.cli._compare import PROTOCOLS, compare, plan
 from sklearn_xmodal.cli._data import DATASETS, RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._files import KEYS
 from sklearn_xmodal.cli._pictures import draw_all
 from sklearn_xmodal.cli._report import format_conclusion, format_tables, write_csv
 from sklearn_xmodal.protocols import FULL, METHODS, QUICK
@@ -22,8 +23,9 @@ examples:
       --labels wikipedia.npz:y --test wikipedia.npz:test_idx --protocol standard
       the same on your own features, with a given test part
   python -m sklearn_xmodal --image photos.csv --text captions.npz --labels kinds.csv
-      one file per part: CSV, .npy, .npz (one array, NAME.npz:KEY, or a scipy
-      sparse matrix)
+      one file per part: .npy, .npz (one array, NAME.npz:KEY, or a scipy sparse
+      matrix), CSV, also as .csv.gz, Parquet, Feather. A label that is blank, NaN or
+      None, or -1 among numbers, is none: such pairs serve methods that need no labels
 """
 
 
@@ -66,12 +68,19 @@ def build_parser():
         "from 0 or as a mask (default: a random 30 %% of every class)",
     )
     data.add_argument(
+        "--groups",
+        metavar="FILE[:KEY]",
+        help="what each pair belongs to, such as the picture of several captions: no "
+        "group lies in both the training and the test part",
+    )
+    data.add_argument(
         "--min-class-size",
         type=_positive_int,
         default=1,
         metavar="N",
         help="leave out classes with fewer pairs (default: 1)",
     )
+    _add_table_options(parser)
     run = parser.add_argument_group("comparison")
     run.add_argument(
         "--protocol",
@@ -117,6 +126,47 @@ def build_parser():
     )
     parser.add_argument("--version", action="version", version=__version__)
     return parser
+
+
+def _add_table_options(parser):
+    tables = parser.add_argument_group(
+        "tables (CSV and the like)",
+        "What is not given is found out, and said; a file that can be read in two "
+        "ways is an error.",
+    )
+    tables.add_argument(
+        "--header",
+        nargs="+",
+        type=_yes_or_no,
+        metavar="[PART=]yes|no",
+        help="whether the first row names the columns, in all files or in that of one "
+        "part, such as labels=yes",
+    )
+    tables.add_argument(
+        "--id-column",
+        nargs="+",
+        type=_yes_or_no,
+        metavar="[PART=]yes|no",
+        help="whether the first column names the rows, and is left out",
+    )
+    tables.add_argument(
+        "--separator",
+        metavar="CHARACTER",
+        help="between columns: a character, tab or space",
+    )
+    tables.add_argument(
+        "--encoding", metavar="NAME", help="of text, such as latin-1 (default: UTF-8)"
+    )
+
+
+def _yes_or_no(text):
+    part, _, said = text.rpartition("=")
+    if said not in ("yes", "no") or (part and part not in KEYS):
+        raise argparse.ArgumentTypeError(
+            f"must be yes, no, or PART=yes or PART=no with PART one of "
+            f"{', '.join(KEYS)}: got {text!r}"
+        )
+    return dict.fromkeys([part] if part else KEYS, said == "yes")
 
 
 def _positive_int(text):
@@ -178,6 +228,11 @@ def run(arguments):
     print(data.describe())
     if data.relevance == RELEVANT_BY_PAIR:
         print("No labels: only the other half of a pair is relevant.")
+    elif not data.labelled.all():
+        print(
+            "Pairs without a label: in the standard protocol they train the methods "
+            "that need no labels. Elsewhere they are left out."
+        )
     runs: list = []
     try:
         for done in compare(

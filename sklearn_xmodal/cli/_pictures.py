@@ -10,7 +10,11 @@ _COLOURS = {
     "semantic matching": "#6f9e6e",
     "MSLN": "#d1603d",
 }
-_N_QUERIES, _N_PICTURES, _N_TEXTS = 8, 10, 4
+_N_QUERIES, _N_PICTURES, _N_TEXTS = 8, 8, 4
+_FONT_SIZE = 7
+#: Of a sheet, in heights of a picture, with its margins.
+_SHEET = np.array([12.2, 23.2])
+_MIN_INCHES, _MAX_LETTERS = 0.7, 30  # of a picture, and of a class below it
 
 
 def draw_all(runs, data, folder):
@@ -129,7 +133,10 @@ def _curves(runs, title):
 def _sheet(run, data):
     """Show some text queries with the pictures they find, and the reverse."""
     Z_img, Z_txt = run.codes
-    figure = _figure(9.5, 15.5)
+    # As wide as the longest class below a picture; a letter takes 0.6 of its size.
+    n_letters = min(max(len(str(label)) for label in set(data.y)), _MAX_LETTERS)
+    inches = max(n_letters * 0.6 * _FONT_SIZE / 72, _MIN_INCHES)
+    figure = _figure(*_SHEET * inches)
     figure.suptitle(f"{run.method}, {run.protocol} protocol", x=0.01, ha="left")
     directions = {"text_to_image": _N_PICTURES, "image_to_text": _N_TEXTS}
     for axes, (direction, k) in zip(
@@ -147,6 +154,6 @@ def _sheet(run, data):
             random_state=0,
             ax=axes,
             cmap="gray_r",
-            fontsize=7,
+            fontsize=_FONT_SIZE,
         )
     return figure

@@ -56,8 +56,11 @@ def _describe_splits(runs, n_splits):
     classes = (
         "" if first.n_test_classes is None else (f" of {first.n_test_classes} classes")
     )
+    sizes = sorted({run.n_train for run in runs if run.split == first.split})
+    without = f" ({sizes[0]:,} with labels)" if len(sizes) > 1 else ""
     line = (
-        f"mAP, {first.n_train:,} training pairs, {first.n_test:,} test pairs{classes}"
+        f"mAP, {sizes[-1]:,} training pairs{without}, {first.n_test:,} test pairs"
+        f"{classes}"
     )
     if n_splits > 1:
         line += f" (first of {n_splits} splits; mean ± standard deviation)"

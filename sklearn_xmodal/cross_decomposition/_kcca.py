@@ -21,6 +21,7 @@ from sklearn_xmodal.cross_decomposition._engine._spread import scale_kernel
 from sklearn_xmodal.encoders import KernelEncoder, KernelMap
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._linalg import relative_powers
+from sklearn_xmodal.utils._memory import check_memory
 from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 from sklearn_xmodal.utils._validation import (
@@ -325,6 +326,7 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
         self.image_gamma_, self.text_gamma_ = gammas
         # Variates are kernel values times duals, less offsets.
         if self.approximation is None:
+            _check_kernels_fit(n)
             weights = None if sample_weight is None else sample_weight[among]
             S, duals, offsets = exact_pairs(maps, alphas, k, random_state, weights)
         else:
@@ -434,3 +436,12 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
             isinstance(kernel, str) and kernel == "precomputed" for kernel in kernels
         )
         return tags
+
+
+def _check_kernels_fit(n):
+    """Raise a ValueError where two kernel matrices and a factor do not fit."""
+    check_memory(
+        3 * 8 * n**2,
+        f"The kernel matrices of {n} pairs",
+        "Use approximation='nystroem' or 'rff', or fewer pairs.",
+    )

@@ -85,6 +85,9 @@ class MvDARetriever(ClassLabelsMixin, LinearRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels.
 
+    n_unlabelled_ : int
+        Number of pairs without a label, which were left out.
+
     n_components_ : int
         Number of directions.
 

@@ -93,7 +93,10 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
         From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels; column numbers for multi-label `y`.
+        Labels; names or numbers of columns for multi-label `y`.
+
+    n_unlabelled_ : int
+        Number of pairs without a label, which were left out.
 
     class_embeddings_ : ndarray of shape (n_classes, n_class_features)
         The vectors used, in the order of `classes_`, as they were given.

@@ -236,6 +236,7 @@ class ViewsModel(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     __metadata_request__transform = {"views": UNUSED}
     __metadata_request__score = {"views": UNUSED}
 
+    _fitted = ("retriever_", "n_views_", "n_features_per_view_")
     _parameter_constraints: dict = {"retriever": [HasMethods(["fit", "transform"])]}
 
     def __init__(self, retriever):

@@ -8,7 +8,12 @@ from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.deep._advanced import SHARED_SETTINGS, once_parameters
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import encoded_labels
-from sklearn_xmodal.deep._layers import GradientReversal, StackedLinear, perceptron
+from sklearn_xmodal.deep._layers import (
+    GradientReversal,
+    StackedLinear,
+    perceptron,
+    row_mean,
+)
 from sklearn_xmodal.deep._msln_network import adversarial_loss, classification_loss
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
@@ -50,7 +55,7 @@ class ACMRModule(TwoEncoders):
         )
 
 
-def triplet_loss(z_img, z_txt, same, margin, negative_weight):
+def triplet_loss(z_img, z_txt, same, margin, negative_weight, weight=None):
     r"""Distances of what belongs together, and margins to what does not.
 
     .. math:: \frac{1}{b} \sum_i \frac{1}{|P_i|} \sum_{j \in P_i} d(v_i, t_j)
@@ -60,20 +65,24 @@ def triplet_loss(z_img, z_txt, same, margin, negative_weight):
     the items of the other modality that share a class with i, and :math:`N_i` all
     others. Wang et al. (ACM MM 2017), with all triplets of the batch, as means.
 
-    (..., b, d), (..., b, d), (b, b) -> (...), summed over both directions.
+    (..., b, d), (..., b, d), (b, b) -> (...), summed over both directions. With weights
+    (b,) every item is as often in all sums.
     """
     # The plain way: that by products has no gradient for near items.
     distance = torch.cdist(z_img, z_txt, compute_mode="donot_use_mm_for_euclid_dist")
     positive = same.to(distance.dtype)
     negative = 1 - positive
-    # Symmetric, therefore the same counts in both directions.
+    if weight is not None:
+        positive, negative = positive * weight, negative * weight
+    # `same` is symmetric, therefore the same counts in both directions.
     positive = positive / positive.sum(dim=-1, keepdim=True)
-    negative = negative / negative.sum(dim=-1, keepdim=True).clamp(min=1)
+    n_negative = negative.sum(dim=-1, keepdim=True)
+    negative = negative / n_negative.masked_fill(n_negative == 0, 1)
     too_near = (margin - distance).clamp(min=0)
     loss = 0.0
     for near, far in ((distance, too_near), (distance.mT, too_near.mT)):
         of_items = (positive * near + negative_weight * negative * far).sum(dim=-1)
-        loss = loss + of_items.mean(dim=-1)
+        loss = loss + row_mean(of_items, weight)
     return loss
 
 
@@ -97,15 +106,16 @@ class ACMRLoss(WeightedLoss):
         self.margin = margin
         self.negative_weight = negative_weight
 
-    def terms(self, outputs, target):
+    def terms(self, outputs, target, weight):
         """Return the terms."""
         z_img, z_txt = outputs.codes
         logits_img, logits_txt = outputs.class_logits
+        from_img, from_txt = outputs.modality_logits
         same = same_class(target)
         return [
-            classification_loss(logits_img, logits_txt, target),
-            triplet_loss(z_img, z_txt, same, self.margin, self.negative_weight),
-            adversarial_loss(*outputs.modality_logits),
+            classification_loss(logits_img, logits_txt, target, weight),
+            triplet_loss(z_img, z_txt, same, self.margin, self.negative_weight, weight),
+            adversarial_loss(from_img, from_txt, weight),
             weight_norm_loss(outputs.encoder_weights),
         ]
 
@@ -173,7 +183,10 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         Number of epochs that were run.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels; column numbers for multi-label `y`.
+        Labels; names or numbers of columns for multi-label `y`.
+
+    n_unlabelled_ : int
+        Number of pairs without a label, which were left out.
 
     $input_attributes
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.base import SampleWeightMixin
 from sklearn_xmodal.deep._advanced import (
     SHARED_SETTINGS,
     check_layer_sizes,
@@ -21,6 +21,7 @@ from sklearn_xmodal.deep.training import (
     NonFiniteLossError,
     PairDataset,
     PreparedSide,
+    check_sizes_fit,
     net_options,
     recorded,
     resolve_device,
@@ -32,7 +33,7 @@ from sklearn_xmodal.encoders._network import CodeBlock
 from sklearn_xmodal.pairs._pairs import MODALITIES
 
 
-class TwoEncoderRetriever(BaseRetriever):
+class TwoEncoderRetriever(SampleWeightMixin):
     """Base of the retrievers that train two encoders on pairs, with a net of skorch.
 
     A subclass names its module and its loss, and says in the methods behind them what
@@ -59,6 +60,7 @@ class TwoEncoderRetriever(BaseRetriever):
         check_settings(self)
         check_callbacks(self.callbacks)
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
+        check_sizes_fit(self.n_estimators, self.n_components, self.hidden_layer_sizes)
 
     def _targets(self, y, n_pairs):
         """Return what the loss is told of every pair: its number, where no labels."""
@@ -98,15 +100,17 @@ class TwoEncoderRetriever(BaseRetriever):
         # Not device_: a net from a CUDA machine may have been loaded without one.
         return TorchArrays(str(next(self.net_.module_.parameters()).device))
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         self._check_parameters()
         target = self._targets(y, X_img.shape[0])
         self.device_ = resolve_device(self.device)
         seeds = self._seeds()
         sides = {"image": X_img, "text": X_txt}
         n_kept = self.n_input_components
-        maps = self._fit_input_maps(sides, seeds[0], n_kept, n_kept)
-        data = self._dataset(sides, maps, target)
+        maps = self._fit_input_maps(
+            sides, seeds[0], n_kept, n_kept, sample_weight=sample_weight
+        )
+        data = self._dataset(sides, maps, target, sample_weight)
         n_epochs, n_steps = training_length(self, len(data))
         callbacks = [*recorded(self._loss.TERMS), *self._schedules(n_steps)]
         options = net_options(self, data, seeds[1:], n_epochs, callbacks)
@@ -149,7 +153,7 @@ class TwoEncoderRetriever(BaseRetriever):
         """Train, take what was learnt, and tell whether the user cut that short."""
         n_epochs = net.max_epochs
         if checkpoint is not None and checkpoint.start is not None:
-            n_epochs -= checkpoint.start.load_into(net).n_epochs
+            n_epochs = checkpoint.start.load_into(net).n_epochs_left(n_epochs)
         try:
             net.partial_fit(data, epochs=n_epochs)
         except NonFiniteLossError:
@@ -168,19 +172,21 @@ class TwoEncoderRetriever(BaseRetriever):
         self.net_, self.history_ = net, net.history
         self.n_iter_ = len(self.history_)
 
-    def _fit_input_maps(self, sides, seed, n_least, n_most, denoise=False):
+    def _fit_input_maps(
+        self, sides, seed, n_least, n_most, denoise=False, sample_weight=None
+    ):
         """Return what the networks see of either modality, name -> InputMap."""
         rng = np.random.RandomState(seed)
         return {
-            name: fit_input_map(X, name, n_most, n_least, rng, denoise)
+            name: fit_input_map(X, name, n_most, n_least, rng, denoise, sample_weight)
             for name, X in sides.items()
         }
 
-    def _dataset(self, sides, maps, target):
+    def _dataset(self, sides, maps, target, sample_weight=None):
         image, text = (
             PreparedSide(sides[name], maps[name], self.device_) for name in MODALITIES
         )
-        return PairDataset(image, text, target)
+        return PairDataset(image, text, target, sample_weight)
 
     @property
     def image_mean_(self):

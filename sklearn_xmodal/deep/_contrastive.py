@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import encoded_labels
+from sklearn_xmodal.deep._layers import row_mean
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     SHARED_CONSTRAINTS,
@@ -48,7 +50,7 @@ class ContrastiveModule(TwoEncoders):
         return ContrastiveOutputs(codes, self.temperature())
 
 
-def supervised_contrastive_loss(z_img, z_txt, same, temperature):
+def supervised_contrastive_loss(z_img, z_txt, same, temperature, weight=None):
     r"""Find those that belong to an item among the batch of the other modality.
 
     .. math:: -\frac{1}{2b} \sum_i \frac{1}{|P_i|} \sum_{p \in P_i} \log
@@ -60,15 +62,24 @@ def supervised_contrastive_loss(z_img, z_txt, same, temperature):
     nothing but the other half of a pair belongs to an item, it is symmetric InfoNCE.
 
     (..., b, d), (..., b, d), (b, b) -> (...), with one temperature or one per member
-    (..., 1, 1).
+    (..., 1, 1). With weights (b,) every item is as often in all sums.
     """
     image, text = F.normalize(z_img, dim=-1), F.normalize(z_txt, dim=-1)
     similarity = image @ text.mT / temperature  # (..., b, b)
     share = same.to(similarity.dtype)
+    if weight is not None:
+        share = share * weight
     share = share / share.sum(dim=-1, keepdim=True)
-    to_text = similarity.log_softmax(dim=-1)
-    to_image = similarity.mT.log_softmax(dim=-1)
-    return -(share * (to_text + to_image)).sum(dim=-1).mean(dim=-1) / 2
+    to_text = _log_softmax(similarity, weight)
+    to_image = _log_softmax(similarity.mT, weight)
+    return -row_mean((share * (to_text + to_image)).sum(dim=-1), weight) / 2
+
+
+def _log_softmax(similarity, weight):
+    """Return logarithms of the shares of items that count as often as weights say."""
+    if weight is None:
+        return similarity.log_softmax(dim=-1)
+    return similarity - (similarity + weight.log()).logsumexp(dim=-1, keepdim=True)
 
 
 class ContrastiveLoss(WeightedLoss):
@@ -76,11 +87,14 @@ class ContrastiveLoss(WeightedLoss):
 
     TERMS = ("contrastive_loss",)
 
-    def terms(self, outputs, target):
+    def terms(self, outputs, target, weight):
         """Return the term; pairs without labels have numbers for targets."""
         z_img, z_txt = outputs.codes
-        same, temperature = same_class(target), outputs.temperature
-        return [supervised_contrastive_loss(z_img, z_txt, same, temperature)]
+        return [
+            supervised_contrastive_loss(
+                z_img, z_txt, same_class(target), outputs.temperature, weight
+            )
+        ]
 
 
 @documented
@@ -142,6 +156,10 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels, if `y` was given; column numbers for multi-label `y`.
 
+    n_unlabelled_ : int
+        Number of pairs without a label, each of which belongs
+        to itself alone. Only defined if `y` was given.
+
     $input_attributes
 
     See Also
@@ -170,6 +188,8 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     >>> contrastive.fit(X_img, X_txt).score(X_img, X_txt, y) > 0.5
     True
     """
+
+    _takes_unlabelled = True
 
     _fitted = ("device_", "n_iter_", "temperature_")
     _parameter_constraints: dict = {
@@ -226,7 +246,9 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     def _targets(self, y, n_pairs):
         if self.positives == "pairs":
             return super()._targets(y, n_pairs)
-        return encoded_labels(self._check_classes(y))[1]
+        # A pair without a label belongs to itself alone.
+        target = encoded_labels(self._check_classes(y))[1]
+        return target if target.ndim == 1 else np.maximum(target, 0)
 
     def _module_options(self, data):
         return {

@@ -20,7 +20,7 @@ from sklearn_xmodal.utils._validation import per_modality, validate_tuples
 _TINY = 1e-12
 
 
-def total_correlation_loss(z_img, z_txt, alpha):
+def total_correlation_loss(z_img, z_txt, alpha, weight=None):
     r"""Minus the sum of the canonical correlations of a batch.
 
     .. math:: - \lVert (C_{vv} + r_v I)^{-1/2} C_{vt} (C_{tt} + r_t I)^{-1/2}
@@ -30,20 +30,29 @@ def total_correlation_loss(z_img, z_txt, alpha):
     Livescu (ICML 2013), where the ridges are absolute numbers.
 
     (..., b, d), (..., b, d) -> (...), between -d and 0; NaN where codes are not finite.
+    Weights (b,) make weighted covariances.
     """
     if not all(bool(torch.isfinite(z).all()) for z in (z_img, z_txt)):
         return torch.full_like(z_img[..., 0, 0], torch.nan)  # LAPACK would raise
     image, text = (
-        _whitened(z, ridge) for z, ridge in zip((z_img, z_txt), alpha, strict=True)
+        _whitened(z, ridge, weight)
+        for z, ridge in zip((z_img, z_txt), alpha, strict=True)
     )  # (..., d, b)
     correlation = image @ text.mT / z_img.shape[-2]
     return -torch.linalg.svdvals(correlation).sum(dim=-1).to(z_img.dtype)
 
 
-def _whitened(z, ridge):
-    """Return centred codes of unit ridged covariance in columns, in float64."""
+def _whitened(z, ridge, weight):
+    """Return centred codes of unit ridged covariance in columns, in float64.
+
+    With weights they are multiplied by roots of these, relative to their mean.
+    """
     z = z.double()
-    z = z - z.mean(dim=-2, keepdim=True)
+    if weight is None:
+        z = z - z.mean(dim=-2, keepdim=True)
+    else:
+        weight = (weight / weight.mean()).double()[:, None]
+        z = (z - (weight * z).mean(dim=-2, keepdim=True)) * weight.sqrt()
     covariance = z.mT @ z / z.shape[-2]  # (..., d, d)
     scale = covariance.diagonal(dim1=-2, dim2=-1).mean(dim=-1)[..., None, None]
     identity = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
@@ -67,10 +76,10 @@ class DCCALoss(WeightedLoss):
         super().__init__()
         self.alpha = alpha
 
-    def terms(self, outputs, target):
+    def terms(self, outputs, target, weight):
         """Return the term of codes, which does not look at the targets."""
         z_img, z_txt = outputs
-        return [total_correlation_loss(z_img, z_txt, self.alpha)]
+        return [total_correlation_loss(z_img, z_txt, self.alpha, weight)]
 
 
 @documented
@@ -211,9 +220,9 @@ class DCCARetriever(TwoEncoderRetriever):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         validate_tuples(self)
-        return super()._fit(X_img, X_txt, y)
+        return super()._fit(X_img, X_txt, y, sample_weight)
 
     def _loss_options(self):
         return {"alpha": per_modality(self.alpha, "alpha")}
@@ -234,7 +243,7 @@ class DCCARetriever(TwoEncoderRetriever):
             alpha=self.alpha,
             component_power=self.component_power,
         )
-        self.cca_ = cca.fit(*outputs)
+        self.cca_ = cca.fit(*outputs, sample_weight=data.weight)
         return [
             self._encoder_of_codes(
                 data,

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import encoded_labels
-from sklearn_xmodal.deep._layers import StackedLinear
+from sklearn_xmodal.deep._layers import StackedLinear, row_mean
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     SHARED_CONSTRAINTS,
@@ -37,7 +37,7 @@ class DSCMRModule(TwoEncoders):
         return DSCMROutputs(codes, tuple(self.classifier(z) for z in codes))
 
 
-def label_loss(logits_img, logits_txt, target):
+def label_loss(logits_img, logits_txt, target, weight=None):
     r"""Distance of linear predictions from the class indicator.
 
     .. math:: \frac{1}{b} \sum_i \lVert P^\top z_{v,i} - y_i \rVert_2
@@ -55,10 +55,10 @@ def label_loss(logits_img, logits_txt, target):
         torch.linalg.vector_norm(logits - target, dim=-1)
         for logits in (logits_img, logits_txt)
     )
-    return sum(errors).mean(dim=-1)
+    return row_mean(sum(errors), weight)
 
 
-def similarity_loss(z_img, z_txt, same):
+def similarity_loss(z_img, z_txt, same, weight=None):
     r"""Negative log likelihood of who shares a class with whom.
 
     .. math:: \frac{1}{b^2} \sum_{ij} \log(1 + e^{\Gamma_{ij}}) - S_{ij} \Gamma_{ij},
@@ -67,7 +67,8 @@ def similarity_loss(z_img, z_txt, same):
     summed over image and text, image and image, text and text. S is 1 for a shared
     class, else 0.
 
-    (..., b, d), (..., b, d), (b, b) -> (...).
+    (..., b, d), (..., b, d), (b, b) -> (...). With weights (b,) two items count as
+    often as the product of theirs says.
     """
     image, text = F.normalize(z_img, dim=-1), F.normalize(z_txt, dim=-1)
     same = same.to(image.dtype)
@@ -75,18 +76,21 @@ def similarity_loss(z_img, z_txt, same):
     for a, b in ((image, text), (image, image), (text, text)):
         half_cosine = a @ b.mT / 2
         of_pairs = F.softplus(half_cosine) - same * half_cosine
-        loss = loss + of_pairs.mean(dim=(-2, -1))
+        if weight is None:
+            loss = loss + of_pairs.mean(dim=(-2, -1))
+        else:
+            loss = loss + row_mean(row_mean(of_pairs, weight), weight)
     return loss
 
 
-def invariance_loss(z_img, z_txt):
+def invariance_loss(z_img, z_txt, weight=None):
     r"""Distance between the two codes of a pair.
 
     .. math:: \frac{1}{b} \sum_i \lVert z_{v,i} - z_{t,i} \rVert_2
 
     About the norm see :func:`label_loss`. (..., b, d), (..., b, d) -> (...).
     """
-    return torch.linalg.vector_norm(z_img - z_txt, dim=-1).mean(dim=-1)
+    return row_mean(torch.linalg.vector_norm(z_img - z_txt, dim=-1), weight)
 
 
 class DSCMRLoss(WeightedLoss):
@@ -94,14 +98,14 @@ class DSCMRLoss(WeightedLoss):
 
     TERMS = ("label_loss", "similarity_loss", "invariance_loss")
 
-    def terms(self, outputs, target):
+    def terms(self, outputs, target, weight):
         """Return the terms."""
         z_img, z_txt = outputs.codes
         logits_img, logits_txt = outputs.class_logits
         return [
-            label_loss(logits_img, logits_txt, target),
-            similarity_loss(z_img, z_txt, same_class(target)),
-            invariance_loss(z_img, z_txt),
+            label_loss(logits_img, logits_txt, target, weight),
+            similarity_loss(z_img, z_txt, same_class(target), weight),
+            invariance_loss(z_img, z_txt, weight),
         ]
 
 
@@ -157,7 +161,10 @@ class DSCMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         Number of epochs that were run.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels; column numbers for multi-label `y`.
+        Labels; names or numbers of columns for multi-label `y`.
+
+    n_unlabelled_ : int
+        Number of pairs without a label, which were left out.
 
     $input_attributes
 

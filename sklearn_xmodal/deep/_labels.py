@@ -6,18 +6,39 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from sklearn_xmodal.model_selection import ClassDisjointShuffleSplit
-from sklearn_xmodal.utils._validation import sorted_labels
+from sklearn_xmodal.utils._validation import is_labelled, sorted_labels
 
 
-def encoded_labels(y):
-    """Return the classes, and class indices or the indicator as it is."""
+def encoded_labels(y, names=None):
+    """Return the classes, and class indices or the indicator as it is.
+
+    Names are those of the columns of the indicator. Of pairs without a label the
+    indices are negative, and no two are the same.
+    """
     if y.ndim == 2:
-        return np.arange(y.shape[1]), y
-    classes, target = sorted_labels(y)
-    return classes, target.astype(np.int64)
+        return np.arange(y.shape[1]) if names is None else names, y
+    classes, places = sorted_labels(y[is_labelled(y)])
+    return classes, _indices(y, places)
 
 
-def known_targets(y, classes):
+def _indices(y, places):
+    indices = -1 - np.arange(len(y))
+    indices[is_labelled(y)] = places
+    return indices
+
+
+def check_tells_apart(classes, retriever):
+    """Raise a ValueError where there is a classifier, and one class for it."""
+    if len(classes) < 2 and retriever.classification_weight:
+        of_training = " left to train on" if retriever.early_stopping else ""
+        raise ValueError(
+            "y must hold at least two classes to tell apart. Got one class"
+            f"{of_training}: {classes.tolist()}. Set classification_weight=0 to learn "
+            "from the pairs of one class, or use ContrastiveRetriever."
+        )
+
+
+def known_targets(y, classes, names=None):
     """Return class indices of labels that must be known, an indicator as it is."""
     if y.ndim == 2:
         if y.shape[1] != len(classes):
@@ -25,19 +46,26 @@ def known_targets(y, classes):
                 "y must have one column per class of the first call, "
                 f"{len(classes)}. Got {y.shape[1]}."
             )
+        if names is not None and not np.array_equal(names, classes):
+            raise ValueError(
+                "The columns of y must be those of the first call, in the same order. "
+                f"Got {names[:5].tolist()}, expected {classes[:5].tolist()} (first "
+                "five shown)."
+            )
         return y
-    unknown = np.setdiff1d(y, classes)
+    labels = y[is_labelled(y)]
+    unknown = np.setdiff1d(labels, classes)
     if len(unknown):
         raise ValueError(
             "y must hold labels of the first call only: name all of them there, in "
             f"classes=. Got {len(unknown)} others, such as {unknown[:5].tolist()}."
         )
-    return np.searchsorted(classes, y).astype(np.int64)
+    return _indices(y, np.searchsorted(classes, labels))
 
 
 def check_continues(retriever, y):
     """Raise a ValueError unless a fit can go on from the weights of the last one."""
-    classes = np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])
+    classes, _ = encoded_labels(y, retriever._label_names)
     widths = [retriever.n_image_features_, retriever.n_text_features_]
     before = [len(retriever.image_mean_), len(retriever.text_mean_)]
     is_same_kind = retriever.net_.module_.multi_label == (y.ndim == 2)
@@ -60,11 +88,14 @@ def split_off_validation(y, retriever, seed):
     if retriever.early_stopping == "class_disjoint":
         # Among the pairs of one class every ranking is perfect.
         if y.ndim == 1:
-            options["test_size"] = max(2, math.ceil(fraction * len(np.unique(y))))
+            n_classes = len(np.unique(y[is_labelled(y)]))
+            options["test_size"] = max(2, math.ceil(fraction * n_classes))
         return next(ClassDisjointShuffleSplit(1, **options).split(rows, y))
-    stratify = y if y.ndim == 1 else None
+    labelled = is_labelled(y)
+    stratify = y[labelled] if y.ndim == 1 else None
     try:
-        return train_test_split(rows, stratify=stratify, **options)
+        train, valid = train_test_split(rows[labelled], stratify=stratify, **options)
+        return np.concatenate([train, rows[~labelled]]), valid
     except ValueError as error:
         raise ValueError(
             "early_stopping holds out pairs of every class and trains on others of "

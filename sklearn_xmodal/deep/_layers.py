@@ -110,6 +110,14 @@ def perceptron(
     return nn.Sequential(*layers)
 
 
+def row_mean(values, weight):
+    """Average over the rows of a batch, (..., b) -> (...).
+
+    Weights (b,) are relative to their mean over all pairs; None is 1.
+    """
+    return (values if weight is None else values * weight).mean(dim=-1)
+
+
 def frozen_layers(layers, activation="identity"):
     """Return linear layers as a part of an encoder, with copies of their weights."""
     linear = [layer for layer in layers if isinstance(layer, StackedLinear)]

@@ -6,14 +6,14 @@ from sklearn_xmodal.deep._advanced import SHARED_SETTINGS, once_parameters
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._labels import (
     check_continues,
+    check_tells_apart,
     encoded_labels,
-    known_targets,
     split_off_validation,
 )
 from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
+from sklearn_xmodal.deep._msln_partial_fit import GoesOnMixin
 from sklearn_xmodal.deep._msln_training import (
     build_net,
-    build_partial_net,
     inputs_of_members,
     restored_net,
     validation_score,
@@ -22,6 +22,9 @@ from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     check_input_components,
     documented,
+    is_old_count,
+    is_old_folder,
+    is_old_switch,
     with_checkpoint,
     with_held_out,
     with_least_share,
@@ -30,25 +33,28 @@ from sklearn_xmodal.deep.blocks import (
     VARIATES,
     block_weights,
     contrastive_weight,
+    familiar_rows,
     represent,
     start_variates,
-    update_variates,
+    updated_variates,
 )
 from sklearn_xmodal.deep.training import (
-    NonFiniteLossError,
+    PairSample,
     ReversalSchedule,
     checkpointing,
     resolve_device,
 )
-from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
 from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._old_spellings import OldSpelling
-from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
-from sklearn_xmodal.utils._validation import as_labels, check_class_targets
+from sklearn_xmodal.utils._validation import (
+    check_class_targets,
+    check_some_labelled,
+    is_labelled,
+)
 
 
 @documented
-class MSLNRetriever(TwoEncoderRetriever):
+class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
     r"""Modal-adversarial Semantic Learning Network for cross-modal retrieval.
 
     Two encoders :math:`f_v, f_t` map image features v and text features t of a
@@ -136,7 +142,8 @@ class MSLNRetriever(TwoEncoderRetriever):
         last network sees all of them, the first one half, those between evenly more: a
         guard against one number for all data. A tuple ``(least, most)`` says what the
         first and the last one see, such as ``(64, 64)``; least may be a float, a share
-        of most. `None` keeps all features. The parameter most worth tuning where
+        of most. `None` keeps all features. In the other networks a whole number is
+        what all see, here ``(n, n)``. The parameter most worth tuning where
         classes are seen: 64 for all networks suits noisy features, 128 and more suit
         fine distinctions between many classes.
 
@@ -242,33 +249,12 @@ class MSLNRetriever(TwoEncoderRetriever):
     classes_ : ndarray of shape (n_classes,)
         Labels the network was trained on; column numbers for multi-label `y`.
 
+    n_unlabelled_ : int
+        Number of pairs without a label, from which all but the
+        classifier has learnt.
+
     class_embeddings_ : ndarray of shape (n_classes, n_class_features)
         The vectors used, in the order of `classes_`.
-
-    image_mean_ : ndarray of shape (n_image_features_,)
-        Mean of the training images.
-
-    text_mean_ : ndarray of shape (n_text_features_,)
-        Mean of the training texts.
-
-    image_components_ : ndarray or None
-        Principal directions of the images in rows, shrunk where inputs are denoised;
-        `None` where all features are kept.
-
-    text_components_ : ndarray or None
-        Principal directions of the texts.
-
-    image_scale_ : float
-        Root mean square of the centred and reduced image features.
-
-    text_scale_ : float
-        Root mean square of the centred and reduced text features.
-
-    image_encoder_ : Encoder
-        From image features to codes; it lives without the retriever.
-
-    text_encoder_ : Encoder
-        The same of the texts.
 
     contrastive_weight_ : float
         The weight used.
@@ -277,23 +263,7 @@ class MSLNRetriever(TwoEncoderRetriever):
         Weights of the blocks in use; of two, the first is for items with a familiarity
         of 0, the second for those with 1.
 
-    device_ : str
-        The device used.
-
-    n_components_ : int
-        Length of the vectors that `transform` returns, all blocks together.
-
-    n_image_features_ : int
-        Number of image features.
-
-    n_text_features_ : int
-        Number of text features.
-
-    n_features_in_ : int
-        Number of features of both modalities.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Column names of a stacked input. Only defined if it had names.
+    $input_attributes
 
     See Also
     --------
@@ -307,8 +277,15 @@ class MSLNRetriever(TwoEncoderRetriever):
 
     Codes are computed in float32. Memory-mapped and sparse features are read batch
     by batch, unless `early_stopping` sets a part of them aside, which copies the
-    rest. Principal components are learnt from 16,384 rows at most. The block "kernel"
-    keeps 300 training items, in principal components, inside the retriever.
+    rest. Principal components are learnt from 16,384 rows at most. Beside what the
+    block "kernel" keeps, 300 training pairs stay inside the retriever, as the networks
+    see them, for `partial_fit`.
+
+    `sample_weight` makes all means over pairs weighted ones, which is the same as
+    repeated pairs where a batch holds all; a weight is relative to the mean. It counts
+    in neither held-out scores nor familiarity, among whose items a copy would be its
+    own nearest neighbour. A network that would not fit into memory is refused before it
+    is made.
 
     References
     ----------
@@ -332,10 +309,10 @@ class MSLNRetriever(TwoEncoderRetriever):
     True
     """
 
-    __metadata_request__partial_fit = DATA_ARGUMENTS
-
     _parameter_constraints: dict = PARAMETER_CONSTRAINTS
 
+    # 2: with the sample of training pairs.
+    _file_version = 2
     _fitted = (
         "device_",
         "n_iter_",
@@ -357,10 +334,19 @@ class MSLNRetriever(TwoEncoderRetriever):
     }
     _old_spellings = {
         **once_parameters(_default_settings),
-        "min_input_share": OldSpelling("n_input_components", with_least_share, 0.5),
-        "validation": OldSpelling("early_stopping", with_held_out, "stratified"),
-        "resume_from": OldSpelling("checkpoint_dir", with_checkpoint, None),
+        "min_input_share": OldSpelling(
+            "n_input_components", with_least_share, 0.5, is_old_count
+        ),
+        "validation": OldSpelling(
+            "early_stopping", with_held_out, "stratified", is_old_switch
+        ),
+        "resume_from": OldSpelling(
+            "checkpoint_dir", with_checkpoint, None, is_old_folder
+        ),
     }
+
+    _variates: dict
+    _sample: PairSample | None
 
     _module = MSLNModule
     _loss = MSLNLoss
@@ -463,77 +449,13 @@ class MSLNRetriever(TwoEncoderRetriever):
         }
         return cls(**{**plain, **changes}, advanced=advanced)
 
-    @validate_on_fit
-    def partial_fit(self, X_img, X_txt=None, y=None, classes=None):
-        """Train for one pass over some of the pairs, or for `max_epochs` passes.
-
-        For pairs that come bit by bit. The first call fixes classes, principal
-        components and scales, so it should see a fair sample; the learning rate
-        stays constant, and reversal reaches its strength after 400 steps. Means
-        of the blocks, and the items that familiarity is measured by, are those of the
-        pairs of the last call. After `fit` it goes on from there. Of the parameters,
-        only `max_epochs` may be another one from call to call.
-
-        Parameters
-        ----------
-        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
-            As in `fit`.
-
-        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
-                default=None
-            As in `fit`.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            As in `fit`.
-
-        classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come; needed in the first call where its `y`
-            does not hold them all. Not used for multi-label `y`.
-
-        Returns
-        -------
-        self : MSLNRetriever
-            The retriever, fitted a little more.
-
-        Raises
-        ------
-        ValueError
-            If a label or a feature was not there in the first call.
-        """
-        with self._as_before_unless_fitted():
-            is_interrupted = self._fit_more(X_img, X_txt, y, classes)
-        if is_interrupted:
-            raise KeyboardInterrupt
-        return self
-
-    def _fit_more(self, X_img, X_txt, y, classes):
-        """Train on some pairs, and tell whether the user cut that short."""
-        first = not hasattr(self, "net_")
-        check = self._check_pairs if first else self._check_more_pairs
-        X_img, X_txt, y = check("partial_fit", X_img, X_txt, y)
+    def _check_targets(self, y):
+        """Validate labels, and count the pairs without; these train all but classes."""
         y = check_class_targets(y, self)
-        self._check_parameters()
-        seed = self._seeds()[0]
-        if first:
-            self._resolve_parameters()
-            self.classes_, _ = encoded_labels(
-                y if y.ndim == 2 or classes is None else as_labels(classes, "classes")
-            )
-            self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
-        sides = {"image": X_img, "text": X_txt}
-        maps = self._input_maps(sides, seed, first)
-        data = self._dataset(sides, maps, known_targets(y, self.classes_))
-        if first:
-            self._start_variates(data, seed)
-        try:
-            is_interrupted = self._train_a_little(data)
-        except NonFiniteLossError:
-            if hasattr(self, "net_"):  # with the weights of the last good epoch
-                self._set_encoders(*self._encoders(data))
-            raise
-        update_variates(self._variates, data)
-        self._set_encoders(*self._encoders(data))
-        return is_interrupted
+        labelled = is_labelled(y)
+        check_some_labelled(labelled)
+        self.n_unlabelled_ = int(np.count_nonzero(~labelled))
+        return y
 
     def _resolve_parameters(self):
         """Check them, and set what they stand for."""
@@ -547,19 +469,22 @@ class MSLNRetriever(TwoEncoderRetriever):
             self.target_classes, self.block_weights, self.contrastive_weight_ > 0
         )
 
-    def _fit(self, X_img, X_txt, y):
-        y = check_class_targets(y, self)
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
+        y = self._check_targets(y)
         self._resolve_parameters()
         seeds = self._seeds()
         train, valid = split_off_validation(y, self, seeds[0])
         start = self._weights_to_start_from(y[train])
-        self.classes_, target = encoded_labels(y[train])
+        self.classes_, target = encoded_labels(y[train], self._label_names)
+        check_tells_apart(self.classes_, self)
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img[train], "text": X_txt[train]}
-        maps = self._input_maps(sides, seeds[0], start is None)
-        data = self._dataset(sides, maps, target)
+        weight = None if sample_weight is None else sample_weight[train]
+        maps = self._input_maps(sides, seeds[0], start is None, weight)
+        data = self._dataset(sides, maps, target, weight)
         self._start_variates(data, seeds[0])
-        update_variates(self._variates, data)
+        self._variates = updated_variates(self._variates, data)
+        self._sample = PairSample.of_rows(data, familiar_rows(len(data)))
         score = held_out = None
         if valid is not None:
             sides = {"image": X_img[valid], "text": X_txt[valid]}
@@ -573,17 +498,6 @@ class MSLNRetriever(TwoEncoderRetriever):
         super()._take(net)
         self._net_classes = self.classes_
 
-    def _train_a_little(self, data):
-        """Train the net of the last call, or a new one from the weights there are."""
-        weights = self.net_.module_.state_dict() if hasattr(self, "net_") else None
-        if weights is not None and self.net_.continues:
-            net = self.net_
-            net.max_epochs = self.max_epochs or 1
-            net.resume(*self._seeds(len(net.history))[2:])
-        else:
-            net = build_partial_net(self, data, self._seeds()[1:]).start_from(weights)
-        return self._train(net, data)
-
     def _weights_to_start_from(self, y):
         """Return the weights of the last fit where this one continues it."""
         if not self.warm_start or not hasattr(self, "net_"):
@@ -591,7 +505,7 @@ class MSLNRetriever(TwoEncoderRetriever):
         check_continues(self, y)
         return self.net_.module_.state_dict()
 
-    def _input_maps(self, sides, seed, is_new):
+    def _input_maps(self, sides, seed, is_new, sample_weight):
         """Return what the networks see, learnt anew or as it was."""
         if not is_new:
             return {name: self._encoder(name).input_map for name in sides}
@@ -601,20 +515,25 @@ class MSLNRetriever(TwoEncoderRetriever):
         denoise = self._settings["denoise_inputs"]
         if denoise == "auto":
             denoise = self.target_classes == "unseen"
-        return self._fit_input_maps(sides, seed, least, most, denoise)
+        return self._fit_input_maps(sides, seed, least, most, denoise, sample_weight)
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)
         self._variates = start_variates(self.block_weights_, data, rng)
 
     def _more_state(self):
-        variates = {name: v.state() for name, v in self._variates.items()}
-        classes = self._net_classes
-        return {**super()._more_state(), "variates": variates, "net_classes": classes}
+        return {
+            **super()._more_state(),
+            "variates": {name: v.state() for name, v in self._variates.items()},
+            "sample": None if self._sample is None else self._sample.state(),
+            "net_classes": self._net_classes,
+        }
 
     def _take_more_state(self, state):
         super()._take_more_state(state)
         self._net_classes = state.pop("net_classes")
+        sample = state.pop("sample")
+        self._sample = None if sample is None else PairSample.from_state(sample)
         self._variates = {
             name: VARIATES[name].from_state(of_block)
             for name, of_block in state.pop("variates").items()

@@ -14,7 +14,8 @@ g_v, g_t                contrastive codes (s, b, g), which are not in the paper
 
 s is the number of networks side by side, the members of an ensemble. Losses are means
 over the batch, where the paper has sums, one per member: their leading dimensions are
-those of the codes. The paper's layer sizes, weights and total are not known to us.
+those of the codes. With weights of the pairs (b,) they are weighted means, as
+`row_mean` takes them. The paper's layer sizes, weights and total are not known to us.
 """
 
 import math
@@ -31,6 +32,7 @@ from sklearn_xmodal.deep._layers import (
     StackedLinear,
     frozen_layers,
     perceptron,
+    row_mean,
 )
 from sklearn_xmodal.encoders._network import Branch
 
@@ -137,11 +139,13 @@ class MSLNModule(nn.Module):
         """Return e_y, the mean over y where an item has several classes.
 
         The target y holds indices (b,), or an indicator or probabilities
-        (..., b, c). Shape (..., b, e), zero where an item has no class.
+        (..., b, c). Shape (..., b, e), zero where an item has no class, or no label:
+        negative indices, or a row of -1.
         """
         if target.ndim == 1:
-            return self.class_embeddings[target]
-        target = target.to(self.class_embeddings.dtype)
+            embeddings = self.class_embeddings[target.clamp(min=0)]
+            return embeddings * (target >= 0).unsqueeze(-1)
+        target = target.clamp(min=0).to(self.class_embeddings.dtype)
         n_labels = target.sum(dim=-1, keepdim=True).clamp(min=1)
         return target @ self.class_embeddings / n_labels
 
@@ -194,17 +198,17 @@ def reversal_strength(progress):
     return 2 / (1 + math.exp(-10 * progress)) - 1
 
 
-def correlation_loss(z_v, z_t):
+def correlation_loss(z_v, z_t, weight=None):
     r"""Squared distance between the two codes of a pair, L_cor.
 
     .. math:: \frac{1}{b} \sum_i \lVert z_{v,i} - z_{t,i} \rVert_2^2
 
     (..., b, d), (..., b, d) -> (...)
     """
-    return (z_v - z_t).square().sum(dim=-1).mean(dim=-1)
+    return row_mean((z_v - z_t).square().sum(dim=-1), weight)
 
 
-def reconstruction_loss(reconstructions, v, t):
+def reconstruction_loss(reconstructions, v, t, weight=None):
     """Squared error of both modalities rebuilt from both codes, L_rec = L_I + L_T.
 
     Four terms, {(source of the code, target): (..., b, p or q)}, (b, p), (b, q) ->
@@ -212,46 +216,59 @@ def reconstruction_loss(reconstructions, v, t):
     narrow one.
     """
     targets = {"image": v, "text": t}
-    return sum(
-        (decoded - targets[target]).square().mean(dim=(-2, -1))
+    errors = [
+        (decoded - targets[target]).square()
         for (_, target), decoded in reconstructions.items()
-    )
+    ]
+    if weight is None:
+        return sum(error.mean(dim=(-2, -1)) for error in errors)
+    return sum(row_mean(error.mean(dim=-1), weight) for error in errors)
 
 
-def adversarial_loss(logits_v, logits_t):
+def adversarial_loss(logits_v, logits_t, weight=None):
     """Sigmoid cross-entropy of the modality discriminator, L_adv: image 1, text 0.
 
     The discriminator minimises it; behind the gradient reversal the encoders maximise
     it. Mean over the 2b codes, (..., b), (..., b) -> (...).
     """
     # -log sigmoid(x) = softplus(-x), -log(1 - sigmoid(x)) = softplus(x)
-    return (F.softplus(-logits_v) + F.softplus(logits_t)).mean(dim=-1) / 2
+    return row_mean(F.softplus(-logits_v) + F.softplus(logits_t), weight) / 2
 
 
-def classification_loss(logits_v, logits_t, target):
+def classification_loss(logits_v, logits_t, target, weight=None):
     """Cross-entropy of the shared classifier on both codes, L_cls.
 
     In the account of the paper that we know it is L_dis, (5), with the softmax in (6).
     Class indices (b,) take that softmax; an indicator (b, c) takes sigmoids, summed
-    over classes. Sum of the means over image and over text codes,
+    over classes. Sum of the means over image and over text codes of pairs that have a
+    label, which indices below zero and rows of -1 are not,
     (..., b, c), (..., b, c) -> (...).
     """
     if target.ndim == 1:
-        picked = target.unsqueeze(-1).expand(*logits_v.shape[:-1], 1)  # (..., b, 1)
+        labelled = target >= 0
+        picked = target.clamp(min=0).unsqueeze(-1)
+        picked = picked.expand(*logits_v.shape[:-1], 1)  # (..., b, 1)
         of_v, of_t = (
             -F.log_softmax(logits, dim=-1).gather(-1, picked).squeeze(-1)  # (..., b)
             for logits in (logits_v, logits_t)
         )
-        return (of_v + of_t).mean(dim=-1)
-    target = target.to(logits_v.dtype).expand_as(logits_v)
+        return _mean_over(labelled, of_v + of_t, weight)
+    labelled = (target >= 0).all(dim=-1)
+    target = target.clamp(min=0).to(logits_v.dtype).expand_as(logits_v)
     of_v, of_t = (
         F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         for logits in (logits_v, logits_t)
     )  # (..., b, c)
-    return (of_v + of_t).sum(dim=-1).mean(dim=-1)
+    return _mean_over(labelled, (of_v + of_t).sum(dim=-1), weight)
 
 
-def contrastive_loss(g_v, g_t, temperature):
+def _mean_over(rows, values, weight):
+    """Average over the last axis where rows (b,) are true; 0 where none is."""
+    values = values if weight is None else values * weight
+    return values.where(rows, 0).sum(dim=-1) / rows.sum().clamp(min=1)
+
+
+def contrastive_loss(g_v, g_t, temperature, weight=None):
     r"""Find the other half of a pair among the batch. Not in the paper.
 
     .. math:: -\frac{1}{2b} \sum_i \log
@@ -260,14 +277,19 @@ def contrastive_loss(g_v, g_t, temperature):
         \quad s_{ij} = \cos(g_{v,i}, g_{t,j})
 
     InfoNCE (van den Oord, Li, Vinyals, 2018) in the symmetric form of Radford et al.
-    (ICML 2021), (..., b, g), (..., b, g) -> (...).
+    (ICML 2021), (..., b, g), (..., b, g) -> (...). With weights every item is as often
+    among those that are summed over.
     """
     image, text = F.normalize(g_v, dim=-1), F.normalize(g_t, dim=-1)
     similarity = image @ text.transpose(-1, -2) / temperature  # (..., b, b)
     own = similarity.diagonal(dim1=-2, dim2=-1)  # (..., b)
-    to_text = similarity.logsumexp(dim=-1)
-    to_image = similarity.logsumexp(dim=-2)
-    return ((to_text + to_image) / 2 - own).mean(dim=-1)
+    among_texts = among_images = similarity
+    if weight is not None:
+        among_texts = similarity + weight.log()
+        among_images = similarity + weight.log()[:, None]
+    to_text = among_texts.logsumexp(dim=-1)
+    to_image = among_images.logsumexp(dim=-2)
+    return row_mean((to_text + to_image) / 2 - own, weight)
 
 
 class MSLNLoss(nn.Module):
@@ -304,21 +326,27 @@ class MSLNLoss(nn.Module):
         }
         self.temperature = temperature
 
-    def forward(self, outputs, target):
-        """Return the total (s,), and a dict of the unweighted terms (s,)."""
-        correlation = correlation_loss(*outputs.codes)
+    def forward(self, outputs, target, weight=None):
+        """Return the total (s,), and a dict of the terms (s,) before their weights."""
+        (v, t), (z_v, z_t) = outputs.inputs, outputs.codes
+        from_v, from_t = outputs.modality_logits
         logits_v, logits_t = outputs.class_logits
+        correlation = correlation_loss(z_v, z_t, weight)
         terms = {
             "correlation_loss": correlation,
             "reconstruction_loss": reconstruction_loss(
-                outputs.reconstructions, *outputs.inputs
+                outputs.reconstructions, v, t, weight
             ),
-            "adversarial_loss": adversarial_loss(*outputs.modality_logits),
-            "classification_loss": classification_loss(logits_v, logits_t, target),
+            "adversarial_loss": adversarial_loss(from_v, from_t, weight),
+            "classification_loss": classification_loss(
+                logits_v, logits_t, target, weight
+            ),
         }
         if outputs.contrastive_codes is not None:
             g_v, g_t = outputs.contrastive_codes
-            terms["correlation_loss"] = correlation + correlation_loss(g_v, g_t)
-            terms["contrastive_loss"] = contrastive_loss(g_v, g_t, self.temperature)
+            terms["correlation_loss"] = correlation + correlation_loss(g_v, g_t, weight)
+            terms["contrastive_loss"] = contrastive_loss(
+                g_v, g_t, self.temperature, weight
+            )
         total = sum(self.weights[name] * value for name, value in terms.items())
         return total, terms

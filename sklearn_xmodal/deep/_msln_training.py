@@ -8,7 +8,7 @@ import torch
 
 from sklearn_xmodal.deep._arrays import TorchArrays
 from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
-from sklearn_xmodal.deep.blocks import represent
+from sklearn_xmodal.deep.blocks import block_weights, contrastive_weight, represent
 from sklearn_xmodal.deep.training import (
     EpochProgress,
     ReversalSchedule,
@@ -25,6 +25,11 @@ from sklearn_xmodal.metrics import cross_modal_score
 _LEAST_SHARE = 0.5
 # Steps until reversal has its strength where nobody knows how many follow.
 _PARTIAL_STEPS = 400
+# Attributes of the net that `partial_fit` leaves as they were, how users call them, and
+# those among them that are no parameters.
+_KEPT = ("lr", "batch_size", "module__", "criterion__", "optimizer__")
+_NAMES = {"module__n_members": "n_estimators", "module__n_inputs": "n_input_components"}
+_FREE = {"init_seed", "dropout_seed", "device", "class_embeddings", "fused"}
 
 
 class MSLNNet(TermsNet):
@@ -80,6 +85,47 @@ def build_partial_net(retriever, data, seeds):
     net = _build(retriever, data, seeds, retriever.max_epochs or 1, callbacks)
     net.continues = True
     return net
+
+
+def check_goes_on(retriever, data):
+    """Raise a ValueError where parameters are others than `partial_fit` goes on with.
+
+    After `fit`, only those that inputs and blocks were made from.
+    """
+    net = retriever.net_
+    new = build_partial_net(retriever, data, retriever._seeds()[1:])
+    weight = contrastive_weight(retriever.target_classes, retriever.contrastive_weight)
+    pairs = {}
+    if net.continues:
+        pairs = {
+            _NAMES.get(name, name.rpartition("__")[2]): (getattr(new, name), value)
+            for name, value in vars(net).items()
+            if name.startswith(_KEPT)
+        }
+    pairs["n_input_components"] = new.module__n_inputs, net.module__n_inputs
+    pairs["contrastive_weight"] = weight, retriever.contrastive_weight_
+    changed = [
+        f"{name}={found!r}, where it was {before!r}"
+        for name, (found, before) in pairs.items()
+        if name not in _FREE and _as_tuple(found) != _as_tuple(before)
+    ]
+    blocks = block_weights(
+        retriever.target_classes, retriever.block_weights, weight > 0
+    )
+    if blocks != retriever.block_weights_:
+        changed.append(
+            f"block_weights={blocks}, where they were {retriever.block_weights_}"
+        )
+    if changed:
+        raise ValueError(
+            "partial_fit must go on with the parameters that it began with, but for "
+            f"max_epochs. Got {'; '.join(changed)}. Leave them as they were, or fit a "
+            "clone."
+        )
+
+
+def _as_tuple(value):
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _build(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):

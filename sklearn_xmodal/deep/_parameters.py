@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from os import PathLike
 from string import Template
 
+import numpy as np
 from skorch.callbacks import Callback
 
 from sklearn_xmodal.deep._advanced import described
@@ -73,8 +74,9 @@ SHARED_CONSTRAINTS = {
 SHARED_DOCS = {
     "encoder_parameters": """
 n_input_components : int or None, default=128
-    Principal components of either modality that the networks see, at most. `None`
-    keeps all features.
+    Principal components of either modality that the networks see, at most, all of
+    them as many: in :class:`MSLNRetriever` a whole number is from half of it to all.
+    `None` keeps all features.
 
 hidden_layer_sizes : tuple of int, default=(256,)
     Hidden layers of both encoders.
@@ -165,7 +167,9 @@ Features are centred, reduced to their principal components and divided by one
 global scale per modality inside; put anything else, such as
 :class:`~sklearn.preprocessing.StandardScaler`, in front with
 :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
-Memory-mapped and sparse features are read batch by batch.
+Memory-mapped and sparse features are read batch by batch. `sample_weight` makes all
+sums over pairs weighted ones, which is the same as repeated pairs where a batch holds
+all. A network that would not fit into memory is refused before it is made.
 """,
 }
 
@@ -235,3 +239,21 @@ def with_held_out(early_stopping, validation):
 def with_checkpoint(checkpoint_dir, resume_from):
     """Return the folder to go on from, which is the one that is written to."""
     return checkpoint_dir if resume_from is None else resume_from
+
+
+# Which values of the new parameters were those of old ones.
+
+
+def is_old_count(n_components):
+    """Tell a number of inputs, or None, from what a tuple says."""
+    return not isinstance(n_components, tuple)
+
+
+def is_old_switch(early_stopping):
+    """Tell whether early stopping is only switched on or off."""
+    return isinstance(early_stopping, bool | np.bool_)
+
+
+def is_old_folder(checkpoint_dir):
+    """Tell that all folders were."""
+    return True

@@ -7,12 +7,14 @@ import torch
 from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 
-from sklearn_xmodal.deep.training import usable_device
+from sklearn_xmodal.deep.training import resolve_optimizer, usable_device
 from sklearn_xmodal.utils._entries import check_entries
 
 _ENTRIES = ("options", "optimizer", "weights", "history", "optimizer_state")
 _PREFIXES = ("module__", "criterion__", "optimizer__", "callbacks__")
 _OPTIONS = ("lr", "max_epochs", "batch_size", "verbose", "device")
+_HOOKS = "callbacks__"
+_VALUES = (bool, int, float, str, type(None), np.generic, np.ndarray)
 _BATCHES = "batches"
 
 
@@ -39,12 +41,14 @@ def net_state(net):
 def net_from_state(state, module, restore):
     """Return the net; `restore` makes one of a module from optimiser and options."""
     check_entries(state, _ENTRIES)
-    options = dict(state["options"])
+    options = _checked_options(state["options"])
     for name in ("device", "module__device"):
         options[name] = usable_device(options[name])
+        if torch.device(options[name]).type == "meta":
+            raise ValueError("a device that holds no weights")
     weights = {name: torch.from_numpy(w) for name, w in state["weights"].items()}
     _check_sizes(module, options, weights)
-    net = restore(state["optimizer"], options)
+    net = restore(resolve_optimizer(state["optimizer"]), options)
     net.module_.load_state_dict(weights)
     net.history = _history_from_state(state["history"])
     if state["optimizer_state"] is not None:
@@ -54,6 +58,26 @@ def net_from_state(state, module, restore):
         _set_best_scores(net)
     net.pause()
     return net
+
+
+def _checked_options(options):
+    """Return arguments of a net: no others than it was saved with, and no code."""
+    unknown = [n for n in options if n not in _OPTIONS and not n.startswith(_PREFIXES)]
+    if unknown or any(options[n] is not None for n in options if n.startswith(_HOOKS)):
+        raise ValueError(f"options of a net {sorted(options)}")
+    _check_values(options)
+    return dict(options)
+
+
+def _check_values(value):
+    waiting = [value]
+    for value in waiting:  # which grows meanwhile
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+        elif not isinstance(value, _VALUES):
+            raise ValueError(f"a net with a {type(value).__name__}")
 
 
 def _check_sizes(module, options, weights):
@@ -126,6 +150,7 @@ def _columns(records):
 
 
 def _history_from_state(state):
+    _check_values(state)
     batches = state.get(_BATCHES)
     if batches is None:
         values = {key: column.tolist() for key, column in state["columns"].items()}

@@ -106,12 +106,13 @@ class WeightedLoss(nn.Module):
         self.weights = weights
 
     @abstractmethod
-    def terms(self, outputs, target):
-        """Return the terms (s,)."""
+    def terms(self, outputs, target, weight):
+        """Return the terms (s,) of pairs with weights (b,), or None for equal ones."""
 
-    def forward(self, outputs, target):
-        """Return the total (s,), and a dict of the unweighted terms (s,)."""
-        terms = dict(zip(self.TERMS, self.terms(outputs, target), strict=True))
+    def forward(self, outputs, target, weight=None):
+        """Return the total (s,), and a dict of the terms (s,) before their weights."""
+        found = self.terms(outputs, target, weight)
+        terms = dict(zip(self.TERMS, found, strict=True))
         total = sum(self.weights.get(name, 1.0) * v for name, v in terms.items())
         return total, terms
 

@@ -3,12 +3,23 @@
 import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import cache
+from numbers import Integral, Real
+from types import UnionType
+from typing import TYPE_CHECKING, Any, ClassVar, get_args, get_origin
 
 import numpy as np
 from scipy import sparse
 
+from sklearn_xmodal.encoders._checks import check_fields
 from sklearn_xmodal.utils._blocks import row_blocks, working_memory
+from sklearn_xmodal.utils._containers import as_matrix
+from sklearn_xmodal.utils._features import (
+    as_float_matrix,
+    capital,
+    check_finite,
+    first_bad_row,
+)
 
 #: What a part is called in files -> class. Filled as classes are defined.
 PARTS: dict = {}
@@ -82,7 +93,18 @@ class Part:
                 f"{cls.__name__} must have the entries {sorted(names)}. Got "
                 f"{sorted(state)}."
             )
-        return cls(**state)
+        for name, hint in _hints(cls).items():  # type: ignore[arg-type]
+            if not _is_of(state[name], hint):
+                raise ValueError(
+                    f"{cls.__name__}.{name} must be of {hint}. Got a "
+                    f"{type(state[name]).__name__}."
+                )
+        part = cls(**state)
+        part._check()
+        return part
+
+    def _check(self):
+        """Raise a ValueError for fields of a file whose types are not all."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -92,13 +114,16 @@ class Encoder(Part, ABC):
     It needs NumPy and SciPy alone unless a model of another package is inside. Every
     encoder has `n_features_in_` and `n_components_`, the widths of features and codes.
 
-    Attributes
+    Parameters
     ----------
-    feature_names_in_ : ndarray of shape (n_features_in_,) or None
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
         Column names of the features that it was fitted to, if they had some.
     """
 
-    feature_names_in_: ClassVar[Any] = None  # of an instance, set by `_named`
+    #: Fields that are arrays -> their shapes, in names of sizes that must agree.
+    _shapes: ClassVar[dict] = {}
+
+    feature_names_in_: Any = None
     #: That go through at a time; None where steps inside cut rows themselves.
     _most_rows: ClassVar[int | None] = MOST_ROWS
 
@@ -112,6 +137,9 @@ class Encoder(Part, ABC):
         @property
         def n_components_(self) -> Any:
             """Number of columns of the codes."""
+
+    def __post_init__(self):
+        check_fields(self)
 
     def __repr__(self):
         widths = f"{self.n_features_in_} features -> {self.n_components_} columns"
@@ -139,19 +167,22 @@ class Encoder(Part, ABC):
         """
         return self._checked_codes(X, "X")
 
-    def _checked_codes(self, X, name):
-        """Encode what is called `name` in errors, any form of it."""
-        return self._finite_codes(self._checked(X, name), name)
+    def _checked_codes(self, X, name, first_row=0):
+        """Encode what is called `name` in errors, any form of it, or a part."""
+        return self._finite_codes(self._checked(X, name, first_row), name, first_row)
 
-    def _finite_codes(self, X, name):
+    def _finite_codes(self, X, name, first_row=0):
         """Encode a float matrix, dense or CSR, and check the codes."""
         with np.errstate(over="ignore", invalid="ignore"):
             Z = self.apply(X)
         values = Z.data if sparse.issparse(Z) else Z
         if not np.isfinite(values).all():
+            if getattr(X, "dtype", None) in (np.float32, np.float64):
+                check_finite(X, name, first_row)  # some steps let NaN through
             raise ValueError(
-                f"{_capital(name)} must have codes that {Z.dtype} can hold: are they "
-                "of the same scale as in fit? Got codes with NaN or infinity."
+                f"{capital(name)} must have codes that {Z.dtype} can hold: are they "
+                "of the same scale as in fit? Got a code with NaN or infinity, the "
+                f"first in row {first_row + first_bad_row(Z)}."
             )
         return Z
 
@@ -168,8 +199,10 @@ class Encoder(Part, ABC):
         Z : ndarray of shape (n_samples, n_components_)
             Codes.
         """
-        # In a graph the number of rows is a name.
-        if self._most_rows is None or isinstance(X.shape[0], str):
+        shape = getattr(X, "shape", ())  # lists of raw items have none
+        if shape and isinstance(shape[0], str):  # of a graph
+            return self._recorded(X)
+        if self._most_rows is None:
             return self._encode(X)
         width, budget = self._bytes_per_row(X), working_memory()
         blocks = row_blocks(X.shape[0], width, budget, most=self._most_rows)
@@ -184,47 +217,19 @@ class Encoder(Part, ABC):
     def _encode(self, X):
         """Encode one block of rows, (n, n_features_in_) -> (n, n_components_)."""
 
+    def _step_name(self):
+        """Return what errors call this step."""
+        return type(self).__name__
+
+    def _recorded(self, X):
+        """Encode an array that is not there, or say that this step cannot."""
+        from sklearn_xmodal.encoders._onnx import recorded
+
+        return recorded(self, X)
+
     def _bytes_per_row(self, X):
         """Return what `_encode` allocates for a row."""
         return 8 * self.n_components_
-
-    def state(self):
-        """Return what a file holds: the fields by name, and those of the columns.
-
-        Returns
-        -------
-        state : dict
-            Of numbers, strings, arrays, lists, dicts and other parts.
-        """
-        return {**super().state(), "feature_names_in_": self.feature_names_in_}
-
-    @classmethod
-    def from_state(cls, state, version):
-        """Return an encoder from what `state` gave.
-
-        Parameters
-        ----------
-        state : dict
-            The fields, and the names of columns.
-
-        version : int
-            The `version` of the class that wrote them.
-
-        Returns
-        -------
-        encoder : Encoder
-            Of this class.
-
-        Raises
-        ------
-        ValueError
-            If the version is unknown, or entries are missing or unknown.
-        """
-        state = dict(state)
-        if "feature_names_in_" not in state:
-            raise ValueError(f"{cls.__name__} must have the entry feature_names_in_.")
-        names = state.pop("feature_names_in_")
-        return super().from_state(state, version)._named(names)
 
     def to_onnx(self):
         """Return the encoder as an ONNX model: float32 features in, float32 codes out.
@@ -255,34 +260,17 @@ class Encoder(Part, ABC):
         object.__setattr__(other, "feature_names_in_", names)
         return other
 
-    def _checked(self, X, name):
+    def _checked(self, X, name, first_row=0):
         """Return a float matrix, dense or CSR, with the columns of fit."""
+        X = as_matrix(X)
         self._check_columns(X, name)
-        if np.ma.is_masked(X):
-            raise ValueError(
-                f"{_capital(name)} must have no masked values, which would count like "
-                f"all others. Got {np.ma.count_masked(X)}: fill them in, or drop these "
-                "items."
-            )
-        X = X.tocsr() if sparse.issparse(X) else np.asarray(X)
-        if X.ndim != 2:
-            raise ValueError(
-                f"{_capital(name)} must be a matrix, one row per item. Got a "
-                f"{X.ndim}D array of shape {X.shape}; a single item is X.reshape(1, "
-                "-1)."
-            )
+        X = as_float_matrix(X, name)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
-                f"{_capital(name)} must have the {self.n_features_in_} features of "
+                f"{capital(name)} must have the {self.n_features_in_} features of "
                 f"fit. Got {X.shape[1]} features."
             )
-        if X.dtype not in (np.float32, np.float64):
-            X = _as_floats(X, name)
-        if not np.isfinite(X.data if sparse.issparse(X) else X).all():
-            raise ValueError(
-                f"{_capital(name)} must be finite. Got NaN or infinity: drop these "
-                "items, or fill in what is missing."
-            )
+        check_finite(X, name, first_row)
         return X
 
     def _check_columns(self, X, name):
@@ -297,14 +285,26 @@ class Encoder(Part, ABC):
         )
 
 
-def _capital(name):
-    return name[:1].upper() + name[1:]
+@cache
+def _hints(cls):
+    """Return the types of the fields that say one."""
+    return {f.name: f.type for f in fields(cls) if f.type not in (Any, object)}
 
 
-def _as_floats(X, name):
-    if X.dtype.kind in "fiubOU":
-        try:
-            return X.astype(np.float64)
-        except (TypeError, ValueError):  # objects and strings that are no numbers
-            pass
-    raise ValueError(f"{_capital(name)} must be real numbers. Got dtype {X.dtype}.")
+def _is_of(value, hint):
+    """Tell whether a value is of the type of a field; numbers of NumPy are numbers."""
+    if get_origin(hint) is list:
+        (inner,) = get_args(hint)
+        return type(value) is list and all(_is_of(item, inner) for item in value)
+    if hint is Any:
+        return True
+    if get_origin(hint) is UnionType:
+        return any(_is_of(value, one) for one in get_args(hint))
+    wider = {
+        bool: (bool, np.bool_),
+        float: (Real, np.floating),
+        int: (Integral, np.integer),
+    }
+    if hint is not bool and isinstance(value, bool):
+        return False
+    return isinstance(value, wider.get(hint, hint))

@@ -1,14 +1,19 @@
 """Encoders made of encoders, and of the estimators of other packages."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from sklearn_xmodal.encoders._base import Encoder
+from sklearn_xmodal.encoders._checks import check_fit_together, check_members
+from sklearn_xmodal.utils._unit import to_unit_length
 
 _FLOATS = (np.float32, np.float64)
+#: What a file may ask an estimator to do with rows.
+_METHODS = {"transform", "predict_proba", "predict_log_proba", "decision_function"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -17,6 +22,9 @@ class Chain(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     steps : list of Encoder
         At least one.
     """
@@ -24,7 +32,13 @@ class Chain(Encoder):
     kind: ClassVar[str] = "chain"
     _most_rows: ClassVar[None] = None
 
-    steps: list
+    steps: list[Encoder]
+
+    def __post_init__(self):
+        check_members(self, "steps")
+        super().__post_init__()
+        for one, after in pairwise(self.steps):
+            check_fit_together(one, after.n_features_in_, f"features of {after!r}")
 
     @property
     def n_features_in_(self):
@@ -36,8 +50,9 @@ class Chain(Encoder):
         """Number of columns of the codes."""
         return self.steps[-1].n_components_
 
-    def _checked(self, X, name):
-        return self.steps[0]._checked(X, name)
+    def _checked(self, X, name, first_row=0):
+        self._check_columns(X, name)
+        return self.steps[0]._checked(X, name, first_row)
 
     def _encode(self, X):
         for step in self.steps:
@@ -53,6 +68,9 @@ class Concat(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     encoders : list of Encoder
         Members, of the same modality.
 
@@ -61,10 +79,26 @@ class Concat(Encoder):
     """
 
     kind: ClassVar[str] = "concat"
+    _shapes: ClassVar[dict] = {"weights": ("n_encoders",)}
     _most_rows: ClassVar[None] = None
 
-    encoders: list
+    encoders: list[Encoder]
     weights: np.ndarray
+
+    def __post_init__(self):
+        check_members(self, "encoders")
+        super().__post_init__()
+        if len(self.weights) != len(self.encoders) or not (self.weights > 0).all():
+            raise ValueError(
+                f"weights of Concat must be {len(self.encoders)} positive numbers, one "
+                f"per encoder. Got {self.weights.tolist()}."
+            )
+        widths = [encoder.n_features_in_ for encoder in self.encoders]
+        if len({width for width in widths if width is not None}) > 1:
+            raise ValueError(
+                "encoders of Concat must be of one modality, so of one number of "
+                f"features. Got {widths}."
+            )
 
     @property
     def n_features_in_(self):
@@ -80,18 +114,8 @@ class Concat(Encoder):
         codes = [encoder.apply(X) for encoder in self.encoders]
         # Numbers of NumPy keep the products in float64.
         weighted = zip(np.sqrt(self.weights), codes, strict=True)
-        parts = [length * unit_rows(Z) for length, Z in weighted]
+        parts = [length * to_unit_length(Z) for length, Z in weighted]
         return np.concatenate(parts, axis=1).astype(X.dtype, copy=False)
-
-
-def unit_rows(Z):
-    """Scale rows to unit length, (n, d) -> (n, d); rows of zeros stay."""
-    # First by the largest entry: squares cannot overflow or vanish, and codes of a
-    # single component become exactly 1 or -1.
-    largest = np.max(np.abs(Z), axis=1, keepdims=True)
-    Z = Z / np.where(largest > 0, largest, 1)
-    length = np.sqrt(np.einsum("ij,ij->i", Z, Z))[:, None]
-    return Z / np.where(length > 0, length, 1)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -102,6 +126,9 @@ class EstimatorEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     estimator : estimator
         With a method that maps every row of one modality by itself.
 
@@ -127,8 +154,34 @@ class EstimatorEncoder(Encoder):
     n_features_in_: int | None = None
     n_components_: int | None = None
 
-    def _checked(self, X, name):
+    def __post_init__(self):
+        super().__post_init__()
+        if not callable(getattr(self.estimator, self.method, None)):
+            raise TypeError(
+                "estimator of EstimatorEncoder must be a fitted estimator with a "
+                f"method {self.method!r}. Got {type(self.estimator).__name__}."
+            )
+        if self.side not in (None, "image", "text"):
+            raise ValueError(
+                "side of EstimatorEncoder must be 'image', 'text' or None. Got "
+                f"{self.side!r}."
+            )
+
+    def _check(self):
+        _check_estimator(self.estimator)
+        if self.method not in _METHODS:
+            raise ValueError(f"method must be in {sorted(_METHODS)}. Got {self.method}")
+
+    def _checked(self, X, name, first_row=0):
+        self._check_columns(X, name)
         return X
+
+    def _step_name(self):
+        """Return what errors call this step."""
+        return (
+            f"{self.method} of {type(self.estimator).__name__} (an EstimatorEncoder; "
+            "export what follows, as pipe[-1], and do this step before it)"
+        )
 
     def _encode(self, X):
         encode = getattr(self.estimator, self.method)
@@ -159,6 +212,9 @@ class ViewEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     estimator : estimator
         Whose `transform` takes a list of matrices and encodes every one by itself.
 
@@ -177,8 +233,11 @@ class ViewEncoder(Encoder):
 
     estimator: Any
     place: int
-    fillers: list
+    fillers: list[np.ndarray]
     n_components_: int
+
+    def _check(self):
+        _check_estimator(self.estimator)
 
     @property
     def n_features_in_(self):
@@ -190,3 +249,9 @@ class ViewEncoder(Encoder):
         views[self.place] = X.toarray() if sparse.issparse(X) else X
         Z = self.estimator.transform(views)[self.place]
         return np.asarray(Z).astype(X.dtype, copy=False)
+
+
+def _check_estimator(estimator):
+    if not hasattr(estimator, "get_params"):
+        kind = type(estimator).__name__
+        raise ValueError(f"estimator must be a model of scikit-learn. Got a {kind}")

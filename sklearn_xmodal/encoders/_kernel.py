@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_xmodal.encoders._base import MOST_ROWS, Encoder
+from sklearn_xmodal.encoders._checks import check_fit_together, check_members
 from sklearn_xmodal.utils._blocks import row_blocks, working_memory
 
 #: Kernels that are computed here; the others are those of scikit-learn.
@@ -19,6 +20,9 @@ class KernelMap(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     kernel : str or callable
         As in :class:`~sklearn_xmodal.KCCARetriever`; ``"precomputed"`` takes values as
         they are.
@@ -41,6 +45,10 @@ class KernelMap(Encoder):
     """
 
     kind: ClassVar[str] = "kernel_values"
+    _shapes: ClassVar[dict] = {
+        "basis": ("n_basis", "n_features_in_"),
+        "origin": ("n_features_in_",),
+    }
 
     kernel: object
     basis: Any
@@ -180,6 +188,9 @@ class FourierMap(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     frequencies : ndarray of shape (n_features, n_frequencies)
         In columns.
 
@@ -193,6 +204,10 @@ class FourierMap(Encoder):
     """
 
     kind: ClassVar[str] = "fourier_features"
+    _shapes: ClassVar[dict] = {
+        "frequencies": ("n_features_in_", "n_frequencies"),
+        "origin": ("n_features_in_",),
+    }
 
     frequencies: np.ndarray
     origin: np.ndarray | None = None
@@ -224,6 +239,9 @@ class KernelEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     values : KernelMap or FourierMap
         From items to kernel values, or to features in their place.
 
@@ -238,11 +256,21 @@ class KernelEncoder(Encoder):
     """
 
     kind: ClassVar[str] = "kernel"
+    _shapes: ClassVar[dict] = {
+        "dual_coef": ("n_values", "n_components_"),
+        "offset": ("n_components_",),
+        "scales": ("n_components_",),
+    }
 
     values: Encoder
     dual_coef: np.ndarray
     offset: np.ndarray
     scales: np.ndarray
+
+    def __post_init__(self):
+        check_members(self, "values", is_list=False)
+        super().__post_init__()
+        check_fit_together(self.values, len(self.dual_coef), "rows of dual_coef")
 
     @property
     def n_features_in_(self):
@@ -257,6 +285,11 @@ class KernelEncoder(Encoder):
     def _bytes_per_row(self, X):
         """Return what `_encode` allocates for a row."""
         return self.values._bytes_per_row(X)
+
+    def _step_name(self):
+        """Return what errors call this step."""
+        kernel = getattr(self.values, "kernel", None)
+        return f"KernelEncoder with {kernel=}" if kernel else super()._step_name()
 
     def _encode(self, X):
         # The means of rows need no subtracting: exact coefficients sum to zero.

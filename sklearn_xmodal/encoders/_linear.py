@@ -15,6 +15,9 @@ class LinearEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     mean : ndarray of shape (n_features_in_,)
         Subtracted from the features.
 
@@ -26,6 +29,11 @@ class LinearEncoder(Encoder):
     """
 
     kind: ClassVar[str] = "linear"
+    _shapes: ClassVar[dict] = {
+        "weights": ("n_features_in_", "n_components_"),
+        "mean": ("n_features_in_",),
+        "scales": ("n_components_",),
+    }
 
     mean: np.ndarray
     weights: np.ndarray

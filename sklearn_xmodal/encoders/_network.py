@@ -50,8 +50,8 @@ class Perceptron(Part):
 
     kind: ClassVar[str] = "perceptron"
 
-    weights: list  # (s, i, o) per layer
-    biases: list  # (s, 1, o) per layer
+    weights: list[np.ndarray]  # (s, i, o) per layer
+    biases: list[np.ndarray]  # (s, 1, o) per layer
     activation: str = "identity"
 
     def apply(self, x, on):
@@ -175,7 +175,7 @@ class VariatesBlock(Part):
     kind: ClassVar[str] = "variates_block"
 
     mean: np.ndarray  # (r,)
-    weights: list  # (r, k) per ridge
+    weights: list[np.ndarray]  # (r, k) per ridge
     landmarks: np.ndarray | None = None  # (m, w)
     gamma: float | None = None
     root: np.ndarray | None = None  # (m, r)
@@ -230,6 +230,9 @@ class NetworkEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     input_map : InputMap
         From features to what the networks see.
 
@@ -260,7 +263,7 @@ class NetworkEncoder(Encoder):
 
     input_map: InputMap
     branch: Branch
-    blocks: list
+    blocks: list[Any]
     block_weights: list
     n_components_: int
     familiarity: Familiarity | None = None

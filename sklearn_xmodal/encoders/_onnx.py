@@ -241,19 +241,30 @@ def _picked(x, place, axis):
     return x.graph.add("Gather", x, place, shape=shape, dtype=x.dtype, axis=axis)
 
 
+class NoCounterpartError(TypeError):
+    """A step that cannot be recorded, which the message names."""
+
+
+def recorded(encoder, X):
+    """Return what a step of an encoder makes of an array that is not there."""
+    try:
+        return encoder._encode(X)
+    except NoCounterpartError:  # of a step inside, which says more
+        raise
+    except _CALLED_WITH_TRACED as error:
+        raise NoCounterpartError(
+            "Every step of an encoder must have a counterpart in ONNX. Got "
+            f"{encoder._step_name()}, which has none: {error}"
+        ) from error
+
+
 def traced(encoder):
     """Return the ONNX model of an encoder."""
     onnx = _import_onnx()
     graph = Graph()
     features = Traced(graph, "features", (_ROWS, encoder.n_features_in_), np.float32)
     # What is not in float32 by the encoder's own rule is in float64.
-    try:
-        codes = encoder._encode(features.astype(np.float64)).astype(np.float32)
-    except _CALLED_WITH_TRACED as error:
-        raise TypeError(
-            "Every step of an encoder must have a counterpart in ONNX. Got one of "
-            f"{type(encoder).__name__} that has none: {error}"
-        ) from error
+    codes = encoder.apply(features.astype(np.float64)).astype(np.float32)
     graph.nodes.append(onnx.helper.make_node("Identity", [codes.name], ["codes"]))
     ends = [
         onnx.helper.make_tensor_value_info(name, 1, [_ROWS, width])

@@ -19,6 +19,9 @@ class PosteriorEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features_in_,), default=None
+        Column names of the features, which tables must have.
+
     mean : ndarray of shape (n_features_in_,)
         :math:`\mu`, 0 where features are sparse.
 
@@ -40,6 +43,12 @@ class PosteriorEncoder(Encoder):
     """
 
     kind: ClassVar[str] = "posterior"
+    _shapes: ClassVar[dict] = {
+        "weights": ("n_features_in_", "n_scores"),
+        "mean": ("n_features_in_",),
+        "intercept": ("n_scores",),
+        "offset": ("n_components_",),
+    }
 
     mean: np.ndarray
     scale: float
@@ -47,6 +56,21 @@ class PosteriorEncoder(Encoder):
     intercept: np.ndarray
     link: str
     offset: np.ndarray
+
+    def __post_init__(self):
+        super().__post_init__()
+        n_scores = self.weights.shape[1]
+        n_classes = {"softmax": n_scores, "logistic": n_scores, "binary": 2}
+        if self.link not in n_classes:
+            raise ValueError(
+                f"link of PosteriorEncoder must be one of {list(n_classes)}. Got "
+                f"{self.link!r}."
+            )
+        if len(self.offset) != n_classes[self.link]:
+            raise ValueError(
+                f"offset of PosteriorEncoder must have {n_classes[self.link]} numbers, "
+                f"one per class. Got {len(self.offset)}."
+            )
 
     @classmethod
     def of_classifier(cls, classifier, *, mean, scale, offset):

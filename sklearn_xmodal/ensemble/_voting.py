@@ -33,6 +33,7 @@ from sklearn_xmodal.utils._sklearn_compat import (
     set_member_params,
     weights_for,
 )
+from sklearn_xmodal.utils._validation import check_some_labelled, is_labelled
 
 
 class VotingRetriever(
@@ -327,7 +328,10 @@ class VotingRetriever(
     def _search_weights(self, members, pairs, y, sample_weight):
         scorer = check_scorer(self.scoring)
         candidates = weight_grid(len(members), self.n_weight_steps)
-        splits = list(check_cv(self.cv, y).split(pairs, y))
+        splits = [
+            (train, _with_labels(y, test))
+            for train, test in check_cv(self.cv, y).split(pairs, y)
+        ]
         scores = np.empty((len(candidates), len(splits)))
         for j, (train, test) in enumerate(splits):
             codes = Parallel(n_jobs=self.n_jobs)(
@@ -379,6 +383,15 @@ def _is_dropped(estimator):
 
 def _fit_member(member, pairs, y, sample_weight):
     return clone(member).fit(pairs, y, **weights_for(member, sample_weight))
+
+
+def _with_labels(y, rows):
+    """Leave out rows without a label, which are nobody's right answer."""
+    if y is None:
+        return rows
+    labelled = is_labelled(y[rows])
+    check_some_labelled(labelled)
+    return rows[labelled]
 
 
 def _held_out_codes(member, pairs, y, sample_weight, train, test):

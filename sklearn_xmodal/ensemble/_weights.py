@@ -10,6 +10,7 @@ from sklearn.utils import gen_batches
 from sklearn_xmodal.metrics import get_retrieval_scorer, make_retrieval_scorer
 from sklearn_xmodal.metrics._engine import (
     CACHED_BYTES,
+    TOLERANCE_OF_FLOAT64,
     CosineCosts,
     ScoreRequest,
     directions_of,
@@ -118,7 +119,12 @@ def score_weights(codes, y, weights, scorer, sample_weight=None):
             columns = relevance.columns(block)
             vote.read(block)
             for row, candidate in zip(values, weights, strict=True):
-                ranked = rank_block(vote(candidate), columns, ties=options["ties"])
+                ranked = rank_block(
+                    vote(candidate),
+                    columns,
+                    ties=options["ties"],
+                    tolerance=vote.tolerance,
+                )
                 row[block] = metric.per_query(ranked)
         scores += [metric.summarize(row, sample_weight) for row in values]
     return scorer.sign * scores / len(sides)
@@ -129,6 +135,10 @@ class _VoteCosts:
 
     def __init__(self, codes):
         self._members = [CosineCosts(query, gallery) for query, gallery in codes]
+        # Sums of exact cosines round, too.
+        self.tolerance = max(
+            TOLERANCE_OF_FLOAT64, *(member.tolerance for member in self._members)
+        )
         # A code of zeros leaves its item to the other members.
         self._is_there = np.array([gallery.any(axis=1) for _, gallery in codes])
         self._read = []
@@ -147,7 +157,6 @@ class _VoteCosts:
 
     def __call__(self, weights):
         """Add it up, (n_queries, n_gallery)."""
-        # Entry by entry, not as a product of matrices: what ties, stays tied.
         total = np.zeros(self._read[0].shape)
         for weight, costs in zip(weights, self._read, strict=True):
             if weight > 0:

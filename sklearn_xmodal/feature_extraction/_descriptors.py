@@ -65,6 +65,7 @@ class HOGTransformer(PictureTransformer):
     (2, 324)
     """
 
+    _fitted = ("n_blocks_",)
     _parameter_constraints: dict = {
         "shape": [tuple, list],
         "orientations": [_POSITIVE],
@@ -209,6 +210,7 @@ class LocalBinaryPatternTransformer(PictureTransformer):
     (2, 40)
     """
 
+    _fitted = ("n_patterns_",)
     _parameter_constraints: dict = {
         "n_points": [Interval(Integral, 1, 24, closed="both")],
         "radius": [Interval(Real, 0, None, closed="neither")],

@@ -23,8 +23,11 @@ class PictureTransformer(
 ):
     """Base of the transformers that describe pictures one by one.
 
-    A subclass has the parameters `shape` and `n_jobs`.
+    A subclass has the parameters `shape` and `n_jobs`, and names in `_fitted` what its
+    files hold.
     """
+
+    _fitted: tuple = ()
 
     def _describe_each(self, X, describe):
         """Return ``describe(grey)`` of every picture, in their order."""

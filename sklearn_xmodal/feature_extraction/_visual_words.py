@@ -82,6 +82,7 @@ class BagOfVisualWords(PictureTransformer):
     (3, 5)
     """
 
+    _fitted = ("codebook_", "n_descriptors_")
     _parameter_constraints: dict = {
         "n_words": [_POSITIVE],
         "shape": [tuple, list, None],

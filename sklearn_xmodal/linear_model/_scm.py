@@ -74,7 +74,10 @@ class SCMRetriever(ClassLabelsMixin, SampleWeightMixin, BaseRetriever):
         From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels; column numbers for multi-label `y`.
+        Labels; names or numbers of columns for multi-label `y`.
+
+    n_unlabelled_ : int
+        Number of pairs without a label, from which only the first step has learnt.
 
     n_iter_ : int
         Iterations of the solver, the most that any classifier took.
@@ -122,6 +125,9 @@ class SCMRetriever(ClassLabelsMixin, SampleWeightMixin, BaseRetriever):
     >>> scm.transform_text(X_txt[:2]).shape
     (2, 3)
     """
+
+    # CCA learns from all pairs.
+    _takes_unlabelled = True
 
     _fitted = ("cca_", "matching_", "n_iter_")
 

@@ -79,7 +79,10 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
         From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels; column numbers for multi-label `y`.
+        Labels; names or numbers of columns for multi-label `y`.
+
+    n_unlabelled_ : int
+        Number of pairs without a label, which were left out.
 
     class_embeddings_ : ndarray of shape (n_classes, n_components_)
         The vectors used, in the order of `classes_`, as they were given.

@@ -63,7 +63,10 @@ class SemanticMatchingRetriever(ClassLabelsMixin, SampleWeightMixin, BaseRetriev
         From text features to codes.
 
     classes_ : ndarray of shape (n_classes,)
-        Labels; column numbers for multi-label `y`.
+        Labels; names or numbers of columns for multi-label `y`.
+
+    n_unlabelled_ : int
+        Number of pairs without a label, which were left out.
 
     image_classifier_ : LogisticRegression or OneVsRestClassifier
         Of the scaled images, over the places of labels in `classes_`; the latter

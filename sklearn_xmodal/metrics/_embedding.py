@@ -37,7 +37,9 @@ def retrieval_score(
         Codes of the queries. A code of zeros has similarity 0 with everything.
 
     Z_gallery : array-like of shape (n_gallery, n_components)
-        Codes of the gallery. Equal codes tie exactly.
+        Codes of the gallery. Those of one direction tie, whatever their lengths.
+        Cosines of integers are equal where they are as fractions, others within
+        2.4e-7 if the gallery is of float32 numbers, else within 9.1e-13.
 
     y_query : array-like of shape (n_queries,) or {array-like, sparse matrix} of \
             shape (n_queries, n_classes), default=None

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_xmodal.metrics._embedding import retrieval_score
-from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
+from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
 from sklearn_xmodal.metrics._engine._options import check_one_of, directions_of
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
 from sklearn_xmodal.utils._validation import as_labels, check_sample_weight
@@ -210,6 +210,7 @@ class _GeneralizedScorer(WeightedScorer):
 
     def __call__(self, estimator, X, y, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
+        Z_img, Z_txt, y, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
         classes = getattr(estimator, "classes_", None)
         if classes is None:
             raise ValueError(

@@ -13,6 +13,7 @@ from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options
 from sklearn_xmodal.metrics._engine._relevance import MatrixRelevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
+from sklearn_xmodal.utils._containers import check_same_index
 from sklearn_xmodal.utils._validation import check_numbers
 
 # What all docstrings below say. A section, or the entry of a parameter, that a metric
@@ -386,6 +387,9 @@ def _score(metric, y_true, y_score, ties, zero_division, average):
 
 def check_matrices(y_true, y_score):
     """Validate a relevance and a score matrix of shape (n_queries, n_gallery)."""
+    check_same_index(y_true, y_score, ("y_true", "y_score"))
+    if hasattr(y_true, "columns") and hasattr(y_score, "columns"):
+        check_same_index(y_true.T, y_score.T, ("y_true.T", "y_score.T"))
     y_true = check_numbers(y_true, "y_true", dtype=None)
     y_score = check_numbers(y_score, "y_score", dtype=[np.float64, np.float32])
     if y_true.shape != y_score.shape:

@@ -1,10 +1,13 @@
 """Scorers of cross-modal retrieval for model selection, by options or short names."""
 
 import re
+from difflib import get_close_matches
 from inspect import signature
 
+from sklearn.metrics import get_scorer_names
+
 from sklearn_xmodal.metrics._embedding import cross_modal_score
-from sklearn_xmodal.metrics._engine._codes import CodePairs, split_codes
+from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, split_codes
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
@@ -112,6 +115,7 @@ class RetrievalScorer(WeightedScorer, ScoreRequest):
 
     def __call__(self, estimator, X, y=None, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
+        Z_img, Z_txt, y, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
         return self.sign * cross_modal_score(
             Z_img,
             Z_txt,
@@ -244,7 +248,8 @@ class MultipleRetrievalScorer(WeightedScorer):
 
     def __call__(self, estimator, X, y=None, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
-        pairs = CodePairs(Z_img, Z_txt, y)
+        *labelled, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
+        pairs = CodePairs(*labelled)
         weights = check_sample_weight(
             sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
         )
@@ -279,6 +284,23 @@ def _parse(name):
     raise ValueError(
         "scoring must be a name '[direction_]metric[@k]', with the direction "
         "'image_to_text' or 'text_to_image' and the metric one of "
-        f"{sorted(_LONG_NAMES)}. Got {name!r}. get_retrieval_scorer_names() lists "
-        "the usual ones."
+        f"{sorted(_LONG_NAMES)}. Got {name!r}{_nearest(name)}. "
+        "get_retrieval_scorer_names() lists the usual ones."
     )
+
+
+def _nearest(name):
+    """Return which name may have been meant, if there is one like it."""
+    if name in get_scorer_names():
+        return (
+            ", which scikit-learn has for predictions. Of rankings, 'hit_rate@1' is "
+            "the share of queries whose first item is right"
+        )
+    long = {long: short for short, long in _LONG_NAMES.items()}
+    known = {n.replace("@", "_at_"): n for n in [*long, *get_retrieval_scorer_names()]}
+    text = str(name).lower().replace("@", "_at_").replace("-", "_")
+    found = get_close_matches(text, known, n=1, cutoff=0.7)
+    if not found:
+        return ""
+    meant = known[found[0]]
+    return f". Did you mean {long.get(meant, meant)!r}?"

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import stats
 
+from sklearn_xmodal.utils._containers import check_same_index
 from sklearn_xmodal.utils._validation import check_numbers, check_seed
 
 # Numbers in a block of resamples.
@@ -137,7 +138,7 @@ def paired_comparison(
       wins 3, ties 1, losses 0: sign test p=0.25, Wilcoxon p=0.25
     """
     _check_level(confidence_level)
-    a, b = _check_scores(scores_a, "scores_a"), _check_scores(scores_b, "scores_b")
+    a, b = _check_both(scores_a, scores_b)
     _check_same_length(a, b, "split")
     n_splits = a.size
     # What differs by rounding alone is a tie.
@@ -332,7 +333,7 @@ def bootstrap_difference_interval(
     >>> round(interval.mean, 2)
     0.12
     """
-    a, b = _check_scores(scores_a, "scores_a"), _check_scores(scores_b, "scores_b")
+    a, b = _check_both(scores_a, scores_b)
     _check_same_length(a, b, "query")
     return _bootstrap(a - b, confidence_level, n_resamples, method, random_state)
 
@@ -373,6 +374,12 @@ def _check_level(confidence_level):
         raise ValueError(
             f"confidence_level must lie between 0 and 1. Got {confidence_level!r}."
         )
+
+
+def _check_both(scores_a, scores_b):
+    names = ("scores_a", "scores_b")
+    check_same_index(scores_a, scores_b, names)
+    return _check_scores(scores_a, names[0]), _check_scores(scores_b, names[1])
 
 
 def _check_scores(scores, name):

@@ -12,13 +12,17 @@ from sklearn.model_selection import (
 )
 from sklearn.utils import indexable
 
+from sklearn_xmodal.utils._containers import as_plain, check_same_index
 from sklearn_xmodal.utils._sklearn_compat import safe_indexing
 from sklearn_xmodal.utils._validation import (
     as_labels,
+    check_not_signs,
     check_same_length,
     check_seed,
+    check_some_labelled,
     encode_labels,
     is_continuous,
+    is_labelled,
 )
 
 
@@ -90,7 +94,8 @@ class ClassDisjointKFold(BaseCrossValidator):
 
         y : array-like of shape (n_samples,), default=None
             Class labels of any type. Optional in name only, as in every splitter
-            that reads labels.
+            that reads labels. Samples without a label (-1, None or NaN) are on
+            neither side, since they may be of the classes of the other.
 
         groups : object, default=None
             Ignored, exists for compatibility.
@@ -109,7 +114,7 @@ class ClassDisjointKFold(BaseCrossValidator):
             If `y` is missing, multi-label or continuous, or has fewer classes than
             there are folds.
         """
-        codes = _classes_of(X, y, groups, type(self).__name__)
+        rows, codes = _classes_of(X, y, groups, type(self).__name__)
         n_classes = codes.max() + 1
         if n_classes < self.n_splits:
             raise ValueError(
@@ -121,7 +126,8 @@ class ClassDisjointKFold(BaseCrossValidator):
         folds = GroupKFold(
             self.n_splits, shuffle=self.shuffle, random_state=self.random_state
         )
-        yield from folds.split(codes, groups=codes)
+        for train, test in folds.split(codes, groups=codes):
+            yield rows[train], rows[test]
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Return the number of folds.
@@ -201,7 +207,8 @@ class ClassDisjointShuffleSplit(BaseCrossValidator):
 
         y : array-like of shape (n_samples,), default=None
             Class labels of any type. Optional in name only, as in every splitter
-            that reads labels.
+            that reads labels. Samples without a label (-1, None or NaN) are on
+            neither side, since they may be of the classes of the other.
 
         groups : object, default=None
             Ignored, exists for compatibility.
@@ -221,7 +228,7 @@ class ClassDisjointShuffleSplit(BaseCrossValidator):
             divided as asked.
         """
         _check_n_splits(self.n_splits)
-        codes = _classes_of(X, y, groups, type(self).__name__)
+        rows, codes = _classes_of(X, y, groups, type(self).__name__)
         splits = GroupShuffleSplit(
             self.n_splits,
             test_size=self.test_size,
@@ -229,7 +236,8 @@ class ClassDisjointShuffleSplit(BaseCrossValidator):
             random_state=check_seed(self.random_state),
         )
         try:
-            yield from splits.split(codes, groups=codes)
+            for train, test in splits.split(codes, groups=codes):
+                yield rows[train], rows[test]
         except (ValueError, TypeError) as error:
             raise ValueError(
                 "Both sides of a split need classes of their own; test_size and "
@@ -310,7 +318,8 @@ class GeneralizedShuffleSplit(BaseCrossValidator):
 
         y : array-like of shape (n_samples,), default=None
             Class labels of any type. Optional in name only, as in every splitter
-            that reads labels.
+            that reads labels. Samples without a label (-1, None or NaN) are on
+            neither side, since they may be of the classes of the other.
 
         groups : object, default=None
             Ignored, exists for compatibility.
@@ -334,7 +343,7 @@ class GeneralizedShuffleSplit(BaseCrossValidator):
         by_class = ClassDisjointShuffleSplit(
             self.n_splits, test_size=self.test_size, random_state=random_state
         )
-        codes = _classes_of(X, y, groups, type(self).__name__)
+        rows, codes = _classes_of(X, y, groups, type(self).__name__)
         by_sample = StratifiedShuffleSplit(
             1, test_size=self.seen_test_size, random_state=random_state
         )
@@ -348,7 +357,8 @@ class GeneralizedShuffleSplit(BaseCrossValidator):
                     f"{smallest} samples in the smallest and seen_test_size="
                     f"{self.seen_test_size}: {error}"
                 ) from error
-            yield seen[train], np.sort(np.concatenate([seen[test], unseen]))
+            test = np.sort(np.concatenate([seen[test], unseen]))
+            yield rows[seen[train]], rows[test]
 
     def get_n_splits(self, X=None, y=None, groups=None):
         """Return the number of splits.
@@ -382,7 +392,8 @@ def class_disjoint_train_test_split(
         sliced.
 
     y : array-like of shape (n_samples,)
-        Class labels of any type.
+        Class labels of any type. Samples without a label (-1, None or NaN) are left
+        out of both parts.
 
     test_size : float or int, default=None
         Share (float) or number (int) of the *classes* for the test set. If `None`,
@@ -422,8 +433,12 @@ def class_disjoint_train_test_split(
     >>> y_train, y_test
     (['cat', 'cat', 'cow'], ['dog'])
     """
+    arrays = tuple(map(as_plain, arrays))
+    for i, array in enumerate(arrays):
+        check_same_index(array, y, (f"arrays[{i}]", "y"))
+        check_same_index(arrays[0], array, ("arrays[0]", f"arrays[{i}]"))
     try:
-        *arrays, y = indexable(*arrays, y)
+        *arrays, y = indexable(*arrays, as_plain(y))
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"All arrays and y must have rows, as many in each. {error}"
@@ -445,7 +460,7 @@ def _check_n_splits(n_splits):
 
 
 def _classes_of(X, y, groups, name):
-    """Check that y can tell classes apart, and number them from 0."""
+    """Return the rows that have a label, and the number of their class from 0."""
     if groups is not None:
         warnings.warn(
             f"The groups parameter is ignored by {name}, which keeps the classes of y "
@@ -457,14 +472,14 @@ def _classes_of(X, y, groups, name):
         raise ValueError(
             f"{name} needs the class labels y: it keeps classes apart. Got y=None."
         )
-    y = as_labels(y)
+    given, y = y, as_labels(y, allow_missing=True)
     if y.ndim != 1:
         raise ValueError(
             f"{name} needs 1-D class labels y. Got shape {y.shape}. Multi-label "
             "samples link their classes, so classes cannot be kept apart; split by "
             "one main class per sample."
         )
-    check_same_length(X, y)
+    check_same_length(X, given)
     if y.size == 0:
         raise ValueError(f"{name} needs class labels y. Got none: an empty array.")
     if is_continuous(y):
@@ -472,4 +487,7 @@ def _classes_of(X, y, groups, name):
             f"{name} needs class labels y. Got continuous values of type {y.dtype}. "
             "Bin them."
         )
-    return encode_labels(y)[1]
+    check_not_signs(y)
+    labelled = is_labelled(y)
+    check_some_labelled(labelled)
+    return np.flatnonzero(labelled), encode_labels(y[labelled])[1]

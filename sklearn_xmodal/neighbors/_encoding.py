@@ -1,5 +1,7 @@
 """From features of one modality to unit vectors, through a fitted retriever."""
 
+import functools
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
@@ -8,10 +10,33 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_xmodal.metrics._engine import unit_rows
 from sklearn_xmodal.neighbors._exact import run_in_batches
 from sklearn_xmodal.pairs import ImageTextPairs
+from sklearn_xmodal.utils._containers import as_matrix
 from sklearn_xmodal.utils._validation import count
 
 # Rows that are encoded at a time: features may be sparse, or in a file.
 _BATCH_SIZE = 8192
+
+
+def named(n_positional=0):
+    """Let a method of an index say what its data are called, where they have no name.
+
+    So many arguments may come without one.
+    """
+
+    def decorate(method):
+        @functools.wraps(method)
+        def checked(self, *args, **kwargs):
+            if len(args) > n_positional:
+                raise TypeError(
+                    "An index must be told what it gets: image=X, text=X, or vectors=X "
+                    f"for ready codes. Got {type(args[n_positional]).__name__} without "
+                    "a name."
+                )
+            return method(self, *args, **kwargs)
+
+        return checked
+
+    return decorate
 
 
 def only_one(**given):
@@ -79,7 +104,7 @@ def encode(encoder, X, modality, *, verbose=0):
 
     def codes(batch):
         X = getattr(pairs[batch], modality)
-        return encoder._checked_codes(X, f"the {modality} features")
+        return encoder._checked_codes(X, f"the {modality} features", batch.start)
 
     return _in_batches(codes, len(pairs), f"codes of the {modality}s", verbose)
 
@@ -99,6 +124,7 @@ def check_vectors(vectors, name, *, verbose=0):
     """
     if sparse.issparse(vectors):
         raise TypeError(f"{name} must be dense. Got a sparse matrix; use toarray().")
+    vectors = as_matrix(vectors)
     vectors = vectors if isinstance(vectors, np.ndarray) else np.asarray(vectors)
     n_rows = vectors.shape[0] if vectors.ndim else 0
     if vectors.ndim != 2 or n_rows == 0:
@@ -123,14 +149,35 @@ def _as_pairs(X, modality):
     return pairs
 
 
+def _check_finite(Z, name, start):
+    is_bad = ~np.isfinite(Z)
+    if is_bad.any():
+        what = "NaN" if np.isnan(Z).any() else "infinity"
+        row = start + int(np.argmax(is_bad.any(axis=1)))
+        raise ValueError(
+            f"{name} must be finite. Input {name} contains {what}: "
+            f"{count(np.count_nonzero(is_bad), 'bad value')}, the first in row {row}."
+        )
+
+
 def _in_batches(codes, n_rows, name, verbose):
     """Return unit vectors of `codes(batch)` for slices of rows."""
     vectors = None
 
     def fill(batch):
         nonlocal vectors
+        try:
+            Z = codes(batch)
+        except ValueError as error:
+            if batch.start == 0:
+                raise
+            raise ValueError(
+                f"{error} Rows are counted from row {batch.start} on, where a batch "
+                "starts."
+            ) from None
         # In float64, so that lengths are 1 to the last bit of float32.
-        Z = check_array(codes(batch), dtype=np.float64, input_name=name)
+        Z = check_array(Z, dtype=np.float64, input_name=name, ensure_all_finite=False)
+        _check_finite(Z, name, batch.start)
         unit = unit_rows(Z, name)
         if vectors is None:
             vectors = np.empty((n_rows, unit.shape[1]), dtype=np.float32)

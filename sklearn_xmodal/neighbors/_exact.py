@@ -11,6 +11,13 @@ from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
 
+from sklearn_xmodal.neighbors._exact_many import (
+    MOST_PLACES,
+    many_at_a_time,
+    search_many,
+)
+from sklearn_xmodal.neighbors._scoring import rescore, rounding_error, slices
+
 # Scores of one block: 2 MB, which the cache holds between product and comparison.
 _BLOCK_SCORES = 2**19
 # Fewer gallery rows at a time make the product slow.
@@ -20,12 +27,9 @@ _MOST_QUERIES = 512
 _MOST_RESULTS = 2**21
 # Values of the gallery rows that a filter lets through, copied at a time.
 _COPIED_VALUES = 2**20
-# Values of the two matrices that are gathered to score candidates again.
-_RESCORED_VALUES = 2**20
-# Unit roundoff of float32.
-_ROUNDOFF = 2.0**-24
-# Of a gallery row: unit vectors, and one column more for their hubness.
-_LONGEST = 2.0**0.5
+# Results per query from which on whole products in float64 are faster: so many, and
+# this share of what is searched.
+_MANY, _MANY_OF = 64, 1 / 128
 
 
 def search_exact(query, gallery, k, *, positions=None, n_jobs=None, verbose=0):
@@ -39,10 +43,16 @@ def search_exact(query, gallery, k, *, positions=None, n_jobs=None, verbose=0):
     scores = np.empty((query.shape[0], k), dtype=np.float32)
     found = np.empty((query.shape[0], k), dtype=np.intp)
 
-    def fill(batch):
-        scores[batch], found[batch] = _search_batch(query[batch], gallery, k, positions)
+    n_searched = gallery.shape[0] if positions is None else positions.size
+    is_many = max(_MANY, _MANY_OF * n_searched) <= k and n_searched <= MOST_PLACES
+    search, batch_size = _search_batch, _batch_size(k)
+    if is_many:
+        search, batch_size = search_many, many_at_a_time(k, n_searched)
 
-    run_in_batches(fill, query.shape[0], _batch_size(k), n_jobs, verbose)
+    def fill(batch):
+        scores[batch], found[batch] = search(query[batch], gallery, k, positions)
+
+    run_in_batches(fill, query.shape[0], batch_size, n_jobs, verbose)
     return scores, found
 
 
@@ -65,27 +75,6 @@ def run_in_batches(function, n_rows, batch_size, n_jobs=None, verbose=0):
         else:
             # Products and comparisons let go of the interpreter's lock.
             Parallel(n_threads, require="sharedmem")(delayed(run)(b) for b in batches)
-
-
-def slices(n_rows, size):
-    """Return slices of so many rows, which together are all of them."""
-    return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
-
-
-def rescore(query, gallery, rows, positions):
-    """Return inner products of single pairs, each the same wherever its rows lie.
-
-    Row `rows[i]` of the queries with row `positions[i]` of the gallery, computed in
-    float64, rounded to float32.
-    """
-    scores = np.empty(rows.size, dtype=np.float32)
-    for part in slices(rows.size, max(1, _RESCORED_VALUES // query.shape[1])):
-        scores[part] = np.einsum(
-            "ij,ij->i",
-            query[rows[part]].astype(np.float64),
-            gallery[positions[part]].astype(np.float64),
-        )
-    return scores
 
 
 def _batch_size(k):
@@ -115,18 +104,11 @@ def _search_batch(query, gallery, k, positions):
 
 
 class _Best:
-    """The best k of every query so far, and candidates that may be among them.
-
-    The product of two float32 rows of length d, in any order of summation, is within d
-    2^-24 |q| |g| of the true one to first order (Higham, "Accuracy and stability of
-    numerical algorithms", 2nd ed., section 3.1); one more is for rounding the score
-    itself, and one for the higher orders.
-    """
+    """The best k of every query so far, and candidates that may be among them."""
 
     def __init__(self, query, gallery, k):
         self.query, self.gallery, self.k = query, gallery, k
-        lengths = np.linalg.norm(query.astype(np.float64), axis=1)
-        self.error = (gallery.shape[1] + 2) * _ROUNDOFF * lengths * _LONGEST
+        self.error = rounding_error(query, gallery.shape[1])
         # Products below it cannot be among the best k.
         self.bound = np.full(query.shape[0], -np.inf)
         self.rows = np.empty(0, dtype=np.intp)

@@ -6,6 +6,17 @@ arrays, which are checked, so that a damaged file cannot lead outside of memory.
 
 import numpy as np
 
+from sklearn_xmodal.utils._blocks import row_blocks
+from sklearn_xmodal.utils._entries import check_entries
+
+#: What is kept of each type beside the vectors; of "hnsw" also `_NODES`.
+_GRAPHS = {
+    "flat": (),
+    "hnsw": ("levels", "neighbors", "entry_point"),
+    "ivf": ("centroids",),
+}
+#: Where rows of the gallery and nodes are not the same.
+_NODES = ("nodes", "removed_vectors")
 # faiss wants that many training vectors per list.
 _LEAST_PER_LIST = 39
 
@@ -57,30 +68,63 @@ def _n_lists(nlist, n_items):
     return max(1, min(nlist, n_items))
 
 
-def load_index(index_type, params, vectors, graph):
-    """Return a faiss index of vectors without building its graph or centroids.
-
-    The graph has "levels", "neighbors" and "entry_point" of HNSW, or the "centroids" of
-    lists; a ValueError says what cannot be those of such an index.
-    """
+def graph_of(index_type, index, nodes):
+    """Return what `load_index` needs beside the gallery, whose rows are some nodes."""
     faiss = import_faiss()
-    n_items, n_columns = vectors.shape
     if index_type == "ivf":
-        centroids = graph["centroids"]
-        if not _is_array(centroids, np.float32, (centroids.shape[0], n_columns)):
-            raise ValueError("centroids must be float32 vectors as wide as the gallery")
-        index = _empty_ivf(faiss, n_columns, centroids.shape[0])
-        index.quantizer.add(np.ascontiguousarray(centroids))
-        index.is_trained = True
-    else:
+        quantizer = faiss.downcast_index(index.quantizer)
+        return {"centroids": quantizer.reconstruct_n(0, quantizer.ntotal)}
+    if index_type == "flat":
+        return {}
+    graph = {
+        "levels": faiss.vector_to_array(index.hnsw.levels),
+        "neighbors": faiss.vector_to_array(index.hnsw.neighbors),
+        "entry_point": int(index.hnsw.entry_point),
+    }
+    if not np.array_equal(nodes, np.arange(index.ntotal)):
+        # Searches pass through nodes that are not there any more.
+        (removed,) = np.nonzero(np.bincount(nodes, minlength=index.ntotal) == 0)
+        storage = faiss.downcast_index(index.storage)
+        graph["nodes"] = nodes.astype(np.int64)
+        graph["removed_vectors"] = storage.reconstruct_batch(removed)
+    return graph
+
+
+def load_index(index_type, params, vectors, graph):
+    """Return a faiss index of vectors, and the node of each, without building it anew.
+
+    The graph is that of `graph_of`; a ValueError says what cannot be one.
+    """
+    more = _NODES if index_type == "hnsw" and _NODES[0] in graph else ()
+    check_entries(graph, (*_GRAPHS[index_type], *more))
+    if index_type == "hnsw":
+        return _load_hnsw(params, vectors, graph)
+    nodes = np.arange(len(vectors))
+    if index_type == "flat":
         index = make_index(index_type, params, vectors)
-    if index_type != "hnsw":
         index.add(vectors)
-        return index
+        return index, nodes
+    centroids, n_columns = graph["centroids"], vectors.shape[1]
+    if not _is_array(centroids, np.float32, (centroids.shape[0], n_columns)):
+        raise ValueError("centroids must be float32 vectors as wide as the gallery")
+    index = _empty_ivf(import_faiss(), n_columns, centroids.shape[0])
+    index.quantizer.add(np.ascontiguousarray(centroids))
+    index.is_trained = True
+    index.add(vectors)
+    return index, nodes
+
+
+def _load_hnsw(params, gallery, graph):
+    faiss = import_faiss()
     levels, neighbors = graph["levels"], graph["neighbors"]
-    offsets = _checked_offsets(faiss, index.hnsw, n_items, levels, neighbors)
+    vectors, nodes = gallery, np.arange(len(gallery))
+    if _NODES[0] in graph:
+        nodes = graph["nodes"]
+        vectors = _node_vectors(gallery, nodes, graph["removed_vectors"], len(levels))
+    index = make_index("hnsw", params, vectors)
+    offsets = _checked_offsets(faiss, index.hnsw, len(vectors), levels, neighbors)
     entry_point = graph["entry_point"]
-    if not (0 <= entry_point < n_items and levels[entry_point] == levels.max()):
+    if not (0 <= entry_point < len(vectors) and levels[entry_point] == levels.max()):
         raise ValueError("searches must start from a node of the highest level")
     for name, array in (
         ("levels", levels),
@@ -91,8 +135,26 @@ def load_index(index_type, params, vectors, graph):
     index.hnsw.entry_point = int(entry_point)
     index.hnsw.max_level = int(levels.max()) - 1
     index.storage.add(vectors)
-    index.ntotal = n_items
-    return index
+    index.ntotal = len(vectors)
+    return index, nodes
+
+
+def _node_vectors(gallery, nodes, removed, n_nodes):
+    """Put vectors of nodes together from the gallery and from those not in it."""
+    if not _is_array(nodes, np.int64, (len(gallery),)) or not _within(
+        nodes, 0, n_nodes - 1
+    ):
+        raise ValueError("nodes must be places in the graph, one per item")
+    (others,) = np.nonzero(np.bincount(nodes, minlength=n_nodes) == 0)
+    shape = len(others), gallery.shape[1]
+    if not _is_array(removed, np.float32, shape) or not np.isfinite(removed).all():
+        raise ValueError("removed_vectors must be finite, one per node without items")
+    vectors = np.empty((n_nodes, gallery.shape[1]), dtype=np.float32)
+    vectors[nodes], vectors[others] = gallery, removed
+    for rows in row_blocks(*gallery.shape):
+        if not np.array_equal(vectors[nodes[rows]], gallery[rows]):
+            raise ValueError("items of one node must have the same vector")
+    return vectors
 
 
 def _checked_offsets(faiss, hnsw, n_items, levels, neighbors):

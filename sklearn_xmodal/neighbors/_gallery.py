@@ -1,9 +1,15 @@
 """What an index holds: one vector, id, label and payload per item."""
 
-from collections.abc import Mapping, Set
-
 import numpy as np
 
+from sklearn_xmodal.neighbors._items import (
+    check_hashable,
+    check_items,
+    key,
+    keys,
+    plain,
+)
+from sklearn_xmodal.utils._containers import check_same_index
 from sklearn_xmodal.utils._validation import count
 
 # Rows are added in place while there is room; a full buffer grows by this factor.
@@ -26,14 +32,14 @@ class Gallery:
         #: What the next item without an id of its own gets.
         self.next_id = next_id
         self._codes = None
-        self._places = {id_: place for place, id_ in enumerate(ids.tolist())}
+        self._places = _places(ids)
 
     def __len__(self):
         return self.ids.size
 
     def __contains__(self, id_):
         try:
-            return plain(id_) in self._places
+            return key(plain(id_)) in self._places
         except TypeError:  # not hashable, so the id of nothing
             return False
 
@@ -54,20 +60,34 @@ class Gallery:
                     f"{name} must be given for all items or for none. The gallery has "
                     f"{has}. Got {got} for the new items."
                 )
+        are_given = ids is not None
         ids, labels, payload = check_items(n_new, ids, labels, payload, self.next_id)
-        known = [id_ for id_ in ids.tolist() if id_ in self._places]
+        self._check_unknown(ids, are_given)
+        return ids, labels, payload
+
+    def _check_unknown(self, ids, are_given):
+        known = [
+            id_
+            for id_, its_key in zip(ids.tolist(), keys(ids), strict=True)
+            if its_key in self._places
+        ]
+        if known and not are_given:
+            raise ValueError(
+                f"ids must be given: without, they count on from {self.next_id}, the "
+                "number of items ever added, and some of the index are such numbers. "
+                f"Got {count(len(known), 'known id')}, the first is {known[0]!r}."
+            )
         if known:
             raise ValueError(
                 "ids must not be in the index already. Got "
                 f"{count(len(known), 'known id')}, the first is {known[0]!r}. Remove "
                 "these items first to replace them."
             )
-        return ids, labels, payload
 
     def add(self, vectors, ids, labels, payload):
         """Append items that `check_new` has seen."""
         n_old, n_all = len(self), len(self) + ids.size
-        places = {id_: n_old + i for i, id_ in enumerate(ids.tolist())}
+        places = _places(ids, n_old)
         buffer = self._with_room_for(n_all)
         buffer[n_old:n_all] = vectors
         self._buffer = buffer
@@ -92,7 +112,7 @@ class Gallery:
         """Drop all items but those of a mask."""
         buffer = np.ascontiguousarray(self.vectors[mask])
         ids = self.ids[mask]
-        places = {id_: place for place, id_ in enumerate(ids.tolist())}
+        places = _places(ids)
         if self.labels is not None:
             self.labels, self._codes = self.labels[mask], None
         if self.payload is not None:
@@ -104,9 +124,9 @@ class Gallery:
         """Rows of some ids; a KeyError names the first that is not there."""
         ids = check_hashable(ids, "ids")
         try:
-            return np.array([self._places[id_] for id_ in ids.tolist()], dtype=np.intp)
+            return np.array([self._places[k] for k in keys(ids)], dtype=np.intp)
         except KeyError:
-            unknown = [id_ for id_ in ids.tolist() if id_ not in self._places]
+            unknown = [id_ for id_ in ids.tolist() if id_ not in self]
             raise KeyError(
                 f"ids must be in the index. Got {count(len(unknown), 'unknown id')}, "
                 f"the first is {unknown[0]!r}."
@@ -127,8 +147,8 @@ class Gallery:
         if labels is not None:
             allowed &= self._has_label(labels)
         if exclude is not None:
-            ids = check_hashable(exclude, "exclude").tolist()
-            allowed[[self._places[id_] for id_ in ids if id_ in self._places]] = False
+            places = map(self._places.get, keys(check_hashable(exclude, "exclude")))
+            allowed[[place for place in places if place is not None]] = False
         if not allowed.any():
             names = " and ".join(name for name, is_given in given.items() if is_given)
             raise ValueError(
@@ -154,10 +174,10 @@ class Gallery:
                 "has none."
             )
         if self._codes is None:
-            self._codes = _codes(self.labels.tolist())
+            self._codes = _codes(keys(self.labels))
         codes, code_of = self._codes
         is_wanted = np.zeros(len(code_of), dtype=bool)
-        for label in check_hashable(labels, "labels").tolist():
+        for label in keys(check_hashable(labels, "labels")):
             if label in code_of:
                 is_wanted[code_of[label]] = True
         return is_wanted[codes]
@@ -171,99 +191,15 @@ class Gallery:
         return buffer
 
 
-def check_items(n, ids, labels, payload, next_id=0):
-    """Validate what belongs to n new items, whose ids count on from `next_id`.
-
-    Returns ids and labels as arrays of shape (n,), integers or objects, and payload as
-    a list; the last two may be None.
-    """
-    for name, values in (("ids", ids), ("labels", labels), ("payload", payload)):
-        _check_order(values, name)
-    if ids is None:
-        ids = np.arange(next_id, next_id + n)
-    else:
-        ids = check_hashable(ids, "ids")
-        _check_length(ids, n, "ids")
-        _check_distinct(ids.tolist())
-    if labels is not None:
-        labels = check_hashable(labels, "labels")
-        _check_length(labels, n, "labels")
-    if payload is not None:
-        payload = _as_list(payload, "payload")
-        _check_length(payload, n, "payload")
-    return ids, labels, payload
+def check_same_rows(X, name, **values):
+    """Raise a ValueError where what belongs to items is indexed differently."""
+    for of, value in values.items():
+        check_same_index(X, value, (name, of))
 
 
-def check_hashable(values, name):
-    """Return ids or labels as an array of shape (n,), of integers or of objects."""
-    values = [plain(value) for value in _as_list(values, name)]
-    for value in values:
-        try:
-            hash(value)
-        except TypeError:
-            raise TypeError(
-                f"{name} must be hashable, such as int, str or tuple. Got {value!r} of "
-                f"type {type(value).__name__}."
-            ) from None
-        if _is_nan(value):
-            raise ValueError(f"{name} must not be NaN. Got {value!r}.")
-    if all(type(value) is int and abs(value) < 2**63 for value in values):
-        return np.array(values, dtype=np.int64)
-    return np.fromiter(values, dtype=object, count=len(values))
-
-
-def plain(value):
-    """Return the Python object that a NumPy number or string stands for."""
-    if isinstance(value, (np.number, np.bool_, np.str_)):
-        return value.item()
-    return value
-
-
-def _is_nan(value):
-    try:
-        return bool(value != value)
-    except TypeError:  # pandas.NA has no truth value
-        return True
-
-
-def _as_list(values, name):
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        raise TypeError(
-            f"{name} must be a list or an array. Got {values!r} of type "
-            f"{type(values).__name__}; put a single one into a list."
-        )
-    if isinstance(values, Mapping) or (hasattr(values, "iloc") and values.ndim > 1):
-        raise TypeError(
-            f"{name} must be a list or an array. Got {type(values).__name__}, of which "
-            "the keys would be taken."
-        )
-    return list(values)
-
-
-def _check_order(values, name):
-    if isinstance(values, Set):
-        raise TypeError(
-            f"{name} must be in the order of the items. Got a {type(values).__name__}, "
-            "which has no order."
-        )
-
-
-def _check_length(values, n, name):
-    if len(values) != n:
-        raise ValueError(
-            f"{name} must have one entry per item. Got {len(values)} for "
-            f"{count(n, 'item')}."
-        )
-
-
-def _check_distinct(ids):
-    if len(set(ids)) == len(ids):
-        return
-    seen = set()
-    for id_ in ids:
-        if id_ in seen:
-            raise ValueError(f"ids must be distinct. Got {id_!r} more than once.")
-        seen.add(id_)
+def _places(ids, start=0):
+    """Return the row of every id by what it is compared by."""
+    return {its_key: start + i for i, its_key in enumerate(keys(ids))}
 
 
 def _codes(labels):

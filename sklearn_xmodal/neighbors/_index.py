@@ -1,7 +1,5 @@
 """A gallery that can be searched by either modality."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from sklearn_xmodal.base import encoder_of
@@ -18,35 +16,20 @@ from sklearn_xmodal.neighbors._encoding import (
     check_vectors,
     encode,
     last_features,
+    named,
     only_one,
 )
-from sklearn_xmodal.neighbors._gallery import Gallery, check_items
+from sklearn_xmodal.neighbors._gallery import Gallery, check_same_rows
 from sklearn_xmodal.neighbors._hubness import (
     HubnessCorrection,
     check_hubness_queries,
     smooth,
 )
+from sklearn_xmodal.neighbors._items import check_items
 from sklearn_xmodal.neighbors._lock import SharedLock
+from sklearn_xmodal.neighbors._result import SearchResult
 from sklearn_xmodal.neighbors._saving import SaveMixin
 from sklearn_xmodal.utils._validation import count
-
-
-class SearchResult(NamedTuple):
-    """What a search found, one row per query, best first.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_queries, n_found)
-        Cosines in float32 (their means in a smoothed gallery, less the hubness of
-        the item where that is corrected).
-
-    ids : ndarray of shape (n_queries, n_found)
-        Ids of the items: int64 where all ids of the index are integers, otherwise
-        of dtype object.
-    """
-
-    scores: np.ndarray
-    ids: np.ndarray
 
 
 class RetrievalIndex(SaveMixin):
@@ -77,21 +60,29 @@ class RetrievalIndex(SaveMixin):
 
     ids : sequence of shape (n_items,), default=None
         Distinct hashable ids. By default row numbers, which count on when items are
-        added and are never given twice.
+        added and are never given twice. Numbers and strings of NumPy, torch and pyarrow
+        are those of Python; dates and times without a time zone are the same where
+        their moment is. Files hold fewer kinds, see `save`.
 
     labels : sequence of shape (n_items,), default=None
         One hashable label per item, to select by in `search`.
 
     payload : sequence of shape (n_items,), default=None
-        Anything that belongs to the items, see `get_payload`.
+        What belongs to the items, see `get_payload`: str, int, float, bool, None, or
+        tuples, lists and dicts with str keys of these, as files hold them. Arrays
+        become lists, and their scalars those of Python.
 
     backend : {"exact", "faiss"}, default="exact"
         "faiss" needs the extra ``faiss``. It holds a copy of the vectors, finds
-        candidates, and their scores are then computed as in exact search.
+        candidates, and their scores are then computed as in exact search, and ordered
+        likewise.
 
     index_type : {"flat", "hnsw", "ivf"}, default="flat"
         Of "faiss": all vectors, a graph, or lists of vectors near to centroids. The
-        last two are approximate: see `recall`.
+        first finds what exact search does, in the same order. The other two are
+        approximate, see `recall`; of several items that score as much as the k-th,
+        they may find others. A graph has one node for equal vectors, but loses items
+        among many that are equal but for rounding.
 
     index_params : dict, default=None
         Of "faiss", by its own names: ``M`` (32), ``efConstruction`` (40) and
@@ -138,7 +129,7 @@ class RetrievalIndex(SaveMixin):
         range.
 
     TypeError
-        If an argument has the wrong type.
+        If an argument has the wrong type, or payload is what no file holds.
 
     See Also
     --------
@@ -187,6 +178,7 @@ class RetrievalIndex(SaveMixin):
     (201, True)
     """
 
+    @named(1)
     def __init__(
         self,
         retriever=None,
@@ -228,6 +220,7 @@ class RetrievalIndex(SaveMixin):
         argument, X = only_one(image=image, text=text, vectors=vectors)
         self.modality = None if argument == "vectors" else argument
         vectors = self._encode(argument, X)
+        check_same_rows(X, argument, ids=ids, labels=labels, payload=payload)
         items = check_items(len(vectors), ids, labels, payload)
         if n_smoothing_neighbors is not None:
             vectors = self._smoothed(vectors, X)
@@ -246,6 +239,7 @@ class RetrievalIndex(SaveMixin):
         self._engine = make_engine(backend, index_type, self.index_params, vectors)
         self._lock = SharedLock()
 
+    @named()
     def search(
         self,
         *,
@@ -301,7 +295,7 @@ class RetrievalIndex(SaveMixin):
             or no item passes the filters.
 
         TypeError
-            If features are given to an index without a retriever.
+            If features are given to an index without a retriever, or without a name.
 
         Examples
         --------
@@ -321,6 +315,7 @@ class RetrievalIndex(SaveMixin):
             scores, found = self._found(self._engine, query, k, positions)
             return SearchResult(scores, self._gallery.ids[found])
 
+    @named()
     def recall(self, *, image=None, text=None, vectors=None, k: int = 10) -> float:
         """Share of the exact k best items that the backend finds.
 
@@ -365,6 +360,7 @@ class RetrievalIndex(SaveMixin):
             expected, _ = self._found(ExactBackend(), query, k, None)
         return float(np.mean(scores >= expected[:, -1:]))
 
+    @named()
     def add(
         self,
         *,
@@ -423,6 +419,7 @@ class RetrievalIndex(SaveMixin):
         new = self._with_hubness(
             check_same_width(self._encode(argument, X), self.n_components)
         )
+        check_same_rows(X, argument, ids=ids, labels=labels, payload=payload)
         with self._lock.writing():
             items = self._gallery.check_new(len(new), ids, labels, payload)
             self._gallery.add(new, *items)

@@ -1,6 +1,7 @@
 """Saving and loading of an index."""
 
 from copy import copy
+from numbers import Integral
 
 import numpy as np
 
@@ -8,17 +9,20 @@ from sklearn_xmodal.encoders import Encoder
 from sklearn_xmodal.neighbors._backends import check_index_params, load_engine
 from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._encoding import check_same_width
-from sklearn_xmodal.neighbors._gallery import Gallery, check_items
+from sklearn_xmodal.neighbors._gallery import Gallery
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection
+from sklearn_xmodal.neighbors._items import SCALARS, check_items, storable_payload
 from sklearn_xmodal.neighbors._lock import SharedLock
 from sklearn_xmodal.persistence import InvalidFileError, save
 from sklearn_xmodal.persistence._files import read
 from sklearn_xmodal.utils._blocks import row_blocks
-from sklearn_xmodal.utils._entries import check_entries
+from sklearn_xmodal.utils._entries import check_entries, check_hashes
 
 _PARAMS = ("backend", "index_type", "index_params", "n_smoothing_neighbors")
 _ITEMS = ("ids", "labels", "payload")
-_SCALARS = (str, int, float, bool, type(None))
+_LAST_ID = 2**62
+# Of parameters of faiss, which allocates for them.
+_LARGEST_PARAM = 2**24
 # Squared length of a unit vector and a hubness of at most 1, and rounding.
 _LONGEST_SQUARED = 2.001
 
@@ -56,8 +60,8 @@ class SaveMixin:
 
         TypeError
             If an id or a label is not str, int, float, bool, None or a tuple of
-            those; payload may have lists and dicts with str keys, too. If the
-            retriever has no place in a file, such as one with a function for a kernel.
+            those. If the retriever has no place in a file, such as one with a function
+            for a kernel.
 
         See Also
         --------
@@ -114,7 +118,9 @@ class SaveMixin:
         Returns
         -------
         index : RetrievalIndex
-            Which answers as the saved one does.
+            Which gives the bytes that the saved one gives for the same vectors.
+            Features are encoded anew: where the retriever is a network, its codes, and
+            with them the scores, can differ by rounding, some 1e-6.
 
         Raises
         ------
@@ -166,7 +172,10 @@ class SaveMixin:
                 "vectors": gallery.vectors,
                 "ids": _storable(gallery.ids, "ids"),
                 "labels": _storable(gallery.labels, "labels"),
-                "payload": _storable(gallery.payload, "payload", nested=True),
+                # Checked again: lists and dicts are handed out, and can be changed.
+                "payload": None
+                if gallery.payload is None
+                else storable_payload(gallery.payload),
                 "next_id": gallery.next_id,
                 "graph": self._engine.graph(gallery.vectors),
             }
@@ -200,12 +209,17 @@ class SaveMixin:
         self.index_params = check_index_params(
             self.backend, self.index_type, self.index_params or None
         )
+        if any((v or 0) > _LARGEST_PARAM for v in self.index_params.values()):
+            raise ValueError(f"index_params is {self.index_params!r:.100}")
         vectors = _checked_vectors(state["vectors"])
-        items = [
-            _storable(state[name], name, nested=name == "payload") for name in _ITEMS
-        ]
-        items = check_items(len(vectors), *items)
-        self._gallery = Gallery(vectors, *items, next_id=int(state["next_id"]))
+        ids, labels = (_storable(state[name], name) for name in ("ids", "labels"))
+        for values in (ids, labels):  # hashes of strings cannot be chosen
+            check_hashes(v for v in _objects_in(values) if type(v) is not str)
+        items = check_items(len(vectors), ids, labels, state["payload"])
+        next_id = state["next_id"]
+        if not isinstance(next_id, Integral) or not 0 <= int(next_id) < _LAST_ID:
+            raise ValueError(f"next_id is {next_id!r:.40}")
+        self._gallery = Gallery(vectors, *items, next_id=int(next_id))
         self._hubness = None
         if state["hubness"] is not None:
             self._hubness = HubnessCorrection(**state["hubness"])
@@ -232,28 +246,27 @@ def _checked_vectors(vectors):
     return vectors
 
 
-def _storable(values, name, *, nested=False):
-    """Return ids, labels or payload, if files may hold them."""
+def _objects_in(values):
+    """Return the ids or labels of which hashes were not made by NumPy's integers."""
+    is_needed = values is not None and getattr(values, "dtype", object) != np.int64
+    return values if is_needed else ()
+
+
+def _storable(values, name):
+    """Return ids or labels, if files may hold them."""
     if values is None or getattr(values, "dtype", object) == np.int64:
         return values
     for value in values:
-        _check_storable(value, name, nested)
+        _check_storable(value, name)
     return values
 
 
-def _check_storable(value, name, nested):
-    if type(value) in _SCALARS:
-        return
-    is_dict = nested and type(value) is dict
-    if type(value) is tuple or (nested and type(value) is list):
-        inner = value
-    elif is_dict and all(type(key) is str for key in value):
-        inner = value.values()
-    else:
-        more = ", lists and dicts with str keys" if nested else ""
+def _check_storable(value, name):
+    if type(value) is tuple:
+        for item in value:
+            _check_storable(item, name)
+    elif type(value) not in SCALARS:
         raise TypeError(
-            f"{name} can be saved if they are str, int, float, bool, None, tuples of "
-            f"those{more}. Got {value!r} of type {type(value).__name__}."
+            f"{name} can be saved if they are str, int, float, bool, None or tuples of "
+            f"those. Got {value!r} of type {type(value).__name__}."
         )
-    for item in inner:
-        _check_storable(item, name, nested)

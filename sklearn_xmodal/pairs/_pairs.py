@@ -6,6 +6,8 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
+from sklearn_xmodal.utils._containers import as_matrix, check_same_index
+from sklearn_xmodal.utils._features import is_dict
 from sklearn_xmodal.utils._validation import canonical, count
 
 MODALITIES = ("image", "text")
@@ -38,7 +40,8 @@ class ImageTextPairs:
     Raises
     ------
     ValueError
-        If the sides differ in their number of rows, or both are missing.
+        If the sides differ in their number of rows, or both are missing; if both have
+        an index, as DataFrames do, and these differ.
 
     See Also
     --------
@@ -57,9 +60,6 @@ class ImageTextPairs:
 
     __slots__ = ("image", "text")
 
-    # Iterating would run over rows in one reader's mind, over sides in another's.
-    __iter__ = None
-
     def __init__(self, image=None, text=None):
         self.image = _as_side(image, "image")
         self.text = _as_side(text, "text")
@@ -77,6 +77,7 @@ class ImageTextPairs:
                     f"row. Got {count(n_image, 'image row')} and "
                     f"{count(n_text, 'text row')}."
                 )
+            check_same_index(self.image, self.text, ("image", "text"))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -106,10 +107,20 @@ class ImageTextPairs:
             key = _as_rows(key, len(self))
         return type(self)(*(_take_rows(side, key) for side in self._sides()))
 
+    def __iter__(self):
+        # It would run over rows in one reader's mind, over sides in another's.
+        raise TypeError(
+            "ImageTextPairs are not iterable: take a side, pairs.image or pairs.text. "
+            "What goes through texts one by one, such as a vectorizer, is applied to "
+            "them by ModalityTransformer(text=TfidfVectorizer())."
+        )
+
     def __array__(self, dtype=None, copy=None):
         raise TypeError(
-            "ImageTextPairs hold two matrices and are not an array. Use "
-            "pairs.to_stacked(), or an estimator of sklearn_xmodal."
+            "ImageTextPairs hold two matrices and are not an array. A transformer of "
+            "one matrix is applied to either side by ModalityTransformer(image="
+            "StandardScaler(), text=StandardScaler()), for example; pairs.image, "
+            "pairs.text and pairs.to_stacked() are matrices."
         )
 
     def __repr__(self):
@@ -182,7 +193,7 @@ def stack_columns(image, text):
     if hasattr(image, "iloc") and hasattr(text, "iloc"):
         import pandas as pd
 
-        # Rows are pairs by position, whatever the two indices say.
+        # By position: equal indexes may hold a value twice.
         return pd.concat([image, text.set_axis(image.index, axis=0)], axis=1)
     return np.hstack([image, text])
 
@@ -191,7 +202,8 @@ def check_n_image_features(n_image_features, n_features):
     """Raise an error unless both modalities get at least one column."""
     if not isinstance(n_image_features, Integral) or isinstance(n_image_features, bool):
         raise TypeError(
-            f"n_image_features must be an integer. Got {n_image_features!r}."
+            "n_image_features must be an integer, the number of image columns. Got "
+            f"{type(n_image_features).__name__}."
         )
     if n_image_features < 1 or not n_image_features < n_features:
         raise ValueError(
@@ -207,6 +219,12 @@ def _as_side(X, name):
         return None
     if isinstance(X, ImageTextPairs):
         raise TypeError(f"{name} must be a matrix. Got ImageTextPairs; use its sides.")
+    if is_dict(X):
+        raise TypeError(
+            f"{name} must be a matrix, or a list of raw items. Got a dict with the "
+            f"keys {list(X)[:5]}: pass its values, ImageTextPairs(image=..., text=...)."
+        )
+    X = as_matrix(X, strict=False)
     if sparse.issparse(X):
         return canonical(X.tocsr())
     if hasattr(X, "shape") and hasattr(X, "__getitem__"):
@@ -220,7 +238,8 @@ def _as_side(X, name):
             ) from None
     if len(side.shape) == 0:
         raise ValueError(
-            f"The {name} side must have rows. Got a scalar: {type(X).__name__}."
+            f"The {name} side must have rows. Got a scalar: {type(X).__name__}. A "
+            "single raw item goes into a list, and of a file pass what it holds."
         )
     return side
 

@@ -1,5 +1,7 @@
 """One transformer per modality."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from scipy import sparse
 from sklearn import get_config
@@ -67,6 +69,13 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
     --------
     ImageTextPairs : The container that goes through a Pipeline.
 
+    Notes
+    -----
+    A step that is no transformer of pairs, such as ``StandardScaler()`` itself, sees
+    the first argument of ``Pipeline.fit`` only: ``pipe.fit(X_img, X_txt)`` would scale
+    images and leave texts as they are, without an error. Put it in here, once per
+    side, and fit the Pipeline to pairs.
+
     Examples
     --------
     >>> from sklearn.pipeline import make_pipeline
@@ -85,6 +94,14 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
     # Metadata routing asks the two transformers what they want.
     __metadata_request__fit = {**DATA_ARGUMENTS, "sample_weight": UNUSED}
     __metadata_request__transform = DATA_ARGUMENTS
+
+    #: Names of fitted attributes, which files hold.
+    _fitted = (
+        "image_transformer_",
+        "text_transformer_",
+        "n_features_in_",
+        "feature_names_in_",
+    )
 
     _parameter_constraints: dict = {
         "image": [StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
@@ -144,7 +161,9 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
                 transformer = FunctionTransformer(feature_names_out="one-to-one")
             transformer = clone(transformer)
             self._set_side_output(transformer)
-            transformer.fit(getattr(data, modality), data.y, **params.get(modality, {}))
+            with _named_in_errors(transformer, modality):
+                side = getattr(data, modality)
+                transformer.fit(side, data.y, **params.get(modality, {}))
             setattr(self, f"{modality}_transformer_", transformer)
         return self
 
@@ -302,7 +321,9 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
     def _transform_side(self, modality, X):
         if X is None:
             return None
-        return self.transformer_of(modality).transform(X)
+        transformer = self.transformer_of(modality)
+        with _named_in_errors(transformer, modality):
+            return transformer.transform(X)
 
     def _side_by_side(self):
         """Show both sides in the diagram, also one that passes through."""
@@ -321,6 +342,17 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         # Whatever the two transformers do to the dtype.
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+@contextmanager
+def _named_in_errors(transformer, modality):
+    """Say below an error of a transformer which one it was."""
+    try:
+        yield
+    except Exception as error:
+        name = type(transformer).__name__
+        error.add_note(f"Raised by {name}, {modality}= of a ModalityTransformer.")
+        raise
 
 
 def _input_tags(transformer):

@@ -8,7 +8,8 @@ from scipy import sparse
 from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import DTYPES
 
-_CHARACTERS = re.compile(r"[<>|][US]\d{1,9}")
+_CHARACTERS = re.compile(r"[<>|][US][1-9]\d{0,8}")
+_NUMBERS = re.compile(r"[<>|][biuf][1248]")
 _LAST_CHARACTER = 0x10FFFF
 _PARTS = ("data", "indices", "indptr")  # of a sparse matrix
 _SPARSE = {
@@ -31,6 +32,13 @@ def checked_dtype(dtype, path):
             f"of strings to be stored. Got dtype {dtype}; convert it."
         )
     return little
+
+
+def named_dtype(name):
+    """Return the type of numbers of a name from a file: NumPy takes lists and more."""
+    if not isinstance(name, str) or not _NUMBERS.fullmatch(name):
+        raise ValueError(f"dtype {name!r:.40}")
+    return np.dtype(name)
 
 
 def _is_array(value):
@@ -56,7 +64,7 @@ def _encode_array(value, encoder, path):
 def _decode_array(node, decoder):
     array = decoder.take_tensor(node["tensor"])
     if "dtype" in node:
-        dtype = np.dtype(node["dtype"])
+        dtype = named_dtype(node["dtype"])
         if dtype.newbyteorder("<") != array.dtype:
             raise ValueError(f"dtype {node['dtype']!r}")
         array = array.astype(dtype)

@@ -12,6 +12,10 @@ from sklearn_xmodal.persistence._container import forged
 _PLAIN = (bool, int, str, type(None))
 #: Arrays that several objects share may be copied by some of them.
 _MOST_REPEATS = 16
+#: Values that may come again beyond those: small files share what they like.
+_FREE_VALUES = 2**13
+#: Bytes of text that may be read as often beyond those, so short lists come often.
+_FREE_TEXT = 2**12
 #: Longer lists are no part of the header, see the kind "list".
 MOST_ITEMS = 1000
 
@@ -99,8 +103,11 @@ class Decoder:
         self.kinds = kinds
         self._tensors = dict(tensors)
         self._taken = {}
-        self._known = {}
+        self._known = {}  # number -> a value, and how many it holds
+        self._n_values = 0  # that were made
+        self._n_met = 0  # by who walks through them: shared ones every time
         self._budget = _MOST_REPEATS * sum(a.nbytes for a in tensors.values())
+        self._text_budget = _MOST_REPEATS * _FREE_TEXT
 
     def decode(self, node):
         """Return the value of a node; any error where its fields make no sense."""
@@ -110,14 +117,16 @@ class Decoder:
             return node
         name = node.get("type")
         if name == "same":
-            return self._repeated(self._known[node["as"]])
+            return self._same(*self._known[node["as"]])
         if name not in self.kinds:
             raise forged(f"a value of type {name!r}")
-        kind = self.kinds[name]
+        kind, n_before = self.kinds[name], self._n_met
         value = kind.decode(node, self)
+        self._n_values += 1
+        self._n_met += 1
         # Others may not come again: who walks through them would find no end.
         if "number" in node and kind.is_shared:
-            self._known[node["number"]] = value
+            self._known[node["number"]] = value, self._n_met - n_before
         return value
 
     def decode_all(self, nodes):
@@ -131,12 +140,33 @@ class Decoder:
         self._taken[name] = self._tensors.pop(name)
         return self._taken[name]
 
+    def take_text(self, name):
+        """Return the bytes of a text that holds nodes, which may name texts again.
+
+        Each comes into the budget once, and goes out of it every time: what refers to
+        itself twice, or to what does, would have no end.
+        """
+        if name not in self._taken:
+            self._text_budget += _MOST_REPEATS * self._tensors[name].nbytes
+        text = self.take_tensor(name)
+        self._text_budget -= max(1, text.nbytes)
+        if self._text_budget < 0:
+            raise forged("references to the same lists time and again")
+        return text.tobytes()
+
     def finish(self):
         """Raise an InvalidFileError if tensors are left."""
         if self._tensors:
             raise forged(
                 f"tensors that nothing refers to, such as {min(self._tensors)}"
             )
+
+    def _same(self, value, n_met):
+        """Return a value that came before: two of the last one, and so on, are many."""
+        self._n_met += n_met
+        if self._n_met > _MOST_REPEATS * self._n_values + _FREE_VALUES:
+            raise forged("references to the same objects time and again")
+        return self._repeated(value)
 
     def _repeated(self, value):
         self._budget -= getattr(value, "nbytes", 0)

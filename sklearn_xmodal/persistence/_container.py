@@ -51,7 +51,12 @@ DTYPES = {
 #: What is read before any checksum holds.
 MAX_HEADER = 2**26
 _MAX_DIMENSIONS = 32  # of arrays before NumPy 2
+#: Of arrays without values, which cost nothing in a file: lists of their rows would.
+_MOST_EMPTY_ROWS = 2**16
 _ALIGNMENT = 64
+#: Files with holes of that much, and hardly anything else, are no models.
+_HOLES = 2**26
+_LEAST_SHARE_OF_DATA = 1 / 16
 _READ_BYTES = 2**20
 _NUMPY_NAMES = {name: dtype for dtype, name in DTYPES.items()}
 _BLANK = "0" * 64
@@ -135,10 +140,13 @@ def _header_checksum(header):
 
 
 def open_file(path):
-    """Open a regular file at its first byte: a pipe would wait for a writer."""
+    """Open a regular file at its first byte: a pipe would wait for a writer.
+
+    That is looked at again once it is open, since names change.
+    """
     try:
         mode = path.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f"path must be that of a file that save has written. Got {str(path)!r}, "
             "which does not exist."
@@ -149,7 +157,38 @@ def open_file(path):
             f"path must be that of a file that save has written. Got {str(path)!r}, "
             f"which is {kind}."
         )
-    return path.open("rb")
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
+    try:
+        check_solid(file)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def check_solid(file):
+    """Raise unless a file is regular, and has the bytes that its size tells of.
+
+    Holes read as zeros and take no room: a few bytes would be taken for terabytes.
+    """
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidFileError("The file must be a regular one. Got something else.")
+    n_stored = 512 * getattr(status, "st_blocks", status.st_size)
+    if n_stored >= _LEAST_SHARE_OF_DATA * status.st_size or status.st_size < _HOLES:
+        return
+    try:
+        hole = os.lseek(file.fileno(), 0, os.SEEK_HOLE)
+    except (AttributeError, OSError):  # a system that knows of no holes
+        return
+    finally:
+        os.lseek(file.fileno(), 0, os.SEEK_SET)
+    if hole < status.st_size:
+        raise InvalidFileError(
+            f"The file must hold the {status.st_size:,} bytes of its size. Got "
+            f"{n_stored:,} and holes, as no version of save leaves them: do not use it."
+        )
 
 
 def read_header(file):
@@ -216,7 +255,7 @@ def _parse(header):
         for name, entry in entries.items():
             start = stop
             dtype, shape = np.dtype(_NUMPY_NAMES[entry["dtype"]]), entry["shape"]
-            stop = start + _n_values(shape) * dtype.itemsize
+            stop = start + n_values(shape) * dtype.itemsize
             if entry["data_offsets"] != [start, stop]:
                 raise ValueError(f"tensor {name} is out of place")
             tensors.append((name, dtype, tuple(shape), stop - start))
@@ -227,9 +266,12 @@ def _parse(header):
     return document, tensors
 
 
-def _n_values(shape):
+def n_values(shape):
+    """Return how many values an array of a file has; a ValueError for what is none."""
     if len(shape) > _MAX_DIMENSIONS or any(type(n) is not int or n < 0 for n in shape):
         raise ValueError(f"shape {shape!r}")
+    if prod(shape) == 0 and max(shape) > _MOST_EMPTY_ROWS:
+        raise ValueError(f"shape {shape!r} of nothing")
     return prod(shape)
 
 

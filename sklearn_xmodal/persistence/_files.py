@@ -2,9 +2,9 @@
 
 import os
 import warnings
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 from sklearn_xmodal._version import __version__
 from sklearn_xmodal.persistence import (
@@ -37,19 +37,6 @@ KINDS = {
 }
 #: What `read` may leave in a file: the largest array of an index.
 _MAPPED = {"RetrievalIndex.vectors"}
-# What a decoder may raise for values that do not belong together.
-_NONSENSE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BadZipFile,
-    EOFError,
-    LookupError,
-    MemoryError,
-    RuntimeError,  # RecursionError too
-    TypeError,
-    ValueError,
-)
 
 
 def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
@@ -86,6 +73,10 @@ def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
     FileNotFoundError
         If the folder does not exist.
 
+    OSError
+        If the system refuses to write: the disk is full, for example. It says what to
+        do.
+
     ImportError
         If there are objects of scikit-learn, and skops is not installed.
 
@@ -118,7 +109,7 @@ def save(obj, path: str | os.PathLike, *, card: dict | None = None) -> None:
             "obj must be an estimator of sklearn_xmodal or scikit-learn, an encoder or "
             f"a RetrievalIndex. Got {type(obj).__name__}."
         )
-    if (path / _version_1.DOCUMENT).is_file():
+    if os.path.isfile(path / _version_1.DOCUMENT):  # noqa: PTH113  # whatever the name
         raise ValueError(
             f"path must be that of a file. Got {str(path)!r}, the folder of an index "
             "from an earlier version. Load it, move or delete the folder, and save "
@@ -159,7 +150,8 @@ def load(path):
     Raises
     ------
     InvalidFileError
-        A `ValueError`, if the file is damaged, foreign, or newer than this version.
+        A `ValueError`, if the file is damaged, foreign, newer than this version, or
+        cannot be read. It names the file.
 
     FileNotFoundError
         If there is no such file.
@@ -201,21 +193,42 @@ def read(path, *, mmap_mode="r", verify=True):
     there is no look at checksums of arrays, and at values that no index has.
     """
     path = _checked_path(path)
-    if path.is_dir():
-        options = {"mmap_mode": mmap_mode, "verify": verify, "read_model": read}
-        decode = partial(_version_1.read_folder, path, **options)
-    else:
-        decode = partial(_decode, *_read_file(path, mmap_mode, verify))
+    with _naming(path):
+        if path.is_dir():
+            options = {"mmap_mode": mmap_mode, "verify": verify, "read_model": read}
+            decode = partial(_version_1.read_folder, path, **options)
+        else:
+            decode = partial(_decode, *_read_file(path, mmap_mode, verify))
+        try:
+            return _checked_model(decode(), verify)
+        except (InvalidFileError, OSError, ImportError, Warning):
+            raise  # a warning is an error where the user wants it to be one
+        except Exception as error:  # of packages that were given what they cannot take
+            raise forged(f"values that do not fit together, {error!r:.500}") from error
+
+
+@contextmanager
+def _naming(path):
+    """Let every error of a file that is there be one class, and tell the path."""
     try:
-        obj = decode()
-        if not _is_model(obj):
-            raise forged(f"a {type(obj).__name__}")
-        if verify and hasattr(type(obj), "_check_vectors"):
-            obj._check_vectors()
-    except (InvalidFileError, OSError, ImportError):
+        yield
+    except FileNotFoundError:
         raise
-    except _NONSENSE as error:
-        raise forged(f"values that do not fit together, {error!r}") from error
+    except InvalidFileError as error:
+        if str(path) not in str(error):
+            error.args = (f"{error} The file is {str(path)!r}.",)
+        raise
+    except OSError as error:
+        raise InvalidFileError(
+            f"path must be that of a file that can be read. Got {str(path)!r}: {error}."
+        ) from error
+
+
+def _checked_model(obj, verify):
+    if not _is_model(obj):
+        raise forged(f"a {type(obj).__name__}")
+    if verify and hasattr(type(obj), "_check_vectors"):
+        obj._check_vectors()
     return obj
 
 
@@ -280,17 +293,22 @@ def read_card(path: str | os.PathLike) -> dict:
     ...     read_card(path)["scores"]
     {'mAP': 0.61}
     """
-    with open_file(_checked_path(path)) as file:
-        card = read_header(file).document.get("card")
-    if not isinstance(card, dict):
-        raise forged("no card")
+    path = _checked_path(path)
+    with _naming(path):
+        with open_file(path) as file:
+            card = read_header(file).document.get("card")
+        if not isinstance(card, dict):
+            raise forged("no card")
     return card
 
 
 def _checked_path(path) -> Path:
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"path must be a str or a path. Got {type(path).__name__}.")
-    return Path(path)
+    path = Path(os.fsdecode(path))
+    if "\0" in str(path):
+        raise ValueError(f"path must be one of this system. Got {str(path)!r}.")
+    return path
 
 
 def _warn_of_version(document):

@@ -37,6 +37,8 @@ _SIDES = ("image", "text")
 # What format 1 did not write, as it was then.
 _POSTERIOR_TEMPERATURE = 0.7
 _TOLERANCE = 1.25
+# Landmarks of kernels, and pairs that `partial_fit` keeps, at most.
+_SAMPLE_SIZE = 300
 
 
 def _places(name):
@@ -280,6 +282,26 @@ class _MSLN(_Network):
         return super().more(state)
 
 
+def _with_sample(parameters, state):
+    """Add the sample of training pairs that `partial_fit` keeps.
+
+    That is the landmarks of the kernels, where there are some.
+    """
+    if not state:
+        return parameters, state
+    kernel = state.get("variates", {}).get("kernel")
+    sample = None
+    if kernel is not None:
+        sides = {n: X.astype(np.float32) for n, X in kernel["landmarks"].items()}
+        n_kept, n_seen = len(sides["image"]), kernel["moments"]["n_samples"]
+        sample = {
+            "n_seen": n_kept if n_kept < _SAMPLE_SIZE else n_seen,
+            **sides,
+            "weight": np.ones(n_kept),
+        }
+    return parameters, {**state, "sample": sample}
+
+
 _OF_KERNELS = ("landmarks", "gammas", "roots")
 
 
@@ -353,6 +375,8 @@ class _Net:
 def _encoder_of(retriever, modality):
     if retriever is None:
         return None
+    if not hasattr(retriever, "get_params"):
+        raise forged(f"a {type(retriever).__name__} for a retriever")
     from sklearn_xmodal.base import encoder_of
 
     return encoder_of(retriever, modality)
@@ -397,6 +421,7 @@ MIGRATIONS = {
     ("KCCARetriever", 0): _of_retriever(_Kernel()),
     ("LocalBinaryPatternTransformer", 0): _as_it_is,
     ("MSLNRetriever", 0): _of_retriever(_MSLN()),
+    ("MSLNRetriever", 1): _with_sample,
     ("ModalityTransformer", 0): _as_it_is,
     ("MvDARetriever", 0): _of_retriever(_Linear("eigenvalues_", "eigenvalue_power")),
     ("PLSRetriever", 0): _of_retriever(

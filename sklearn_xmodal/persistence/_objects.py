@@ -3,12 +3,13 @@
 A class says what its files hold by ``_file_version`` (1 if there is none),
 ``_get_file_state()``, which returns a dict, and ``_set_file_state(state, version)``,
 which raises a `ValueError` for entries that are unknown or missing. Without these, the
-state is the fitted public attributes. An encoder says the same by ``kind``,
+state is the attributes that ``_fitted`` names. An encoder says the same by ``kind``,
 ``version``, ``state()`` and ``from_state(state, version)``.
 """
 
 import inspect
 from importlib import import_module
+from pathlib import PurePath
 
 from sklearn_xmodal.encoders import Encoder
 from sklearn_xmodal.encoders._base import PARTS, Part
@@ -26,6 +27,8 @@ PACKAGES = (
 #: And these.
 OTHERS = {"FrozenEstimator": "sklearn.frozen", "Pipeline": "sklearn.pipeline"}
 _OPTIMIZERS = "torch.optim"
+#: Parameters that may hold more than data -> of which types.
+_SPECIAL = {"checkpoint_dir": PurePath, "optimizer": type, "advanced": type}
 
 
 def _compat():
@@ -120,11 +123,11 @@ def _state_methods(cls):
 def _fitted(value):
     names = {*_parameters(value), _compat().OUTPUT_CONFIG}
     state = {k: v for k, v in vars(value).items() if k not in names}
-    others = [name for name in state if not _is_fitted(name)]
+    others = [name for name in state if name not in _fitted_names(type(value))]
     if others:
         raise TypeError(
-            f"{type(value).__name__} must hold nothing but parameters and fitted "
-            f"attributes, whose names end in _, to be stored. Got {', '.join(others)} "
+            f"{type(value).__name__} must hold nothing but parameters and the "
+            f"attributes that its fit sets to be stored. Got {', '.join(others)} "
             "beside these; delete what is not of the model, or use pickle or joblib."
         )
     return state
@@ -132,13 +135,49 @@ def _fitted(value):
 
 def _set_fitted(value, state, version):
     for name in state:
-        if not _is_fitted(name) or hasattr(type(value), name):
+        if name not in _fitted_names(type(value)):
             raise forged(f"{type(value).__name__}.{name}")
+    _check_inert(state, f"an attribute of {type(value).__name__}", Part)
     vars(value).update(state)
 
 
-def _is_fitted(name):
-    return name.isidentifier() and name.endswith("_") and not name.startswith("_")
+def _fitted_names(cls):
+    return getattr(cls, "_fitted", ())
+
+
+def _check_parameters(cls, parameters):
+    """Raise unless parameters are of the class, and lead nowhere by themselves."""
+    name = cls.__name__
+    known = inspect.signature(cls).parameters if _has_parameters(cls) else ()
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise forged(f"{name} with a parameter {unknown[0]!r}")
+    if parameters.get("memory") is not None:  # would unpickle from there
+        raise forged("a Pipeline with a cache")
+    others = {k: v for k, v in parameters.items() if k not in _SPECIAL}
+    _check_inert(others, f"a parameter of {name}")
+    for parameter, allowed in _SPECIAL.items():
+        if parameter in parameters:
+            where = f"the parameter {parameter!r} of {name}"
+            _check_inert(parameters[parameter], where, allowed)
+
+
+def _check_inert(value, where, allowed=()):
+    """Raise where a value is or holds a path, a class or a part of an encoder.
+
+    Each has its few places, in which the code that uses it expects it.
+    """
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (list, tuple)):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (PurePath, type, Part)) and not isinstance(
+            value, allowed
+        ):
+            raise forged(f"a {type(value).__name__} as {where}")
 
 
 def _decode_object(node, decoder):
@@ -176,14 +215,8 @@ def restored(cls, version, parameters, state, output=None):
         from sklearn_xmodal.utils._old_spellings import translated_parameters
 
         parameters = translated_parameters(cls, parameters)
-    if parameters.get("memory") is not None:  # would unpickle from there
-        raise forged("a Pipeline with a cache")
-    has_parameters = _has_parameters(cls)
-    known = inspect.signature(cls).parameters if has_parameters else ()
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        raise forged(f"{name} with a parameter {unknown[0]!r}")
-    value = cls(**parameters) if has_parameters else cls.__new__(cls)
+    _check_parameters(cls, parameters)
+    value = cls(**parameters) if _has_parameters(cls) else cls.__new__(cls)
     if output is not None:
         if list(output) != ["transform"] or type(output["transform"]) is not str:
             raise forged(f"{name} with the output {output!r}")

@@ -1,8 +1,9 @@
 """Both encoders of a model as ONNX files, for other languages."""
 
-from pathlib import Path
+from contextlib import ExitStack
 
-from sklearn_xmodal.utils._atomic import replacing
+from sklearn_xmodal.encoders import Encoder
+from sklearn_xmodal.utils._atomic import making_folder, replacing
 
 
 def export_onnx(retriever, folder):
@@ -19,7 +20,7 @@ def export_onnx(retriever, folder):
 
     folder : str or path-like
         Where to write ``image.onnx`` and ``text.onnx``; created if need be. Existing
-        files are replaced, each in one step.
+        files are replaced, each in one step, once both are written.
 
     Returns
     -------
@@ -34,7 +35,8 @@ def export_onnx(retriever, folder):
         Manhattan distances.
 
     ValueError
-        If an encoder takes more than 2 GB.
+        If an encoder takes more than 2 GB, or something else than a folder has that
+        path.
 
     ImportError
         If the package onnx is missing.
@@ -49,16 +51,29 @@ def export_onnx(retriever, folder):
     output "codes" is float32. Sparse text has to be made dense before. The graph
     computes in float64 where the encoder does. Codes differ from those of
     `transform` of float32 features by rounding: relative to the largest, 1e-6 mostly,
-    and up to some 1e-5 for the blocks "kernel" and "posterior" of an
-    :class:`MSLNRetriever`, which magnify the rounding of the features.
+    and some 1e-5 for the blocks "kernel" and "posterior" of an
+    :class:`MSLNRetriever`, which magnify the rounding of the features: up to 2e-4 in
+    extreme cases.
     """
     from sklearn_xmodal.base import encoder_of
 
-    models = {m: encoder_of(retriever, m).to_onnx() for m in ("image", "text")}
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {modality: folder / f"{modality}.onnx" for modality in models}
-    for modality, model in models.items():
-        with replacing(paths[modality]) as file:
-            file.write(model.SerializeToString())
+    if isinstance(retriever, Encoder):
+        raise TypeError(
+            "export_onnx takes a fitted retriever, and writes both of its encoders. "
+            f"Got {type(retriever).__name__}: of one encoder, write what encoder."
+            "to_onnx().SerializeToString() returns into a file."
+        )
+    models = {}
+    for modality in ("image", "text"):
+        encoder = encoder_of(retriever, modality)
+        try:
+            models[modality] = encoder.to_onnx()
+        except TypeError as error:
+            error.add_note(f"Raised by the {modality} encoder.")
+            raise
+    with making_folder(folder, "folder") as home, ExitStack() as both:
+        paths = {modality: home / f"{modality}.onnx" for modality in models}
+        files = {m: both.enter_context(replacing(path)) for m, path in paths.items()}
+        for modality, file in files.items():
+            file.write(models[modality].SerializeToString())
     return paths

@@ -3,7 +3,8 @@
 skops refuses classes and functions outside its own list of safe ones before it
 imports or makes anything. The checks here come first: they bound what it unpacks, and
 leave out those parts of its format that run more than assignments or that hold
-indices which compiled code follows unchecked.
+indices which compiled code follows unchecked. What its objects hold, `_attributes`
+looks at.
 """
 
 import io
@@ -13,12 +14,16 @@ from math import prod
 
 import numpy as np
 
+from sklearn_xmodal.persistence._attributes import (
+    RefusedError,
+    check_attributes,
+    check_values,
+)
 from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import forged
 
 _LOADERS = {
     "DTypeNode",
-    "DefaultDictNode",
     "DictNode",
     "FunctionNode",
     "JsonNode",
@@ -57,10 +62,6 @@ TRUSTED = [
 _MOST_REPEATS = 16
 
 
-class _RefusedError(Exception):
-    """What a scikit-learn object holds that files do not."""
-
-
 def _is_of_sklearn(value):
     if not type(value).__module__.startswith("sklearn."):
         return False
@@ -70,7 +71,7 @@ def _is_of_sklearn(value):
 
 
 def _encode(value, encoder, path):
-    if hasattr(value, "estimator") and hasattr(value, "refit"):
+    if _is_search(value):
         raise TypeError(
             f"{path} must be a model to be stored, not the search for one. Got a "
             f"{type(value).__name__}: save its best_estimator_."
@@ -78,12 +79,12 @@ def _encode(value, encoder, path):
     skops_io = _skops_io()
     try:
         data = skops_io.dumps(value)
-        _check_archive(data)
-        _check_caches(value)
+        schema = _checked_schema(data)
         untrusted = set(skops_io.get_untrusted_types(data=data)) - set(TRUSTED)
         if untrusted:
-            raise _RefusedError(f"{', '.join(sorted(untrusted))}, unsafe says skops")
-    except (_RefusedError, TypeError) as error:
+            raise RefusedError(f"{', '.join(sorted(untrusted))}, unsafe says skops")
+        check_attributes(schema)
+    except (RefusedError, TypeError) as error:
         raise TypeError(
             f"{path} must be a scikit-learn object that can be stored without pickle. "
             f"Got a {type(value).__name__} with {error}. Take another one, or use "
@@ -95,20 +96,19 @@ def _encode(value, encoder, path):
 def _decode(node, decoder):
     data = decoder.take_tensor(node["tensor"]).tobytes()
     try:
-        _check_archive(data)
+        schema = _checked_schema(data)
         value = _skops_io().loads(data, trusted=TRUSTED)
-        _check_caches(value)
-    except (_RefusedError, TypeError, zipfile.BadZipFile) as error:
+        check_attributes(schema)
+        check_values(value)
+    except (RefusedError, TypeError, zipfile.BadZipFile) as error:
         raise forged(f"an object of scikit-learn with {error}") from error
+    if not _is_of_sklearn(value) or _is_search(value):
+        raise forged(f"a {type(value).__name__} in the place of a model")
     return value
 
 
-def _check_caches(value):
-    """Raise if a Pipeline inside has a cache, which is a folder of pickles."""
-    parameters = value.get_params() if hasattr(value, "get_params") else {}
-    for name, parameter in parameters.items():
-        if name.split("__")[-1] == "memory" and parameter is not None:
-            raise _RefusedError(f"the cache {name}={parameter!r}; set it to None")
+def _is_search(value):
+    return hasattr(value, "estimator") and hasattr(value, "refit")
 
 
 def _skops_io():
@@ -122,23 +122,25 @@ def _skops_io():
     return skops.io
 
 
-def _check_archive(data):
-    """Raise unless the archive is no larger than it looks, and plain."""
+def _checked_schema(data):
+    """Return the schema of an archive that is no larger than it looks, and plain."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         entries = archive.infolist()
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
-            raise _RefusedError("compressed parts")
+            raise RefusedError("compressed parts")
         if sum(entry.file_size for entry in entries) > len(data):
-            raise _RefusedError("parts that overlap")
+            raise RefusedError("parts that overlap")
         for entry in entries:
             if entry.filename.endswith(".npy"):
                 _check_array(archive, entry)
             elif entry.filename != "schema.json":
-                raise _RefusedError(
+                raise RefusedError(
                     f"a part {entry.filename!r}, such as a sparse matrix"
                 )
         sizes = {entry.filename: entry.file_size for entry in entries}
-        _check_schema(json.loads(archive.read("schema.json")), sizes)
+        schema = json.loads(archive.read("schema.json"))
+    _check_schema(schema, sizes)
+    return schema
 
 
 def _check_array(archive, entry):
@@ -150,12 +152,12 @@ def _check_array(archive, entry):
             (2, 0): np.lib.format.read_array_header_2_0,
         }.get(version)
         if read is None:
-            raise _RefusedError(f"an array in the format {version}")
+            raise RefusedError(f"an array in the format {version}")
         shape, _, dtype = read(file)
         if dtype.hasobject or file.tell() + prod(shape) * dtype.itemsize != (
             entry.file_size
         ):
-            raise _RefusedError("an array that is larger than its part")
+            raise RefusedError("an array that is larger than its part")
 
 
 def _check_schema(schema, sizes):
@@ -175,16 +177,17 @@ def _check_schema(schema, sizes):
             loader, number = value.get("__loader__", "DictNode"), value.get("__id__")
             if loader not in _LOADERS:
                 names = value.get("__module__"), value.get("__class__")
-                raise _RefusedError(f"{'.'.join(map(str, names))} ({loader})")
+                raise RefusedError(f"{'.'.join(map(str, names))} ({loader})")
             if number and number in seen:
-                if loader != "DTypeNode" and seen[number] != value:
-                    raise _RefusedError("two objects of one number")
+                is_dtype = loader == seen[number].get("__loader__") == "DTypeNode"
+                if not is_dtype and seen[number] != value:
+                    raise RefusedError("two objects of one number")
             else:
                 seen[number] = value
                 n_bytes += sizes.get(value.get("file"), 0)
             waiting += value.values()
     if n_bytes > _MOST_REPEATS * sum(sizes.values()):
-        raise _RefusedError("references to the same arrays time and again")
+        raise RefusedError("references to the same arrays time and again")
 
 
 KINDS = {"scikit-learn": Kind(_is_of_sklearn, _encode, _decode, is_shared=True)}

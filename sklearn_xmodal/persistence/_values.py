@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_xmodal.persistence._arrays import checked_dtype
+from sklearn_xmodal.persistence._arrays import checked_dtype, named_dtype
 from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import no_constant
+from sklearn_xmodal.utils._entries import check_hashes
 
 _KEY_LENGTH = 624  # of the Mersenne twister
 
@@ -31,7 +32,7 @@ def _encode_scalar(value, encoder, path):
 def _decode_scalar(node, decoder):
     if "str" in node:
         return np.str_(node["str"])
-    dtype = checked_dtype(np.dtype(node["dtype"]), "scalar")
+    dtype = checked_dtype(named_dtype(node["dtype"]), "scalar")
     (value,) = np.frombuffer(bytes.fromhex(node["hex"]), dtype)
     if dtype.kind == "b" and node["hex"] not in ("00", "01"):
         raise ValueError("a boolean")
@@ -45,7 +46,7 @@ def _encode_list(value, encoder, path):
 
 
 def _decode_list(node, decoder):
-    text = decoder.take_tensor(node["tensor"]).tobytes()
+    text = decoder.take_text(node["tensor"])
     return decoder.decode(json.loads(text, parse_constant=no_constant))
 
 
@@ -66,7 +67,9 @@ def _encode_dict(value, encoder, path):
 
 
 def _decode_dict(node, decoder):
-    return {decoder.decode(k): decoder.decode(v) for k, v in node["items"]}
+    items = [(decoder.decode(k), decoder.decode(v)) for k, v in node["items"]]
+    check_hashes(key for key, _ in items)
+    return dict(items)
 
 
 def _encode_random_state(value, encoder, path):

@@ -7,13 +7,18 @@ a folder: ``index.json`` named arrays (``.npy``) and the file of a retriever bes
 
 import hashlib
 import json
+import os
 import re
-from pathlib import Path
 
 import numpy as np
 
 from sklearn_xmodal.persistence._codec import Kind
-from sklearn_xmodal.persistence._container import damaged, forged
+from sklearn_xmodal.persistence._container import (
+    damaged,
+    forged,
+    n_values,
+    open_file,
+)
 from sklearn_xmodal.persistence._errors import InvalidFileError
 from sklearn_xmodal.persistence._migrations import OldObject
 from sklearn_xmodal.persistence._objects import find_class, restored
@@ -72,20 +77,26 @@ def read_folder(path, *, mmap_mode, verify, read_model):
     for name in ("ids", "labels", "payload"):
         state[name] = None if state[name] is None else _decoded(state[name])
     if state["retriever"] is not None:
-        state["retriever"] = read_model(path / _checked_name(state["retriever"]))
+        try:
+            retriever = read_model(path / _checked_name(state["retriever"]))
+        except FileNotFoundError as error:
+            raise damaged(f"a file is missing, {error}") from None
+        state["retriever"] = retriever
     return restored(find_class("RetrievalIndex"), 0, {}, state)
 
 
 def _read_document(folder):
     path = folder / DOCUMENT
-    if not path.is_file():
+    if not path.exists() and not path.is_symlink():
         raise FileNotFoundError(
             "path must be that of a file that save has written, or of the folder of an "
             f"index from an earlier version. Got {str(folder)!r}, a folder that holds "
             f"no {DOCUMENT}."
         )
+    with open_file(path) as file:
+        text = file.read()
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise damaged(f"{path} is no JSON, {error}") from None
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
@@ -106,21 +117,45 @@ def _read_document(folder):
 def _read_array(folder, entry, mmap_mode, verify):
     """Open an array of a folder; nothing in it can be code."""
     path = folder / _checked_name(entry["name"])
-    if not path.is_file():
-        raise damaged(f"{path} is missing")
-    if verify and _sha256(path) != entry["sha256"]:
-        raise damaged(f"the checksum of {path} does not match")
     try:
-        # Unlike numpy.load, this opens neither archives nor pickles.
-        array = np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, OSError) as error:
-        raise damaged(f"{path} is no array, {error}") from None
-    if array.dtype.str != entry["dtype"] or list(array.shape) != entry["shape"]:
-        raise forged(
-            f"{path} with {array.dtype.str} of shape {array.shape}, where {DOCUMENT} "
-            f"tells of {entry['dtype']} of shape {tuple(entry['shape'])}"
-        )
-    return array if mmap_mode else np.array(array)
+        file = open_file(path)
+    except FileNotFoundError:
+        raise damaged(f"{path} is missing") from None
+    with file:
+        if verify and _sha256(file) != entry["sha256"]:
+            raise damaged(f"the checksum of {path} does not match")
+        try:
+            dtype, shape, order = _read_array_header(file)
+        except Exception as error:  # that parser has many
+            raise damaged(f"{path} is no array, {error}") from None
+        if dtype.str != entry["dtype"] or list(shape) != entry["shape"]:
+            raise forged(
+                f"{path} with {dtype.str} of shape {shape}, where {DOCUMENT} tells of "
+                f"{entry['dtype']} of shape {tuple(entry['shape'])}"
+            )
+        if mmap_mode:
+            return np.memmap(file, dtype, "r", file.tell(), shape, order)
+        return np.fromfile(file, dtype).reshape(shape, order=order)
+
+
+def _read_array_header(file):
+    """Return type, shape and order of an array which fills the rest of a file.
+
+    Unlike `numpy.load`, this opens neither archives nor pickles, and nothing is
+    allocated or mapped for what the header says before it holds.
+    """
+    file.seek(0)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"format {version}")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("it has objects")
+    n_bytes = n_values(shape) * dtype.itemsize
+    n_left = os.fstat(file.fileno()).st_size - file.tell()
+    if not 0 < n_bytes == n_left:
+        raise ValueError(f"{n_left} bytes for {shape} of {dtype}")
+    return dtype, shape, "F" if is_fortran else "C"
 
 
 def _checked_name(name):
@@ -130,11 +165,10 @@ def _checked_name(name):
     return name
 
 
-def _sha256(path):
+def _sha256(file):
     digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while data := file.read(_READ_BYTES):
-            digest.update(data)
+    while data := file.read(_READ_BYTES):
+        digest.update(data)
     return digest.hexdigest()
 
 

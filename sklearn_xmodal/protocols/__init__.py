@@ -4,6 +4,7 @@ from sklearn_xmodal.protocols._checks import PROTOCOLS
 from sklearn_xmodal.protocols._evaluation import evaluate, evaluate_split
 from sklearn_xmodal.protocols._features import candidate_features, choose_features
 from sklearn_xmodal.protocols._methods import FULL, METHODS, QUICK, Budget, Method
+from sklearn_xmodal.protocols._repeats import count_repeats
 from sklearn_xmodal.protocols._scores import score_codes
 from sklearn_xmodal.protocols._splits import inner_folds, split_pairs
 from sklearn_xmodal.protocols._tuning import tune
@@ -17,6 +18,7 @@ __all__ = [
     "Method",
     "candidate_features",
     "choose_features",
+    "count_repeats",
     "evaluate",
     "evaluate_split",
     "inner_folds",

@@ -11,10 +11,13 @@ from sklearn_xmodal.metrics._engine import split_codes
 from sklearn_xmodal.protocols._checks import (
     check_classes,
     check_pairs,
+    classes_of,
     count_classes,
+    labelled_rows,
     labels_of,
 )
 from sklearn_xmodal.protocols._methods import FULL, Method
+from sklearn_xmodal.protocols._repeats import warn_of_repeats
 from sklearn_xmodal.protocols._scores import score_codes
 from sklearn_xmodal.protocols._splits import inner_folds, split_pairs
 from sklearn_xmodal.protocols._tuning import tune
@@ -88,6 +91,12 @@ def evaluate(
         If the protocol is not known, labels are missing, do not fit or have too few
         classes, or a method cannot be fitted.
 
+    Warns
+    -----
+    UserWarning
+        If items of a test part have the features of one in its training part, see
+        :func:`count_repeats`.
+
     See Also
     --------
     evaluate_split : One method on one split.
@@ -130,6 +139,7 @@ def evaluate_split(
     split=0,
     *,
     rows=None,
+    cv=None,
     random_state=0,
     budget=None,
     n_jobs=None,
@@ -162,6 +172,10 @@ def evaluate_split(
 
     rows : tuple of (train, test) row numbers, default=None
         A split that is given, instead of one that is drawn.
+
+    cv : splitter or iterable of (train, test) row numbers, default=None
+        Folds of the training part that a `Method` is tuned on. If `None`, those of
+        :func:`inner_folds`.
 
     random_state : int, default=0
         Seed of features and method.
@@ -201,6 +215,12 @@ def evaluate_split(
         classes, the parts of a given split share rows, `random_state` is no whole
         number, or the method cannot be fitted.
 
+    Warns
+    -----
+    UserWarning
+        If items of the test part have the features of one in the training part, see
+        :func:`count_repeats`.
+
     See Also
     --------
     evaluate : Several methods on several splits.
@@ -223,16 +243,19 @@ def evaluate_split(
     if rows is None:
         rows = split_pairs(pairs, y, protocol, random_state=seed)
     train, test = _check_rows(rows)
+    test = labelled_rows(y, np.asarray(test))
+    warn_of_repeats(pairs, train, test)
     y_train, y_test = labels_of(y, train), labels_of(y, test)
     options = {"budget": FULL if budget is None else budget, "n_jobs": n_jobs}
-    options |= {"random_state": random_state, "validate": validate}
+    options |= {"random_state": random_state, "validate": validate, "cv": cv}
     start = time.perf_counter()
     estimator, validation_score, parameters = _fit(
         method, pairs[train], y_train, protocol, seed, begin_fit=begin_fit, **options
     )
     Z_img, Z_txt = split_codes(estimator.transform(pairs[test]))
     seconds = time.perf_counter() - start
-    seen_classes = np.unique(y_train) if protocol == "generalized" else None
+    is_generalized = protocol == "generalized"
+    seen_classes = classes_of(y_train) if is_generalized else None
     record = {
         "protocol": protocol,
         "split": split,
@@ -253,9 +276,10 @@ def _fit(method, pairs, y, protocol, seed, **options):
         estimator = clone(method).fit(pairs, y)
         score = float(getattr(estimator, "best_score_", np.nan))
         return estimator, score, getattr(estimator, "best_params_", {})
-    n_splits = options["budget"].n_folds
-    folds = inner_folds(pairs, y, protocol, n_splits=n_splits, random_state=seed)
-    return tune(method, pairs, y, protocol, cv=folds, **options)
+    cv, n_splits = options.pop("cv"), options["budget"].n_folds
+    if cv is None:
+        cv = inner_folds(pairs, y, protocol, n_splits=n_splits, random_state=seed)
+    return tune(method, pairs, y, protocol, cv=cv, **options)
 
 
 def _check_methods(methods):

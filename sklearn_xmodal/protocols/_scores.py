@@ -8,6 +8,7 @@ from sklearn_xmodal.metrics import (
     cross_modal_score,
     generalized_retrieval_score,
 )
+from sklearn_xmodal.metrics._engine import labelled_codes
 from sklearn_xmodal.protocols._checks import check_classes
 
 _DIRECTIONS = ("image_to_text", "text_to_image")
@@ -26,7 +27,7 @@ def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None)
 
     y : array-like of shape (n_samples,), default=None
         Class labels. If `None`, only in the standard protocol, nothing but the other
-        half of a pair is relevant.
+        half of a pair is relevant. Pairs without a label are left out.
 
     protocol : {"standard", "extendable", "generalized"}, default="standard"
         All items are the gallery. In the generalized one, queries of seen and unseen
@@ -63,6 +64,7 @@ def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None)
     (1.0, 0.74)
     """
     y = check_classes(Z_img, y, protocol)
+    Z_img, Z_txt, y, _ = labelled_codes(Z_img, Z_txt, y)
     if protocol == "generalized":
         if seen_classes is None:
             raise ValueError(

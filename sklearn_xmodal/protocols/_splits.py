@@ -8,7 +8,11 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from sklearn_xmodal.protocols._checks import check_classes, count_classes
+from sklearn_xmodal.protocols._checks import (
+    check_classes,
+    count_classes,
+    labelled_rows,
+)
 
 _TEST_PAIRS = 0.3  # of every class that training sees
 _TEST_CLASSES = 0.5  # that training does not see
@@ -26,7 +30,9 @@ def split_pairs(pairs, y=None, protocol="standard", *, random_state=None):
 
     y : array-like of shape (n_samples,), default=None
         Class labels of any type. Without labels, only in the standard protocol, pairs
-        are drawn whatever their class.
+        are drawn whatever their class. Pairs without a label (-1, None or NaN) go to
+        the training part in the standard protocol. In the others they go nowhere,
+        since they may be of the classes that training is not to see.
 
     protocol : {"standard", "extendable", "generalized"}, default="standard"
         What the test part holds:
@@ -44,7 +50,7 @@ def split_pairs(pairs, y=None, protocol="standard", *, random_state=None):
         Row numbers of the training part.
 
     test : ndarray of int
-        Row numbers of the test part: all the others.
+        Row numbers of the test part: all the others that have a label.
 
     Raises
     ------
@@ -71,10 +77,14 @@ def split_pairs(pairs, y=None, protocol="standard", *, random_state=None):
     y = check_classes(pairs, y, protocol)
     rows = np.arange(len(pairs))
     if protocol == "standard":
+        labelled = labelled_rows(y, rows)
         train, test = train_test_split(
-            rows, test_size=_TEST_PAIRS, stratify=y, random_state=random_state
+            labelled,
+            test_size=_TEST_PAIRS,
+            stratify=None if y is None else y[labelled],
+            random_state=random_state,
         )
-        return train, test
+        return np.concatenate([train, np.setdiff1d(rows, labelled)]), test
     if (n_classes := count_classes(y)) < _MIN_CLASSES:
         raise ValueError(
             f"The {protocol} protocol needs at least {_MIN_CLASSES} classes, two to "
@@ -107,6 +117,7 @@ def inner_folds(pairs, y=None, protocol="standard", *, n_splits=3, random_state=
 
     y : array-like of shape (n_samples,), default=None
         Its labels. Without labels, only in the standard protocol, folds are random.
+        Pairs without one are in the training parts only, as in :func:`split_pairs`.
 
     protocol : {"standard", "extendable", "generalized"}, default="standard"
         Stratified folds for the first, class-disjoint ones for the others. These take
@@ -154,4 +165,13 @@ def inner_folds(pairs, y=None, protocol="standard", *, n_splits=3, random_state=
         splitter = ClassDisjointKFold(n_splits, shuffle=True, random_state=random_state)
     else:
         splitter = StratifiedKFold(n_splits, shuffle=True, random_state=random_state)
-    return list(splitter.split(np.arange(len(pairs)), y))
+    rows = np.arange(len(pairs))
+    labelled = labelled_rows(y, rows)
+    others = np.setdiff1d(rows, labelled)
+    if isinstance(splitter, ClassDisjointKFold):
+        others = others[:0]  # they may be of the classes that are held out
+    y = None if y is None else y[labelled]
+    return [
+        (np.concatenate([labelled[train], others]), labelled[test])
+        for train, test in splitter.split(labelled, y)
+    ]

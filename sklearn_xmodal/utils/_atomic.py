@@ -1,6 +1,7 @@
 """Replacing a file in one step: whoever looks sees the old one or the new one."""
 
 import contextlib
+import errno
 import glob
 import os
 import secrets
@@ -13,6 +14,20 @@ except ImportError:  # Windows, where files in use cannot be deleted or renamed
     fcntl = None  # type: ignore[assignment]
 
 _SUFFIX = ".xmodal-tmp"
+#: What the system refuses -> what to do about it.
+_ADVICE = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "remove that link, or choose another path",
+    errno.ENOSPC: "make room there, or choose another disk",
+    errno.EDQUOT: "make room there, or choose another disk",
+    errno.EFBIG: "choose another disk",
+    errno.EEXIST: "move away what is there",
+    errno.ENOTDIR: "move away what is there",
+    errno.ENOTEMPTY: "move away what is there",
+    errno.EROFS: "choose another disk",
+    errno.EACCES: "ask for the right to write there, or choose another folder",
+    errno.EPERM: "ask for the right to write there, or choose another folder",
+}
 
 
 @contextlib.contextmanager
@@ -22,43 +37,106 @@ def replacing(path):
     It is written beside the other one, under a hidden name that ends in
     ``.xmodal-tmp``, brought to the disk, and renamed. What an earlier process left
     there when it was killed is removed first. A symbolic link stays, and what it points
-    to is replaced. A path that is neither free nor a regular file is a ValueError.
+    to is replaced. A path that is neither free nor a regular file is a ValueError; an
+    OSError says what to do about it.
     """
-    _check_place(Path(path))
-    path = Path(os.path.realpath(path))
-    _remove_leftovers(path)
-    temporary, file = _open_beside(path)
-    try:
-        with file:
-            yield file
-            file.flush()
-            _keep_mode(path, temporary)
-            os.fsync(file.fileno())
-            if fcntl is not None:  # while it is locked
+    with _advising(path):
+        path = _checked_place(Path(path))
+        _remove_leftovers(path)
+        temporary, file = _open_beside(path)
+        try:
+            with file:
+                yield file
+                file.flush()
+                _keep_mode(path, temporary)
+                os.fsync(file.fileno())
+                if fcntl is not None:  # while it is locked
+                    temporary.replace(path)
+            if fcntl is None:
                 temporary.replace(path)
-        if fcntl is None:
-            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync(path.parent)
+
+
+@contextlib.contextmanager
+def making_folder(path, name):
+    """Make a folder with those above it, and take back the empty ones on a failure.
+
+    Errors call the argument `name`, see `check_folder`.
+    """
+    path = check_folder(path, name)
+    new = [p for p in (path, *path.parents) if not os.path.lexists(p)]
+    try:
+        with _advising(path, name):
+            path.mkdir(parents=True, exist_ok=True)
+            yield path
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        for folder in new:
+            with contextlib.suppress(OSError):  # it holds something
+                folder.rmdir()
         raise
-    sync(path.parent)
 
 
-def _check_place(path):
-    if path.is_dir():
+def check_folder(path, name):
+    """Return a path, or raise a ValueError where something else than a folder is."""
+    path = Path(path)
+    with _advising(path, name):
+        taken = next(p for p in (path, *path.absolute().parents) if _is_taken(p))
+    if not taken.is_dir():
+        raise ValueError(
+            f"{name} must be that of a folder, or of none. Got {str(path)!r}, where "
+            f"{str(taken)!r} is no folder: choose another path, or move that away."
+        )
+    return path
+
+
+def _is_taken(path):
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path.is_symlink()  # to nothing
+    return True
+
+
+@contextlib.contextmanager
+def _advising(path, name="path"):
+    """Say of an OSError of the system which path it is of, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _ADVICE:
+            raise
+        raise OSError(
+            error.errno,
+            f"{name} must be one that can be written. Got {str(path)!r}: "
+            f"{os.strerror(error.errno)}; {_ADVICE[error.errno]}.",
+        ) from error
+
+
+def _checked_place(path):
+    """Return where a path leads to, if a file may be put there."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        mode = None
+    if mode is not None and stat.S_ISDIR(mode):
         raise ValueError(
             f"path must be that of a file. Got {str(path)!r}, which is a folder."
         )
-    if path.exists() and not path.is_file():
+    if mode is not None and not stat.S_ISREG(mode):
         raise ValueError(
             f"path must be that of a regular file, or of none. Got {str(path)!r}, "
             "which is a pipe, a device or a socket."
         )
-    if not path.parent.is_dir():
+    real = Path(os.path.realpath(path))
+    if not real.parent.is_dir():
         raise FileNotFoundError(
             f"path must be in a folder that exists. Got {str(path)!r}; create "
-            f"{str(path.parent)!r} first."
+            f"{str(real.parent)!r} first."
         )
+    return real
 
 
 def _open_beside(path):
@@ -85,8 +163,10 @@ def _remove(leftover):
     if fcntl is None:
         leftover.unlink()
         return
-    with leftover.open("rb") as file:
-        if _lock(file):
+    # A pipe of that name would wait for a writer, and a link leads elsewhere.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
+    with os.fdopen(os.open(leftover, flags), "rb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and _lock(file):
             leftover.unlink()
 
 

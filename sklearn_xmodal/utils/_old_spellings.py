@@ -13,16 +13,27 @@ def _is_value(current, old):
     return old
 
 
+def _never(value):
+    return False
+
+
+# Attribute that holds values of old spellings, for those of `set_params` to come.
+_EARLIER = "_in_old_spelling"
+
+
 class OldSpelling(NamedTuple):
     """What has become of a parameter.
 
     Without more it has another name. Else `fold` makes the value of the new parameter
     from what it is so far and from that of the old one, whose default said nothing.
+    Where the new parameter was there, too, `is_old` tells its values of that version,
+    with which an old one that was set before still counts.
     """
 
     new: str
     fold: Callable = _is_value
     default: Any = ...
+    is_old: Callable = _never
 
 
 class OldSpellingsMixin(BaseEstimator):
@@ -57,8 +68,21 @@ class OldSpellingsMixin(BaseEstimator):
         FutureWarning
             If a parameter is spelled as it was in the version before.
         """
-        params = _in_new_spelling(type(self), params, self.get_params(deep=False))
-        return super().set_params(**params)
+        current = self.get_params(deep=False)
+        earlier = vars(self).get(_EARLIER, {})
+        params = {**_still_counting(type(self), earlier, params), **params}
+        given = _old_spellings_in(type(self), params).keys() - current.keys()
+        earlier = {**earlier, **{name: params[name] for name in given}}
+        super().set_params(**_in_new_spelling(type(self), params, current))
+        if earlier:
+            setattr(self, _EARLIER, earlier)
+        return self
+
+    def __sklearn_clone__(self):
+        copy = super().__sklearn_clone__()
+        if _EARLIER in vars(self):
+            setattr(copy, _EARLIER, vars(self)[_EARLIER])
+        return copy
 
 
 def translated_parameters(cls, parameters):
@@ -90,8 +114,22 @@ def _taking_old_spellings(cls):
     @wraps(init)
     def taking_both(self, *args, **parameters):
         init(self, *args, **_in_new_spelling(cls, parameters, defaults))
+        given = _old_spellings_in(cls, parameters).keys() - defaults.keys()
+        if given:
+            setattr(self, _EARLIER, {name: parameters[name] for name in given})
 
     return taking_both
+
+
+def _still_counting(cls, earlier, parameters):
+    """Return old spellings given earlier that belong to parameters set now."""
+    known = cls._old_spellings
+    return {
+        name: value
+        for name, value in earlier.items()
+        if known[name].new in parameters
+        and known[name].is_old(parameters[known[name].new])
+    }
 
 
 def _defaults_of(init):
@@ -124,7 +162,7 @@ def _old_spellings_in(cls, parameters):
 
 def _folded(old, parameters, current, in_file=False):
     found = {k: v for k, v in parameters.items() if k not in old}
-    for name, (new, fold, default) in old.items():
+    for name, (new, fold, default, _) in old.items():
         value = parameters[name]
         if not (in_file and value == default):
             found[new] = fold(found.get(new, current.get(new)), value)

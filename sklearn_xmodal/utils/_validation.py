@@ -1,28 +1,37 @@
 """Checks that several parts of the package need, with errors that help."""
 
+from numbers import Number
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
+from sklearn_xmodal.utils._containers import as_matrix, as_plain, check_same_index
+from sklearn_xmodal.utils._features import (
+    check_finite,
+    check_not_masked,
+    count,
+    explained,
+)
 from sklearn_xmodal.utils._sklearn_compat import validate_parameter_constraints
 
-# Squares of larger values overflow, and of their inverses underflow.
-_LARGEST = 1e150
+_LABEL_SETS = (
+    "Sets of labels become an indicator with "
+    "sklearn.preprocessing.MultiLabelBinarizer().fit_transform(y)."
+)
 
 
-def count(n, noun):
-    """Return "1 row" or "5 rows"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def check_numbers(X, name, **options):
+def check_numbers(X, name, *, modality=None, **options):
     """Validate an array by scikit-learn's `check_array`, whose errors name nothing.
 
     What it turns into numbers without a word is refused too: dates, and the values
     under a mask. A sparse result has sorted indices and no duplicates; the caller's own
-    matrix is left as it is.
+    matrix is left as it is. Errors about the features of a modality say what makes
+    features of raw items.
     """
+    given = X
     try:
+        X = as_matrix(X)
         X = X if hasattr(X, "shape") else np.asarray(X)
         _check_kind(X)
         if options.get("ensure_2d", True):
@@ -31,8 +40,7 @@ def check_numbers(X, name, **options):
         with np.errstate(over="ignore", invalid="ignore"):
             X = check_array(X, input_name=name, **options)
     except (ValueError, TypeError, OverflowError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{name} must be an array of numbers. {error}") from None
+        raise explained(error, given, name, modality) from None
     return canonical(X) if sparse.issparse(X) else X
 
 
@@ -51,10 +59,7 @@ def _refuse_flat(X):
     """Raise without printing all values; what is no number, check_array refuses."""
     is_numeric = getattr(getattr(X, "dtype", None), "kind", None) in set("biufc")
     if is_numeric and X.ndim == 1:
-        raise ValueError(
-            f"Expected 2D array, got 1D array of shape {X.shape}. Reshape your data: a "
-            "single item is X.reshape(1, -1)."
-        )
+        raise ValueError("Expected 2D array, got 1D array.")
 
 
 def _check_kind(X):
@@ -63,15 +68,6 @@ def _check_kind(X):
     if any(getattr(dtype, "kind", None) in ("m", "M") for dtype in dtypes):
         raise TypeError("Got dates or durations. Convert them to numbers.")
     check_not_masked(X)
-
-
-def check_not_masked(X):
-    """Raise a ValueError where values of an array are masked."""
-    if np.ma.is_masked(X):
-        raise ValueError(
-            f"Got a masked array with {count(np.ma.count_masked(X), 'masked value')}, "
-            "which would count like all others. Fill them in, or drop these rows."
-        )
 
 
 def check_sample_weight(sample_weight, n, *, at_least, noun="pair"):
@@ -141,88 +137,42 @@ def check_modality(X, modality, *, dtype, estimator, ensure_min_samples=1):
     The first of several `dtype` is the one to convert to. Values of a fine type are not
     copied; what is no number is a TypeError.
     """
-    try:
-        X = check_numbers(
-            X,
-            f"The {modality} features",
-            accept_sparse="csr",
-            dtype=dtype,
-            ensure_all_finite=False,
-            ensure_min_samples=ensure_min_samples,
-            estimator=estimator,
-        )
-    except ValueError as error:
-        if "could not convert string" not in str(error):
-            raise
-        raise ValueError(
-            f"{error}. Raw strings need a vectorizer in front: a Pipeline of "
-            f"ModalityTransformer({modality}=TfidfVectorizer()) and the retriever."
-        ) from None
-    check_finite(X, modality)
+    X = check_numbers(
+        X,
+        f"The {modality} features",
+        modality=modality,
+        accept_sparse="csr",
+        dtype=dtype,
+        ensure_all_finite=False,
+        ensure_min_samples=ensure_min_samples,
+        estimator=estimator,
+    )
+    check_finite(X, f"the {modality} features")
     return X
 
 
-def check_finite(X, modality):
-    """Raise a ValueError that names the modality where values cannot be used.
-
-    They are NaN or infinite, or their squares would over- or underflow.
-    """
-    values = X.data if sparse.issparse(X) else X
-    if values.size == 0 or _has_sane_squares(values):
-        return
-    # NaN and infinity show in the extremes: two passes, no mask.
-    largest = max(float(values.max()), -float(values.min()))
-    if not np.isfinite(largest):
-        _raise_not_finite(X, values, modality)
-    if largest > _LARGEST or 0 < largest < 1 / _LARGEST:
-        raise ValueError(
-            f"The {modality} features must have squares that a float can hold: "
-            f"largest magnitude between {1 / _LARGEST:g} and {_LARGEST:g}. Got "
-            f"{largest:g}. Rescale them, with StandardScaler for example."
-        )
-
-
-def _has_sane_squares(values):
-    """Return True where the sum of squares, one fast pass, settles it for clean data.
-
-    It is between the largest square and that times the number of values.
-    """
-    if not (values.flags.c_contiguous or values.flags.f_contiguous):
-        return False
-    flat = values.ravel(order="K")
-    with np.errstate(all="ignore"):
-        total = float(np.dot(flat, flat))
-    return values.size / _LARGEST**2 < total < _LARGEST**2
-
-
-def _raise_not_finite(X, values, modality):
-    bad = ~np.isfinite(values)
-    what = "NaN" if np.isnan(values).any() else "infinity"
-    if sparse.issparse(X):
-        row = np.searchsorted(X.indptr, np.flatnonzero(bad)[0], side="right") - 1
-    else:
-        row = np.argwhere(bad)[0][0]
-    raise ValueError(
-        f"The {modality} features must be finite. Input X contains {what}: "
-        f"{count(int(bad.sum()), 'bad value')}, the first in row {row}. "
-        "Impute or drop these rows (in both modalities, they are pairs)."
-    )
-
-
-def as_labels(y, name="y"):
+def as_labels(y, name="y", *, allow_missing=False):
     """Return labels as an array, refusing what cannot be told apart by equality.
 
     Of lists of mixed types as an array of objects, where NumPy would turn numbers into
     strings. A column becomes 1-D, a sparse indicator stays. A TypeError if a label is
-    complex, structured or not hashable, a ValueError if one is missing.
+    complex, structured or not hashable, a ValueError if one is missing, unless that is
+    allowed, or infinite.
     """
     if sparse.issparse(y):
         return y
+    y = as_plain(y)
     try:
         check_not_masked(y)
         array = np.asarray(y)
     except ValueError as error:
-        raise ValueError(f"{name} must be an array of labels. {error}") from None
+        raise ValueError(
+            f"{name} must be an array of labels. {error} {_LABEL_SETS}"
+        ) from None
+    if array.ndim == 0 and y is not None:
+        raise ValueError(
+            f"{name} must hold one label per row. Got a single {type(y).__name__}."
+        )
     if array.dtype.kind in "cV":
         raise TypeError(
             f"{name} must hold labels of a simple type, such as numbers or strings. "
@@ -232,7 +182,7 @@ def as_labels(y, name="y"):
         array = _as_objects_if_mixed(y, array)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array.ravel()
-    check_not_missing(array, name)
+    _check_finite_labels(array, name, allow_missing)
     if array.dtype.kind == "O" and array.ndim == 1:
         _check_hashable(array, name)
     return array
@@ -250,12 +200,14 @@ def _as_objects_if_mixed(y, array):
 
 def _check_hashable(y, name):
     try:
-        set(y.tolist())
+        labels = set(y.tolist())
     except TypeError as error:
         raise TypeError(
             f"{name} must hold hashable labels, such as numbers or strings. Got "
-            f"{error}."
+            f"{error}. {_LABEL_SETS}"
         ) from None
+    if any(isinstance(label, frozenset) for label in labels):  # which have no order
+        raise TypeError(f"{name} must hold labels. Got frozensets. {_LABEL_SETS}")
 
 
 def sorted_labels(y):
@@ -289,52 +241,128 @@ def encode_labels(y):
 
 
 def check_labels(y):
-    """Validate labels: class labels of any type, or a binary indicator."""
-    y = as_labels(y)
+    """Validate labels: class labels of any type, or a binary indicator.
+
+    Rows may be without a label, see `is_labelled`.
+    """
+    y = as_labels(y, allow_missing=True)
     if y.ndim == 1:
         return y
+    if sparse.issparse(y):
+        y = y.tocsr()
     values = y.data if sparse.issparse(y) else y
-    if y.ndim != 2 or values.dtype.kind not in "biuf" or not _is_binary(values):
+    is_indicator = y.ndim == 2 and values.dtype.kind in "biuf"
+    if is_indicator and (values == -1).any():
+        labelled = y[is_labelled(y)]
+        values = labelled.data if sparse.issparse(y) else labelled
+    if not is_indicator or not np.isin(values, (0, 1)).all():
         raise ValueError(
             "y must be class labels of shape (n_samples,) or a binary indicator of "
             f"shape (n_samples, n_classes). Got shape {y.shape} with other values "
-            "than 0 and 1. After ImageTextPairs or a stacked matrix the second "
-            "argument is y, not the text."
+            "than 0 and 1, and rows of -1 for pairs without labels. After "
+            "ImageTextPairs or a stacked matrix the second argument is y, not the "
+            f"text. {_LABEL_SETS}"
         )
     return y
 
 
+def is_labelled(y):
+    """Return which rows of labels, from `as_labels`, have one: bool, (n_samples,).
+
+    Rows without have -1, as in scikit-learn's semi-supervised estimators, or what is
+    missing otherwise: None, NaN, NaT, NA. Those of an indicator are -1 throughout.
+    """
+    if y.ndim == 2:
+        n_missing = np.asarray((y == -1).sum(axis=1)).ravel()
+        return n_missing < y.shape[1]
+    if y.dtype.kind == "O":
+        has_none = (_is_missing(v) or _is_minus_one(v) for v in y)
+        return ~np.fromiter(has_none, dtype=bool, count=len(y))
+    if y.dtype.kind in "mM":
+        return ~np.isnat(y)
+    if y.dtype.kind in "if":
+        return (y == y) & (y != -1)
+    return np.ones(len(y), dtype=bool)
+
+
+def _is_minus_one(label):
+    return isinstance(label, Number) and label == -1
+
+
+def check_some_labelled(labelled):
+    """Raise a ValueError where no row has a label."""
+    if not labelled.any():
+        raise ValueError(
+            "y must hold labels of some pairs at least. Got none: all are missing "
+            "(-1, None or NaN). Leave y away where pairs alone are meant."
+        )
+
+
+def check_not_signs(y):
+    """Raise a ValueError where labels are -1 and one other, which leaves one class."""
+    if y is None or y.ndim != 1 or y.dtype.kind not in "ifO":
+        return
+    labels = y[is_labelled(y)]
+    if len(labels) == len(y) or not len(labels) or (labels != labels[0]).any():
+        return
+    if any(map(_is_minus_one, y)):
+        raise ValueError(
+            "Labels y must hold at least two classes where some are -1, since -1 means "
+            f"that a pair has no label. Got -1 and {labels.tolist()[0]!r} alone. Write "
+            "two classes as 0 and 1: (y > 0).astype(int)."
+        )
+
+
+def names_of_labels(y):
+    """Return the names of the columns of an indicator, None where it is no table."""
+    columns = getattr(y, "columns", None)
+    if columns is None or len(columns) < 2:
+        return None
+    names = as_labels(list(columns), "The columns of y")
+    if len(set(columns)) < len(columns):
+        raise ValueError(
+            "The columns of y are the names of its classes, and must be distinct. Got "
+            f"{list(columns[:5])} (first five shown)."
+        )
+    return names
+
+
 def check_same_length(X, y, name="y"):
-    """Raise a ValueError unless there is one label per row."""
+    """Raise a ValueError unless there is one label per row, of the same index."""
     try:
         check_consistent_length(X, y)
     except ValueError as error:
         raise ValueError(f"{name} must hold one label per row. {error}") from None
-
-
-def _is_binary(values):
-    return bool(np.isin(values, (0, 1)).all())
+    check_same_index(X, y, ("X", name))
 
 
 def is_continuous(y):
     """Return whether y holds numbers that are not whole, so no class labels."""
-    return y.dtype.kind == "f" and bool((y != np.floor(y)).any())
+    if y.dtype.kind != "f":
+        return False
+    y = y[np.isfinite(y)]
+    return bool((y != np.floor(y)).any())
 
 
-def check_not_missing(y, name="y"):
-    """Raise a ValueError where labels are None, NaN, infinite or missing otherwise."""
+def _check_finite_labels(y, name, allow_missing):
+    """Raise a ValueError where labels are infinite or, unless allowed, missing."""
     if y.ndim == 0 or y.size == 0 or y.dtype.kind not in "fmMO":
         return
-    if y.dtype.kind == "O":
+    if allow_missing and y.ndim == 1:
+        bad = np.isinf(y) if y.dtype.kind == "f" else np.zeros(len(y), dtype=bool)
+    elif y.dtype.kind == "O":
         bad = np.fromiter(map(_is_missing, y.flat), dtype=bool, count=y.size)
     else:
         bad = ~np.isfinite(y)  # of dates: NaT
     missing = bad.reshape(len(y), -1).any(axis=1)
     if missing.any():
+        hint = "Leave these rows out, here and of what the labels belong to."
+        if y.ndim > 1:
+            hint += " In an indicator y, a row of -1 is a pair without labels."
         raise ValueError(
             f"Labels {name} must not be missing (None, NaN or infinite). Got "
             f"{count(int(missing.sum()), 'missing label')}, the first in row "
-            f"{int(np.argmax(missing))}. Drop these pairs."
+            f"{int(np.argmax(missing))}. {hint}"
         )
 
 
@@ -357,6 +385,10 @@ def check_width(X, modality, n_features, n_other_features, estimator):
     if X.shape[1] == n_other_features:
         other = "text" if modality == "image" else "image"
         hint = f" That is the width of the {other} features: use transform_{other}."
+    elif X.shape[1] == n_features + n_other_features:
+        hint = " That is the width of both: of stacked pairs, pass one side."
+    elif X.shape[1] == getattr(estimator, "n_components_", None):
+        hint = " That is the width of codes, which metrics.cross_modal_score compares."
     raise ValueError(
         f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
         f"{n_features} features as input for the {modality} modality.{hint}"
@@ -409,8 +441,9 @@ def check_class_targets(y, estimator):
     if y.ndim == 2:
         return np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.int64)
     if is_continuous(y):
+        fractions = y[np.isfinite(y) & (y != np.floor(y))]
         raise ValueError(
             "y must be class labels. Got continuous values (unknown label type "
-            f"'continuous'), such as {y[y != np.floor(y)][0]}. Bin them."
+            f"'continuous'), such as {fractions[0]}. Bin them."
         )
     return y

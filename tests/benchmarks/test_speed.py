@@ -12,12 +12,14 @@ from benchmarks import (
     _speed_devices,
     _speed_encoders,
     _speed_kcca,
+    _speed_many,
     _speed_metrics,
     _speed_msln,
     _speed_search,
     speed,
 )
 from benchmarks._timing import limited
+from sklearn_xmodal import RetrievalIndex
 from sklearn_xmodal.deep._layers import StackedLinear
 from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
 
@@ -297,6 +299,31 @@ class TestMSLN:
         torch.testing.assert_close(total[0], expected)
 
 
+class TestMany:
+    def test_tools_find_the_same(self):
+        query, gallery = _speed_search.make_codes(5, 300, 8, 4)
+        index = RetrievalIndex(vectors=gallery)
+        tools = _speed_many.tools(index, query, gallery, 200)
+        found = {name: tool() for name, tool in tools.items()}
+        for ids in found.values():
+            np.testing.assert_array_equal(ids, found[_speed_many.OURS])
+
+    def test_every_tool_has_its_ratio(self, tmp_path):
+        argv = "many --n-items 300 --n-queries 5 --k 2 200 --repeats 1 --out"
+        speed.main([*argv.split(), str(tmp_path)])
+        with (tmp_path / "speed_many.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["k"] for row in rows] == ["2"] * 4 + ["200"] * 4
+        assert [row["by_ours"] for row in rows if row["tool"] == _speed_many.OURS] == [
+            "1",
+            "1",
+        ]
+        assert (
+            "| 200 | sklearn_xmodal, exact |"
+            in (tmp_path / "speed_many.md").read_text()
+        )
+
+
 class TestSearch:
     @pytest.fixture
     def rows(self, tmp_path):
@@ -325,3 +352,16 @@ class TestSearch:
             if row["tool"] in (_speed_search.LIMIT, _speed_search.OURS):
                 assert row["recall"] == "1"
             assert 0 < float(row["recall"]) <= 1
+
+
+def test_tables_are_read_by_all_tools(tmp_path):
+    argv = "tables --rows 30 --columns 4 --repeats 1 --out"
+    speed.main([*argv.split(), str(tmp_path)])
+    with (tmp_path / "speed_tables.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["tool"] for row in rows] == [
+        "pandas.read_csv",
+        "the command",
+        "numpy.loadtxt",
+    ]
+    assert all(float(row["seconds"]) > 0 for row in rows)

@@ -68,7 +68,7 @@ def solved(variates, pairs, n_rows=9):
     variates.prepare(data, np.random.RandomState(0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_data, "BLOCK_ROWS", n_rows)
-        variates.update(data.blocks())
+        variates.update(data)
     return variates.solve()
 
 
@@ -130,9 +130,11 @@ class Case:
         return v.double().numpy()
 
     def centres(self, side):
-        data = getattr(dataset_of(self.train), side)
+        data = dataset_of(self.train)
         with torch.inference_mode():
-            return _representation._centres(self.network, data, side)
+            return _representation._centres(
+                self.network, getattr(data, side), side, data.block_weights()
+            )
 
     def products(self, weights):
         return self.blocks("image", weights) @ self.blocks("text", weights).T
@@ -350,7 +352,7 @@ class TestVariates:
     def test_pairs_seen_twice_count_as_once(self, seed, kind):
         pairs = self.draw(seed, 40)
         one, other = solved(kind(), pairs), solved(kind(), pairs)
-        other.update(dataset_of(pairs).blocks())
+        other.update(dataset_of(pairs))
         other.solve()
         np.testing.assert_allclose(
             self.products(one, pairs), self.products(other, pairs), atol=1e-5

@@ -113,10 +113,10 @@ def test_fields_cannot_be_set():
         ([[1.0, 2.0]], "must have the 3 features of fit. Got 2"),
         ([[1.0, np.nan, 3.0]], "X must be finite"),
         (sparse.csr_array([[1.0, np.inf, 3.0]]), "X must be finite"),
-        ([["a", "b", "c"]], "X must be real numbers. Got dtype"),
-        ([[1j, 0, 0]], "X must be real numbers. Got dtype complex"),
-        (np.ma.masked_greater([[1.0, 2.0, 9.0]], 5), "must have no masked values.*1:"),
-        ([[1e308, -1e308, 1e308]], "X must have codes that float64 can hold"),
+        ([["a", "b", "c"]], r"X must be numbers\. Got strings .* such as 'a'"),
+        ([[1j, 0, 0]], "X must be real numbers. Complex data not supported"),
+        (np.ma.masked_greater([[1.0, 2.0, 9.0]], 5), "no masked values.* 1 masked"),
+        ([[1, 2, 3], [1e9, 0, 1e9]], "X must have codes that float64 .* in row 1"),
     ],
 )
 def test_wrong_features_are_refused(X, message):
@@ -182,9 +182,9 @@ def test_blocks_of_a_network_stand_side_by_side_in_their_order(data):
 @pytest.mark.parametrize(
     ("changed", "version", "message"),
     [
-        ({"weights": None}, 1, r"must have the entries \['mean', 'scales', 'weights'"),
-        ({"feature_names_in_": None}, 1, "must have the entry feature_names_in_"),
-        ({"more": 1}, 1, r"Got \['mean', 'more', 'scales', 'weights'"),
+        ({"weights": None}, 1, r"must have the entries \['feature_names_in_', 'mean'"),
+        ({"feature_names_in_": None}, 1, r"Got \['mean', 'scales', 'weights'\]"),
+        ({"more": 1}, 1, r"Got \['feature_names_in_', 'mean', 'more'"),
         ({}, 2, "must have version 1. Got 2"),
     ],
 )

@@ -18,7 +18,13 @@ from sklearn_xmodal import (
     export_onnx,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.encoders import _onnx
+from sklearn_xmodal.encoders import (
+    Chain,
+    Concat,
+    EstimatorEncoder,
+    LinearEncoder,
+    _onnx,
+)
 from tests.conftest import PATHS, RETRIEVERS, thorough_but
 
 onnx = pytest.importorskip("onnx")
@@ -124,15 +130,18 @@ def test_graphs_of_kernels_of_sparse_features_take_dense_ones(tmp_path):
 @pytest.mark.parametrize(
     ("retriever", "message"),
     [
-        (RETRIEVERS["ViewsRetriever"](), "Got one of ViewEncoder that has none"),
-        (KCCARetriever(3, kernel="laplacian"), "Got one of KernelEncoder"),
-        (KCCARetriever(3, kernel=lambda a, b: a @ b), "Got one of KernelEncoder"),
+        (RETRIEVERS["ViewsRetriever"](), "Got ViewEncoder, which has none"),
+        (KCCARetriever(3, kernel="laplacian"), "KernelEncoder with kernel='laplacian'"),
+        (
+            KCCARetriever(3, kernel=lambda a, b: a @ b),
+            "Encoder with kernel=<func",
+        ),
         (
             make_pipeline(
                 ModalityTransformer(image=StandardScaler()),
                 RETRIEVERS["RidgeRetriever"](),
             ),
-            "Got one of Chain",
+            r"Got transform of StandardScaler .*as pipe\[-1\].* which has none",
         ),
     ],
     ids=["views", "laplacian", "callable", "pipeline"],
@@ -142,6 +151,23 @@ def test_steps_without_a_counterpart_are_refused(retriever, message, tmp_path):
     retriever.fit(ImageTextPairs(X_img, X_txt), y)
     with pytest.raises(TypeError, match=message):
         export_onnx(retriever, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_innermost_step_is_named(tmp_path):
+    X_img, _, _ = _pairs()
+    inner = EstimatorEncoder(estimator=StandardScaler().fit(X_img))
+    linear = LinearEncoder(mean=X_img.mean(0), weights=np.eye(X_img.shape[1]))
+    encoder = Concat(encoders=[linear, Chain(steps=[inner, linear])], weights=[1, 2])
+    with pytest.raises(TypeError, match="Got transform of StandardScaler") as caught:
+        encoder.to_onnx()
+    assert "Concat" not in str(caught.value)
+
+
+def test_a_single_encoder_is_sent_to_its_own_method(tmp_path):
+    encoder = RETRIEVERS["CCARetriever"]().fit(*_pairs()).image_encoder_
+    with pytest.raises(TypeError, match=r"Got LinearEncoder: .*encoder\.to_onnx\(\)"):
+        export_onnx(encoder, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -186,7 +186,7 @@ def test_raw_pictures_and_strings_go_through_cross_validation():
         ([np.ones((0, 30))], r"X\[0\] must be a picture"),
         ([np.full((30, 30), 16.0)], r"X\[0\] must hold levels from 0 to 1.*16\.0"),
         ([np.full((30, 30), -1)], r"X\[0\] must hold levels from 0 to 255.*-1"),
-        ([np.full((30, 30), np.nan)], r"X\[0\] must be an array of numbers.*NaN"),
+        ([np.full((30, 30), np.nan)], r"X\[0\] must be finite.*NaN"),
         ([np.full((30, 30), "a")], r"X\[0\] must hold numbers"),
     ],
 )

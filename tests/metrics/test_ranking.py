@@ -249,7 +249,7 @@ def test_query_without_relevant_items_is_an_error():
         ([[2, 0]], [[1, 2]], "must be a binary relevance matrix"),
         ([[1, 0]], [[np.nan, 2]], "y_score contains NaN"),
         ([[1, 0]], [[np.inf, 2]], "y_score contains infinity"),
-        ([1, 0], [1, 2], "Expected 2D array, got 1D array"),
+        ([1, 0], [1, 2], "must be a matrix.* 1D array"),
     ],
 )
 def test_bad_matrices_are_refused(y_true, y_score, message):

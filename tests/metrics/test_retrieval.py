@@ -276,7 +276,7 @@ def test_zero_division_applies_to_embeddings_too():
     ("args", "message"),
     [
         ((np.eye(2), np.ones((2, 3))), "codes of different width: 2 and 3"),
-        ((np.ones(2), np.eye(2)), "Expected 2D array, got 1D array"),
+        ((np.ones(2), np.eye(2)), "Z_query must be a matrix.* 1D array"),
         ((np.eye(2) * np.nan, np.eye(2)), "Z_query contains NaN"),
         ((np.eye(2), np.array([[np.inf, 1]])), "Z_gallery contains infinity"),
         ((np.eye(2), np.eye(2), [0, 1]), "Got y_query alone, y_gallery is None"),

@@ -209,12 +209,12 @@ def test_classes_that_cannot_be_divided_are_an_error(options, n_classes):
         (csr_matrix(np.eye(6)), r"1-D class labels y. Got shape \(6, 6\). Multi-label"),
         (np.linspace(0, 1, 6), "Got continuous values of type float64"),
         (
-            np.array([0, 1, 2, 3, 4, np.nan]),
+            np.array([0, 1, 2, 3, 4, np.inf]),
             "must not be missing.* Got 1 missing label",
         ),
         (np.arange(5), r"inconsistent numbers of samples: \[6, 5\]"),
     ],
-    ids=["missing", "multilabel", "sparse", "continuous", "nan", "length"],
+    ids=["missing", "multilabel", "sparse", "continuous", "infinite", "length"],
 )
 def test_labels_without_separable_classes_are_refused(cv, y, message):
     with pytest.raises(ValueError, match=message):

@@ -8,19 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklearn_xmodal.neighbors import _exact
-from sklearn_xmodal.neighbors._exact import rescore, search_exact
+from sklearn_xmodal.neighbors import _exact, _exact_many, _scoring
+from sklearn_xmodal.neighbors._exact import search_exact
+from sklearn_xmodal.neighbors._scoring import rescore
 from tests.conftest import SEEDS
 from tests.neighbors.oracles import all_scores, make_codes, top_k, unit
 
 
-@pytest.fixture
-def small_blocks(monkeypatch):
-    """Many blocks, batches and merges for little data."""
+@pytest.fixture(params=["few", "many"])
+def small_blocks(request, monkeypatch):
+    """Many blocks, batches and merges for little data, by either way to search."""
+    n_least = 1 if request.param == "many" else np.inf
+    monkeypatch.setattr(_exact, "_MANY", n_least)
+    monkeypatch.setattr(_exact, "_MANY_OF", 0)
+    monkeypatch.setattr(_exact_many, "_LEAST_COLUMNS", 7)
+    monkeypatch.setattr(_exact_many, "_BLOCK_SCORES", 20)
+    monkeypatch.setattr(_exact_many, "_HELD_KEYS", 40)
+    monkeypatch.setattr(_exact_many, "_LEAST_QUERIES", 2)
     monkeypatch.setattr(_exact, "_LEAST_COLUMNS", 7)
     monkeypatch.setattr(_exact, "_BLOCK_SCORES", 50)
     monkeypatch.setattr(_exact, "_MOST_QUERIES", 4)
-    monkeypatch.setattr(_exact, "_RESCORED_VALUES", 30)
+    monkeypatch.setattr(_scoring, "_RESCORED_VALUES", 30)
 
 
 def _assert_same(got, expected):
@@ -86,6 +94,77 @@ class TestAgainstAllPairs:
         k = data.draw(st.integers(1, n))
         expected = top_k(all_scores(query, gallery), k)
         _assert_same(search_exact(query, gallery, k), expected)
+
+
+class TestManyResults:
+    """Whole products in float64 give the bytes of scores that were computed singly."""
+
+    @pytest.mark.parametrize("k", [100, 1000, 3000])
+    @pytest.mark.parametrize("kind", ["random", "repeated", "signs", "sparse", "zero"])
+    def test_same_bytes_as_a_search_for_few(self, kind, k, monkeypatch):
+        query, gallery = make_codes(0, 6, 3000, 24)
+        rng = np.random.default_rng(1)
+        if kind == "repeated":
+            gallery = gallery[rng.integers(100, size=3000)]
+        if kind == "signs":
+            query, gallery = (
+                unit(rng.choice([-1, 1], a.shape)) for a in (query, gallery)
+            )
+        if kind == "sparse":
+            query, gallery = (
+                unit(a * (rng.random(a.shape) < 0.1)) for a in (query, gallery)
+            )
+        if kind == "zero":
+            query[:3], gallery[::2] = 0, -0.0
+        many = search_exact(query, gallery, k)
+        monkeypatch.setattr(_exact, "_MANY", np.inf)
+        few = search_exact(query, gallery, k)
+        assert many[0].tobytes() == few[0].tobytes()
+        assert many[1].tobytes() == few[1].tobytes()
+
+    def test_scores_that_products_leave_open_are_computed_singly(self, monkeypatch):
+        # Products that are off by as much as they may be, in either direction.
+        query, gallery = make_codes(0, 4, 2000, 24)
+        expected = search_exact(query, gallery, 500)
+        error = _scoring.rounding_error(query, 24, np.float64)[:, None]
+        original, n_left_open = _exact_many._scores, []
+
+        class Off(np.ndarray):
+            def __matmul__(self, other):
+                products = np.asarray(self) @ other
+                noise = np.random.default_rng(0).choice([-1, 1], products.shape)
+                return products + noise * error
+
+        def counted(query, gallery, rows, positions):
+            n_left_open.append(rows.size)
+            return rescore(query, gallery, rows, positions)
+
+        monkeypatch.setattr(
+            _exact_many, "_scores", lambda q, w, v, e: original(q, w.view(Off), v, e)
+        )
+        monkeypatch.setattr(_exact_many, "rescore", counted)
+        _assert_same(search_exact(query, gallery, 500), expected)
+        assert sum(n_left_open) < 80  # of 8000
+
+    def test_a_filter_and_threads_change_no_byte(self, monkeypatch):
+        query, gallery = make_codes(0, 700, 900, 8, n_distinct=300)
+        rows = np.flatnonzero(np.arange(900) % 3)
+        expected = [search_exact(q[None], gallery, 90, positions=rows) for q in query]
+        got = search_exact(query, gallery, 90, positions=rows, n_jobs=2)
+        for i in (0, 1):
+            assert got[i].tobytes() == b"".join(e[i].tobytes() for e in expected)
+
+    def test_memory_does_not_grow_with_the_gallery(self, monkeypatch):
+        monkeypatch.setattr(_exact_many, "_HELD_KEYS", 2**16)
+        monkeypatch.setattr(_exact_many, "_BLOCK_SCORES", 2**14)
+        peaks = []
+        for n_gallery in (20_000, 60_000):
+            query, gallery = make_codes(0, 8, n_gallery, 2)
+            tracemalloc.start()
+            search_exact(query, gallery, 500)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        assert peaks[1] < 1.2 * peaks[0]
 
 
 class TestFullBlocks:

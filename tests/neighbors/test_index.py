@@ -443,11 +443,11 @@ class TestChanges:
 class TestIds:
     def test_any_hashable_kind_comes_back_as_it_was(self):
         ids = [3, "three", (1, ("a", None)), None, 2.5, frozenset({1}), b"x"]
-        index = RetrievalIndex(vectors=np.eye(7), ids=ids, payload=ids)
+        index = RetrievalIndex(vectors=np.eye(7), ids=ids, payload=range(7))
         found = index.search(vectors=np.eye(7), k=1).ids.ravel()
         assert found.tolist() == ids
         assert [type(i) for i in found] == [type(i) for i in ids]
-        assert index.get_payload(found).tolist() == ids
+        assert index.get_payload(found).tolist() == list(range(7))
         assert all(i in index for i in ids)
 
     def test_scalars_of_numpy_become_those_of_python(self):
@@ -597,6 +597,57 @@ def test_copies_answer_alike_and_stand_alone(duplicate, backend):
         other.search(vectors=query, exclude=[5]).ids, index.search(vectors=query).ids
     )
     assert 5 in other
+
+
+class TestMessages:
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda index, X: index.search(X),
+            lambda index, X: index.search(X, k=3),
+            lambda index, X: index.recall(X),
+            lambda index, X: index.add(X),
+            lambda index, X: index.add(X, [1, 2]),
+            lambda index, X: RetrievalIndex(index.retriever, X),
+        ],
+        ids=["search", "search k", "recall", "add", "add ids", "build"],
+    )
+    def test_data_without_a_name_are_told_which(self, call, fitted, pair):
+        index = RetrievalIndex(fitted, text=pair[1])
+        with pytest.raises(
+            TypeError, match=r"image=X, text=X, or vectors=X.*Got ndarr"
+        ):
+            call(index, pair[0])
+
+    def test_default_ids_that_are_taken_must_be_given(self, tmp_path):
+        index = RetrievalIndex(vectors=np.eye(3), ids=[10, 3, 4])
+        message = (
+            r"without, they count on from 3, .* Got 2 known ids, the first is 3\.$"
+        )
+        with pytest.raises(ValueError, match=message):
+            index.add(vectors=np.eye(3))
+        assert_array_equal(index.ids, [10, 3, 4])
+
+    @pytest.mark.parametrize("n_rows", [5, 9000])
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_bad_values_of_vectors_are_told_by_their_row(self, n_rows, value):
+        vectors = np.ones((n_rows, 2))
+        vectors[n_rows - 2, 1] = value
+        index = RetrievalIndex(vectors=np.eye(2))
+        message = f"1 bad value, the first in row {n_rows - 2}\\."
+        for call in (index.search, index.recall, index.add, RetrievalIndex):
+            with pytest.raises(ValueError, match=message):
+                call(vectors=vectors)
+        assert len(index) == 2
+
+    def test_rows_of_features_are_counted_from_their_batch(self, fitted, pair):
+        X_img = np.tile(pair[0], (150, 1))
+        X_img[8195, 0] = np.nan
+        index = RetrievalIndex(fitted, text=pair[1])
+        message = r"first in row 3: .*counted from row 8192 on"
+        for X in (X_img, sparse.csr_array(X_img)):
+            with pytest.raises(ValueError, match=message):
+                index.search(image=X)
 
 
 def test_a_pipeline_over_stacked_matrices_is_refused():

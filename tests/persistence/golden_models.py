@@ -274,6 +274,10 @@ MODELS = {
     "MSLNRetriever-multi-label": lambda: _fit(_msln(), labels=[[1, 0], [1, 1], [0, 1]]),
     "MSLNRetriever-embeddings": _embeddings,
     "MSLNRetriever-partial-fit": lambda: _msln_going_on("code", "canonical", "kernel"),
+    # Of version 2, which has a sample of the pairs.
+    "MSLNRetriever-partial-fit-sample": lambda: _msln_going_on(
+        "code", "canonical", "kernel"
+    ),
     "MSLNRetriever-warm-start": lambda: _msln_going_on("code", warm_start=True),
     "MSLNRetriever-unfitted": _unfitted_msln,
     "PLSRetriever-partial-fit": lambda: _going_on(PLSRetriever(2)),

@@ -31,6 +31,9 @@ PATHS = sorted([*golden.FOLDER.glob("*/*.xmodal"), *golden.FOLDER.glob("*/*.inde
 #: What a file holds, or is expected to be -> package that it needs.
 #: Attributes of earlier versions.
 GONE = {"representation_"}
+#: Old file -> answer of its that is a better one today: with means of all pairs so
+#: far, where they were those of the last ones.
+BETTER = {"MSLNRetriever-partial-fit": "later"}
 EXTRAS = {
     "scikit-learn": "skops",
     "DataFrame": "pandas",
@@ -115,6 +118,9 @@ def _check(path, original=None):
     is_network = described["class"] == "NetworkEncoder"
     is_network |= "net_" in described.get("attributes", ())
     precision = "float32" if is_network else "float64"
+    for answers in (found["answers"], expected["answers"]):
+        better = BETTER.get(path.stem)
+        answers["dict"] = [entry for entry in answers["dict"] if entry[0] != better]
     for part, described in found.items():
         assert_as_described(expected[part], described, part, precision)
 

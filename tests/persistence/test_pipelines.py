@@ -168,7 +168,7 @@ def test_own_subclasses_of_retrievers_are_refused(tmp_path):
         (make_pipeline(StandardScaler(), memory="cache"), r"memory must be None"),
         (
             FeatureUnion([("a", make_pipeline(PCA(1), memory="cache"))]),
-            "with the cache a__memory='cache'",
+            r"with the cache Pipeline\.memory; set it to None",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseEstimator) else "",

@@ -1,5 +1,6 @@
 """The command line: its options, and the files that they name."""
 
+import gzip
 import io
 import tempfile
 from argparse import Namespace
@@ -11,10 +12,14 @@ from scipy import sparse
 
 from sklearn_xmodal.cli._compare import plan
 from sklearn_xmodal.cli._data import load_data
+from sklearn_xmodal.cli._splits import class_codes
 from tests.robustness.case import SAME, Change, Entry
 from tests.robustness.estimators import TRAIN
 from tests.robustness.values import wrong
 
+_OPTIONS = {"dataset": None, "min_class_size": 1, "seed": 0} | dict.fromkeys(
+    ["groups", "header", "id_column", "separator", "encoding"]
+)
 _KINDS = np.array(["ant", "bee", "cat"])
 
 
@@ -111,6 +116,12 @@ FEATURES = [
         "csv with quotes",
         _of_text(lambda rows: [",".join(f'"{v}"' for v in r.split(",")) for r in rows]),
     ),
+    same(
+        "csv with semicolons",
+        _of_text(lambda rows: [r.replace(",", ";") for r in rows]),
+    ),
+    same("csv with row numbers", lambda x: _csv(x, index=True)),
+    same("csv.gz", lambda x: File(".csv.gz", gzip.compress(_csv(x)))),
     same("tsv", lambda x: File(".tsv", _csv(x, sep="\t"))),
     same("txt", lambda x: File(".txt", _csv(x))),
     *[
@@ -137,17 +148,17 @@ NO_FEATURES = [
     wrong("npy header cut short", _damaged(_npy, 20)),
     wrong("npz cut short", _damaged(_npz, 300)),
     wrong("Python objects", _objects),
-    wrong("unknown suffix", lambda x: File(".parquet", _npy(x))),
+    wrong("unknown suffix", lambda x: File(".xls", _npy(x))),
+    wrong("npy as parquet", lambda x: File(".parquet", _npy(x))),
+    wrong("csv as gz", lambda x: File(".csv.gz", _csv(x))),
     wrong("no suffix", lambda x: File("", _npy(x))),
     wrong("word in a cell", _of_text(lambda rows: [*rows[:-1], "1,2,word,4,5"])),
     wrong("empty cell", _of_text(lambda rows: [*rows[:-1], "1,2,,4,5"])),
     wrong("ragged csv", _of_text(lambda rows: [*rows[:-1], "1,2"])),
     wrong("blank row inside", _of_text(lambda rows: [rows[0], "", *rows[1:]])),
-    wrong("semicolons", _of_text(lambda rows: [r.replace(",", ";") for r in rows])),
     wrong(
         "decimal commas", _of_text(lambda rows: [";".join(["1,5"] * 5) for _ in rows])
     ),
-    wrong("row numbers", lambda x: _csv(x, index=True)),
     wrong("mixed header", _of_text(lambda rows: ["a,1,b,2,c", *rows])),
     wrong("NaN in csv", _of_text(lambda rows: [*rows[:-1], "1,2,nan,4,5"])),
     wrong("infinity in csv", _of_text(lambda rows: [*rows[:-1], "1,2,inf,4,5"])),
@@ -190,19 +201,20 @@ LABELS = [
     same("npy column", lambda y: _npy(y[:, None])),
     same("csv of names", lambda y: _csv(_KINDS[y])),
     same("csv without header", lambda y: _csv(_KINDS[y], header=False)),
-    same("csv of integers", _csv),
+    same("csv of integers", lambda y: _csv(y, header=["kind"])),
+    wrong("csv of integers below 0", _csv, words="--header"),
     same("txt", lambda y: File(".txt", _csv(_KINDS[y]))),
     same("names not of ASCII", lambda y: _csv(np.array(["a", "é", "猫"])[y])),
     wrong("None among objects", lambda y: _objects([None, *y[1:]])),
-    wrong("NaN", lambda y: _npy(np.where(y == 0, np.nan, y))),
+    same("NaN", lambda y: _npy(np.where(y == 0, np.nan, y))),
     wrong("fractions", lambda y: _npy(y + 0.5)),
     wrong("infinity", lambda y: _npy(np.where(y == 0, np.inf, y))),
     wrong("huge numbers", lambda y: _npy(y * 1e300)),
     wrong("complex", lambda y: _npy(y + 1j)),
     wrong("dates", lambda y: _npy(y.astype("datetime64[D]"))),
-    wrong("empty name", lambda y: _npy(np.array(["", "a", "b"])[y])),
-    wrong("name nan", lambda y: _npy(np.array(["nan", "a", "b"])[y])),
-    wrong("empty cell", lambda y: _csv(np.array(["", "a", "b"])[y])),
+    same("empty name", lambda y: _npy(np.array(["", "a", "b"])[y])),
+    same("name nan", lambda y: _npy(np.array(["nan", "a", "b"])[y])),
+    same("empty cell", lambda y: _csv(np.array(["", "a", "b"])[y])),
     wrong("a label less", lambda y: _npy(y[:-1])),
     wrong("a label more", lambda y: _npy(np.append(y, 0))),
     wrong("several columns", lambda y: _npy(np.column_stack([y, y]))),
@@ -223,7 +235,9 @@ TEST = [
     same("mask", lambda t: _npy(np.isin(np.arange(24), t))),
     same("mask of numbers", lambda t: _npy(np.isin(np.arange(24), t).astype(int))),
     same("csv", _csv),
-    same("csv without header", lambda t: _csv(t, header=False)),
+    same("csv without header", lambda t: _csv(t[::-1], header=False)),
+    wrong("csv that begins with 0", lambda t: _csv(t, header=False), words="--header"),
+    wrong("a row twice", lambda t: _npy(np.append(t, t[0]))),
     same("csv of flags", lambda t: _csv(np.isin(np.arange(24), t))),
     same("column", lambda t: _npy(t[:, None])),
     same("row", lambda t: _npy(t[None, :])),
@@ -252,9 +266,9 @@ def _load(image, text, labels, test):
             path = Path(folder) / f"{role}-file{file.suffix}"
             path.write_bytes(file)
             paths[role] = str(path)
-        data = load_data(Namespace(dataset=None, min_class_size=1, seed=0, **paths))
+        data = load_data(Namespace(**_OPTIONS, **paths))
         plan(data, None, ["standard"])
-    codes = np.unique(data.y, return_inverse=True)[1]
+    codes = np.unique(class_codes(data), return_inverse=True)[1]
     return [data.pairs.image, data.pairs.text, codes, data.test_rows]
 
 

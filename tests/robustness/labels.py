@@ -57,21 +57,48 @@ WITHOUT_ORDER = [
     same("enum", lambda y: np.array(list(Kind), dtype=object)[y]),
     same("a type of tuples", each(lambda v: (v, "a"))),
 ]
-MISSING = [
-    wrong("one None", put(None, object)),
-    wrong("one NaN", put(np.nan, float)),
-    wrong("all NaN", lambda y: np.full(len(y), np.nan)),
-    wrong("NaN among objects", put(np.nan, object)),
-    wrong("NA among objects", put(pd.NA, object)),
-    wrong("NaT", lambda y: put("NaT", "datetime64[D]")(y.astype("datetime64[D]"))),
-    wrong("None among strings", lambda y: put(None, object)(_NAMES[y])),
-    wrong("Series with NA", lambda y: pd.Series(y, dtype="Int64").mask(y == 0)),
-    wrong("string Series with NA",
-          lambda y: pd.Series(_NAMES[y], dtype="string").mask(y == 0)),
-    wrong("categories with NA",
-          lambda y: pd.Series(_NAMES[y], dtype="category").mask(y == 0)),
-    wrong("masked labels", masked),
+_last = put(-1, int)
+
+
+def _first_class(y):
+    return np.where(y == 0, -1, y)
+
+
+#: Some pairs without a label, which is -1 where labels are integers.
+UNLABELLED = [
+    same("one None", put(None, object), _last),
+    same("one NaN", put(np.nan, float), _last),
+    same("minus one among floats", put(-1, float), _last),
+    same("NaN among objects", put(np.nan, object), _last),
+    same("NA among objects", put(pd.NA, object), _last),
+    same("NaT", lambda y: put("NaT", "datetime64[D]")(y.astype("datetime64[D]")),
+         _last),
+    same("None among strings", lambda y: put(None, object)(_NAMES[y]), _last),
+    same("Series with NA", lambda y: pd.Series(y, dtype="Int64").mask(y == 0),
+         _first_class),
+    same("string Series with NA",
+         lambda y: pd.Series(_NAMES[y], dtype="string").mask(y == 0), _first_class),
+    same("categories with NA",
+         lambda y: pd.Series(_NAMES[y], dtype="category").mask(y == 0), _first_class),
 ]  # fmt: skip
+OF_NUMBERS = (
+    "one None",
+    "one NaN",
+    "minus one among floats",
+    "NaN among objects",
+    "NA among objects",
+    "Series with NA",
+)
+NOT_ONE_LABEL = [
+    wrong("all NaN", lambda y: np.full(len(y), np.nan)),
+    wrong("all minus one", lambda y: np.full(len(y), -1)),
+    wrong("masked labels", masked),
+]
+#: Where every item must have one, and -1 is a label like any other.
+MISSING = [
+    *[wrong(c.name, c.apply) for c in UNLABELLED if "minus" not in c.name],
+    *[c for c in NOT_ONE_LABEL if "minus" not in c.name],
+]
 NO_LABELS = [
     wrong("infinity", put(np.inf, float)),
     wrong("complex", lambda y: y + 1j),

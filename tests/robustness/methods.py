@@ -17,6 +17,7 @@ from tests.robustness.estimators import (
     GOOD,
     LABELS,
     MAKERS,
+    NOT_LEARNT_FROM,
     TEST,
     TRAIN,
     similarities,
@@ -115,7 +116,8 @@ SCORED = dict(zip(("X_img", "X_txt", "y"), TEST, strict=True))
 SCORE_LABELS = [
     *labels.KINDS,
     *labels.WITHOUT_ORDER,
-    *labels.MISSING,
+    *labels.UNLABELLED,
+    *labels.NOT_ONE_LABEL,
     *labels.NO_LABELS,
     *labels.OTHER_LENGTH,
 ]
@@ -190,7 +192,7 @@ def form_entries():
             "X_txt": [*FEATURES, *CONSTANT, *lengths],
             "y": LABELS,
         },
-        {f"y-{change.name}": SAME for change in labels.CONTINUOUS},
+        dict.fromkeys(NOT_LEARNT_FROM, SAME),
     )
     stacked = [*FEATURES, *CONSTANT]
     words = r"image|text|X|\by\b"
@@ -199,8 +201,7 @@ def form_entries():
         _fit_stacked,
         {"X": np.hstack(TRAIN[:2]), "y": TRAIN[2]},
         {"X": labels.renamed([*stacked, *lengths], words), "y": LABELS},
-        {f"y-{change.name}": SAME for change in labels.CONTINUOUS}
-        | {"X-tuple": REFUSED},
+        dict.fromkeys(NOT_LEARNT_FROM, SAME) | {"X-tuple": REFUSED},
         without=("pairs",),
     )
     yield Entry(
@@ -420,11 +421,12 @@ def network_entries():
         wrong("unseen strings", lambda y: y.astype(str)),
         wrong("an indicator", lambda y: np.eye(4)[y]),
     ]
+    of_numbers = [c for c in labels.UNLABELLED if c.name in labels.OF_NUMBERS]
     yield Entry(
         "MSLNRetriever.partial_fit.partial_fit",
         _fit_more,
         {"y": TRAIN[2]},
-        {"y": [*unseen, *labels.MISSING, *labels.OTHER_LENGTH]},
+        {"y": [*unseen, *of_numbers, *labels.NOT_ONE_LABEL, *labels.OTHER_LENGTH]},
     )
 
 

@@ -187,6 +187,13 @@ HASHED = [
 RENAMED = [*labels.KINDS, *labels.WITHOUT_ORDER]
 BAD = [*labels.MISSING, *labels.NO_LABELS, *labels.OTHER_LENGTH]
 
+#: Scorers leave out what has no label.
+SCORED = [
+    *[c for c in HASHED if c not in labels.MISSING],
+    *labels.UNLABELLED,
+    *labels.NOT_ONE_LABEL,
+]
+
 MEMORY = [
     same("tiny", lambda _: 1e-6),
     same("integer", lambda _: 1),
@@ -393,7 +400,7 @@ def scorer_entries():
         _score,
         data | {o: GOOD[o] for o in options}
         | {"metric": "mean_average_precision", "direction": "mean"},
-        {"X": codes, "y": HASHED, "metric": METRICS, "direction": DIRECTIONS}
+        {"X": codes, "y": SCORED, "metric": METRICS, "direction": DIRECTIONS}
         | {o: OPTIONS[o] for o in options},
     )  # fmt: skip
     names = ["", "accuracy", "map@0", "map@-1", "map@1.5", "recall", "MAP", "map@",
@@ -406,7 +413,7 @@ def scorer_entries():
         data | {"scoring": "map"},
         {
             "X": codes,
-            "y": HASHED,
+            "y": SCORED,
             "scoring": [
                 same("list", lambda s: [s]),
                 same("tuple", lambda s: (s,)),
@@ -422,7 +429,12 @@ def scorer_entries():
                 "metric": "mean_average_precision"},
         {
             "X": codes,
-            "y": BAD,
+            "y": [
+                *[c for c in labels.UNLABELLED if c.name in labels.OF_NUMBERS],
+                *labels.NOT_ONE_LABEL,
+                *labels.NO_LABELS,
+                *labels.OTHER_LENGTH,
+            ],
             "part": [instead(repr(v), v) for v in ("both", "", None, 1, [], Ellipsis)],
             "direction": DIRECTIONS,
             "metric": [*METRICS, instead("median", "median_rank_error")],

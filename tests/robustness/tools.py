@@ -32,8 +32,8 @@ MANY = [
     same("strided", containers.strided),
 ]  # fmt: skip
 BAD_Y = [
-    *[c for c in labels.MISSING if "trings" not in c.name and "ategories" not in c.name
-      and c.name != "string Series with NA"],
+    *[c for c in labels.UNLABELLED if c.name in (*labels.OF_NUMBERS, "NaT")],
+    *labels.NOT_ONE_LABEL,
     *[c for c in labels.NO_LABELS if c.name != "several columns of strings"],
     *labels.CONTINUOUS,
     *list(labels.OTHER_LENGTH),

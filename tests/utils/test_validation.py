@@ -54,7 +54,7 @@ class TestCheckModality:
         assert _check(to_format(X)).format == "csr"
 
     def test_a_vector_is_refused(self):
-        with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        with pytest.raises(ValueError, match=r"must be a matrix.* 1D array"):
             _check(X[0])
 
     def test_too_few_rows_are_refused(self):
@@ -80,19 +80,19 @@ class TestCheckFinite:
         word = "NaN" if np.isnan(value) else "infinity"
         message = f"The text .* contains {word}: 3 bad values, .* row {bad.min() // 5}"
         with pytest.raises(ValueError, match=message):
-            check_finite(make(data), "text")
+            check_finite(make(data), "the text features")
 
     def test_stored_zeros_do_not_shift_the_row(self):
         matrix = sparse.csr_matrix(X)
         matrix.data[:3] = 0.0
         matrix.data[-1] = np.nan
         with pytest.raises(ValueError, match="1 bad value, the first in row 3"):
-            check_finite(matrix, "text")
+            check_finite(matrix, "the text features")
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_a_sum_that_overflows_is_no_fault(self, dtype):
         largest = min(1e150, float(np.finfo(dtype).max))
-        check_finite(np.full((3, 3), largest, dtype=dtype), "image")
+        check_finite(np.full((3, 3), largest, dtype=dtype), "the image features")
 
     @pytest.mark.parametrize("seed", SEEDS)
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -100,25 +100,25 @@ class TestCheckFinite:
         data = np.random.default_rng(seed).normal(size=(40, 6)).astype(dtype)
         views = data, np.asfortranarray(data), data[:, 1:4], data[::-2], data[:0]
         for view in views:
-            check_finite(view, "image")
+            check_finite(view, "the image features")
         data[7, 2] = np.nan
         for view in (data, np.asfortranarray(data), data[:, 1:4], data[::-1]):
             with pytest.raises(ValueError, match="1 bad value"):
-                check_finite(view, "image")
+                check_finite(view, "the image features")
 
     @pytest.mark.parametrize("value", [1e-151, 1e151, 1e300, 5e-324])
     def test_squares_must_fit_a_float(self, value):
         with pytest.raises(ValueError, match=re.escape(f"Got {value:g}.")):
-            check_finite(np.array([[0.0, -value]]), "image")
+            check_finite(np.array([[0.0, -value]]), "the image features")
         if value < 1:  # beside others it may be as small
-            check_finite(np.array([[value, 1.0]]), "image")
+            check_finite(np.array([[value, 1.0]]), "the image features")
 
     def test_opposite_infinities_are_found(self):
         with pytest.raises(ValueError, match="contains infinity: 2 bad values"):
-            check_finite(np.array([[np.inf, -np.inf]]), "image")
+            check_finite(np.array([[np.inf, -np.inf]]), "the image features")
 
     def test_sparse_data_without_values_are_finite(self):
-        check_finite(sparse.csr_matrix((3, 4)), "text")
+        check_finite(sparse.csr_matrix((3, 4)), "the text features")
 
 
 class TestCheckWidth:

@@ -17,7 +17,12 @@ from sklearn_xmodal.pairs._pairs import (
     ImageTextPairs,
     check_known_size,
 )
-from sklearn_xmodal.utils._validation import check_labels, check_modality
+from sklearn_xmodal.utils._validation import (
+    check_labels,
+    check_modality,
+    check_not_signs,
+    names_of_labels,
+)
 
 # Results that one task merges.
 _FAN_IN = 4
@@ -56,13 +61,19 @@ def _check_dask_pairs(estimator, X_img, X_txt, y):
         X_img = ImageTextPairs.from_stacked(X_img, estimator.n_image_features)
     data = resolve_input(estimator, "fit", X_img, X_txt, y, reset=True)
     _check_matrices(data.image, data.text)
-    y = None if data.y is None else check_labels(np.asarray(data.y))
+    estimator._label_names = names_of_labels(data.y)
+    y = None if data.y is None else check_labels(_in_memory(data.y))
+    check_not_signs(y)
     check_consistent_length(data.image, data.text, y)
     estimator._feature_names = dict.fromkeys(MODALITIES)
     estimator.n_image_features_ = data.image.shape[1]
     estimator.n_text_features_ = data.text.shape[1]
     estimator.n_features_in_ = data.image.shape[1] + data.text.shape[1]
     return data.image, data.text, y
+
+
+def _in_memory(y):
+    return np.asarray(y) if is_dask_array(y) else y
 
 
 def _check_matrices(X_img, X_txt):

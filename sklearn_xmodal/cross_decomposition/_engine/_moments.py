@@ -8,6 +8,7 @@ from scipy.linalg import blas
 
 from sklearn_xmodal.utils._blocks import row_blocks
 from sklearn_xmodal.utils._entries import check_entries
+from sklearn_xmodal.utils._memory import check_memory
 
 # Rows of a block: about this many values, to stay in the cache, but enough rows for
 # the matrix product to run at its full speed.
@@ -160,6 +161,12 @@ def summed_moments(blocks, n_image_features, n_text_features):
     mean, which joins the others by Chan's formula, see `PairMoments.merged`.
     """
     width = n_image_features + n_text_features
+    check_memory(
+        2 * 8 * width**2,
+        f"The second moments of {n_image_features} image and {n_text_features} text "
+        "features",
+        "Reduce the features first, with TruncatedSVD in a ModalityTransformer.",
+    )
     mean = Mean(0.0, np.zeros(width), np.zeros(width))
     products = np.zeros((width, width), order="F")
     n_samples = 0

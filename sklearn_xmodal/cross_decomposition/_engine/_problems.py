@@ -20,6 +20,7 @@ from sklearn_xmodal.cross_decomposition._engine._whitening import (
     whitened_rows,
 )
 from sklearn_xmodal.utils._class_embeddings import weighted_memberships
+from sklearn_xmodal.utils._memory import check_memory
 
 
 class Whitened(NamedTuple):
@@ -148,6 +149,12 @@ def pair_problem(X_img, X_txt, sample_weight=None):
     if sample_weight is not None and not sample_weight.all():
         rows = np.flatnonzero(sample_weight)
         X_img, X_txt, sample_weight = X_img[rows], X_txt[rows], sample_weight[rows]
+    check_memory(
+        2 * 8 * n**2,
+        f"The products of {n} rows of more features than rows",
+        "Reduce the features first, with TruncatedSVD in a ModalityTransformer, or use "
+        "fewer pairs.",
+    )
     return RowProblem(X_img, X_txt, sample_weight)
 
 

@@ -27,6 +27,7 @@ from sklearn_xmodal.utils._class_embeddings import (
     class_memberships,
     class_vectors,
 )
+from sklearn_xmodal.utils._containers import check_same_index
 from sklearn_xmodal.utils._linalg import leading_svd, stable_svd
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import (
@@ -214,6 +215,7 @@ class PartialFitMixin(SpectralRetriever):
                 f"add to. Got a {type(self).__name__} fitted by fit. Use partial_fit "
                 "for all pairs, or clone the retriever first."
             )
+        check_same_index(X_img, sample_weight, ("X_img", "sample_weight"))
         check = self._check_pairs if before is None else self._check_more_pairs
         X_img, X_txt, y = check("partial_fit", X_img, X_txt, y)
         least = 2 if before is None else 1

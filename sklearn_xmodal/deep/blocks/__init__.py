@@ -7,8 +7,9 @@ change without notice.
 from sklearn_xmodal.deep.blocks._representation import represent
 from sklearn_xmodal.deep.blocks._variates import (
     VARIATES,
+    familiar_rows,
     start_variates,
-    update_variates,
+    updated_variates,
 )
 from sklearn_xmodal.deep.blocks._weights import block_weights, contrastive_weight
 
@@ -16,7 +17,8 @@ __all__ = [
     "VARIATES",
     "block_weights",
     "contrastive_weight",
+    "familiar_rows",
     "represent",
     "start_variates",
-    "update_variates",
+    "updated_variates",
 ]

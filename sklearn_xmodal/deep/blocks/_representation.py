@@ -8,7 +8,7 @@ import torch
 
 from sklearn_xmodal.deep._layers import frozen_layers
 from sklearn_xmodal.deep.blocks._familiarity import fit_familiarity
-from sklearn_xmodal.deep.blocks._variates import landmark_rows
+from sklearn_xmodal.deep.blocks._variates import familiar_rows
 from sklearn_xmodal.deep.blocks._weights import depend_on_familiarity
 from sklearn_xmodal.encoders import NetworkEncoder
 from sklearn_xmodal.encoders._network import (
@@ -40,12 +40,10 @@ def represent(network, data, weights, variates, on):
 
 def _encoder(network, data, modality, weights, variates, on):
     side = getattr(data, modality)
-    centres = _centres(network, side, modality)
+    centres = _centres(network, side, modality, data.block_weights())
     code, familiarity = CodeBlock(centre=centres["code"]), None
     if depend_on_familiarity(weights):
-        # The same ones at every epoch of early stopping.
-        rows = landmark_rows(len(data), np.random.RandomState(0))
-        z, g = network.encode(side.rows(rows), modality)
+        z, g = network.encode(side.rows(familiar_rows(len(data))), modality)
         familiarity = fit_familiarity(code.apply(None, z, g, on))
     names = [name for name, weight in weights.items() if weight]
     makers = {
@@ -78,19 +76,22 @@ def _encoder(network, data, modality, weights, variates, on):
     return replace(encoder, n_components_=width)._with_arrays(on)
 
 
-def _centres(network, side, modality):
+def _centres(network, side, modality, weights):
     """Return the means of codes (s, 1, d), (s, 1, g) and posteriors (c,)."""
     sums: dict[str, Any] = dict.fromkeys(("code", "contrastive", "posterior"), 0.0)
-    n_rows = 0
-    for x in side.blocks():
+    total_weight = 0.0
+    for x, weight in zip(side.blocks(), weights, strict=True):
         z, g = network.encode(x, modality)
         posterior = network.posterior(z, POSTERIOR_TEMPERATURE).mean(dim=0)
-        sums["code"] += z.double().sum(dim=1, keepdim=True)
-        sums["contrastive"] += g.double().sum(dim=1, keepdim=True)
-        sums["posterior"] += posterior.double().sum(dim=0)
-        n_rows += len(x)
+        found = {"code": z, "contrastive": g, "posterior": posterior}
+        w = None if weight is None else torch.as_tensor(weight[:, None]).to(x.device)
+        for name, values in found.items():
+            values = values.double() if w is None else values.double() * w
+            sums[name] += values.sum(dim=-2, keepdim=name != "posterior")
+        total_weight += len(x) if weight is None else weight.sum()
     return {
-        name: (total / n_rows).float().cpu().numpy() for name, total in sums.items()
+        name: (total / total_weight).float().cpu().numpy()
+        for name, total in sums.items()
     }
 
 

@@ -1,5 +1,6 @@
 """Canonical variates of the prepared features, from sums over batches of pairs."""
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +15,14 @@ from sklearn_xmodal.encoders._network import VariatesBlock, gaussian_kernel
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._linalg import inverse_root
+from sklearn_xmodal.utils._scaling import weighted_median
 
 _N_LANDMARKS = 300
+
+
+def familiar_rows(n_rows):
+    """Return the training pairs that familiarity is measured by, always the same."""
+    return landmark_rows(n_rows, np.random.RandomState(0))
 
 
 def landmark_rows(n_rows, rng):
@@ -49,14 +56,14 @@ class LinearVariates:
         """Return what is correlated, in float64: here the features themselves."""
         return x.double()
 
-    def update(self, batches):
-        """Take batches of pairs into account, each image (b, p) and text (b, q)."""
-        for batch in batches:
-            sides = [
+    def update(self, data):
+        """Take the pairs of a data set into account, some at a time."""
+        for batch, weight in zip(data.blocks(), data.block_weights(), strict=True):
+            image, text = (
                 self.features(x, name).cpu().numpy()
                 for x, name in zip(batch, MODALITIES, strict=True)
-            ]
-            moments = pair_moments(*sides)
+            )
+            moments = pair_moments(image, text, weight)
             if self._moments is not None:
                 moments = self._moments.merged(moments)
             self._moments = moments
@@ -119,10 +126,8 @@ class KernelVariates(LinearVariates):
         for name in MODALITIES:
             x = getattr(data, name).rows(index).double()
             self.landmarks[name] = x.cpu().numpy()
-            distances = pdist(self.landmarks[name])
-            distances = distances[distances > 0]
-            width = np.median(distances) if len(distances) else 1.0
-            self.gammas[name] = 1 / width**2
+            weight = None if data.weight is None else data.weight[index]
+            self.gammas[name] = 1 / _median_distance(self.landmarks[name], weight) ** 2
             K = self._kernel(x, name).cpu().numpy()
             # Looser than rounding: what lies below are copies of other landmarks.
             self.roots[name] = inverse_root(K, 1e-10)
@@ -155,6 +160,19 @@ class KernelVariates(LinearVariates):
         return gaussian_kernel(x, landmarks, gamma, TorchArrays(x.device))
 
 
+def _median_distance(X, weight):
+    """Return the median of the distances above 0 between rows, 1 if there are none."""
+    distances = pdist(X)
+    apart = distances > 0
+    if not apart.any():
+        return 1.0
+    if weight is None:
+        return np.median(distances[apart])
+    # As often as both items of a pair are repeated, in the order of pdist.
+    i, j = np.triu_indices(len(X), 1)
+    return weighted_median(distances[apart], (weight[i] * weight[j])[apart])
+
+
 #: Blocks that do not need the network.
 VARIATES = {"canonical": LinearVariates, "kernel": KernelVariates}
 
@@ -167,8 +185,10 @@ def start_variates(weights, data, rng):
     return variates
 
 
-def update_variates(variates, data):
-    """Take more pairs into account."""
-    for of_block in variates.values():
-        of_block.update(data.blocks())
+def updated_variates(variates, data):
+    """Return variates that take more pairs into account; those given stay."""
+    updated = {name: copy(of_block) for name, of_block in variates.items()}
+    for of_block in updated.values():
+        of_block.update(data)
         of_block.solve()
+    return updated

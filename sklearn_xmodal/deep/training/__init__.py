@@ -21,11 +21,14 @@ from sklearn_xmodal.deep.training._loop import (
     net_options,
     recorded,
     resolve_device,
+    resolve_optimizer,
     schedule_of_rate,
     training_length,
     usable_device,
 )
+from sklearn_xmodal.deep.training._memory import check_sizes_fit
 from sklearn_xmodal.deep.training._net import NonFiniteLossError, TermsNet
+from sklearn_xmodal.deep.training._sample import PairSample
 
 __all__ = [
     "EpochProgress",
@@ -33,15 +36,18 @@ __all__ = [
     "EvenBatches",
     "NonFiniteLossError",
     "PairDataset",
+    "PairSample",
     "PreparedSide",
     "ReversalSchedule",
     "ShuffledBatches",
     "TermsNet",
+    "check_sizes_fit",
     "checkpointing",
     "early_stopping",
     "net_options",
     "recorded",
     "resolve_device",
+    "resolve_optimizer",
     "schedule_of_rate",
     "training_length",
     "usable_device",

@@ -6,8 +6,10 @@ the generators of chance and of the callbacks that count steps.
 """
 
 import hashlib
+import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import contextmanager
 from itertools import chain
 from numbers import Integral
@@ -21,7 +23,7 @@ from sklearn_xmodal.deep.training._callbacks import (
     ReversalSchedule,
     telling_of_interrupts,
 )
-from sklearn_xmodal.utils._atomic import sync
+from sklearn_xmodal.utils._atomic import check_folder, making_folder, sync
 
 _PREFIX, _UNFINISHED = "epoch-", "unfinished-"
 _FILES = {
@@ -30,6 +32,7 @@ _FILES = {
     "f_history": "history.json",
 }
 _STATE = "state.pt"
+_OURS = re.compile(rf"{_PREFIX}\d{{6,}}|{_UNFINISHED}[\w-]+")
 #: Callback -> what it remembers from epoch to epoch.
 _REMEMBERED = {
     ReversalSchedule: ("step_",),
@@ -58,8 +61,10 @@ class TrainingCheckpoint(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Return callbacks and optimiser to where they were."""
+        self.n_written_ = 0
         if self.start is not None:
             self.start.restore(net)
+            self.n_written_ = self.start.n_epochs
             self.start = None
 
     def on_epoch_end(self, net, **kwargs):
@@ -68,23 +73,41 @@ class TrainingCheckpoint(Callback):
             with telling_of_interrupts(net):
                 self._write(net)
 
-    def _write(self, net):
-        home = Path(self.directory)
-        home.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
-        net.save_params(**{f: unfinished / name for f, name in _FILES.items()})
-        torch.save(
-            {"fingerprint": self.fingerprint, **_state_of(net)}, unfinished / _STATE
-        )
-        for path in [*unfinished.iterdir(), unfinished]:
-            sync(path)
-        finished = home / f"{_PREFIX}{len(net.history):06d}"
-        unfinished.rename(finished)
-        sync(home)
+    def on_train_end(self, net, **kwargs):
+        """Write the epoch that early stopping has ended, as the last one of all."""
+        is_new = len(net.history) > self.n_written_
+        if is_new and _has_stopped_early(net) and net.has_finite_weights():
+            self._write(net, is_finished=True)
+
+    def _write(self, net, is_finished=False):
+        with making_folder(self.directory, "checkpoint_dir") as home:
+            unfinished = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=home))
+            try:
+                self._fill(unfinished, net, is_finished)
+                finished = home / f"{_PREFIX}{len(net.history):06d}"
+                unfinished.rename(finished)
+            except BaseException:
+                shutil.rmtree(unfinished, ignore_errors=True)
+                raise
+            self.n_written_ = len(net.history)
+            sync(home)
         for path in home.iterdir():
-            is_ours = path.name.startswith((_PREFIX, _UNFINISHED))
-            if is_ours and path != finished:
+            if _is_ours(path) and path != finished:
                 shutil.rmtree(path)
+
+    def _fill(self, folder, net, is_finished):
+        net.save_params(**{f: folder / name for f, name in _FILES.items()})
+        state = {"fingerprint": self.fingerprint, "is_finished": is_finished}
+        torch.save({**state, **_state_of(net)}, folder / _STATE)
+        for path in [*folder.iterdir(), folder]:
+            sync(path)
+
+
+def _is_ours(path):
+    """Tell a checkpoint, whole or not, from what others keep beside it."""
+    if not _OURS.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
+        return False
+    return {inner.name for inner in path.iterdir()} <= {*_FILES.values(), _STATE}
 
 
 class Checkpoint:
@@ -98,6 +121,11 @@ class Checkpoint:
     def n_epochs(self):
         """Epochs that were done."""
         return self.state["n_epochs"]
+
+    def n_epochs_left(self, n_epochs):
+        """Return how many of so many epochs are to be done."""
+        is_finished = self.state.get("is_finished", False)
+        return 0 if is_finished else n_epochs - self.n_epochs
 
     def load_into(self, net):
         """Give a net the weights, the optimiser and the history of then."""
@@ -138,6 +166,16 @@ def _state_of(net):
     }
 
 
+def _has_stopped_early(net):
+    """Tell whether the last epoch is whole, and early stopping wants no more."""
+    is_whole = bool(net.history) and "train_loss" in net.history[-1]
+    return is_whole and any(
+        callback.misses_ == callback.patience
+        for kind, callback in _counting_callbacks(net)
+        if kind is EarlyStopping
+    )
+
+
 def _counting_callbacks(net):
     return [
         (type(callback), callback)
@@ -160,7 +198,7 @@ def fingerprint_of(retriever, data, held_out, weights):
     parameters = retriever.get_params(deep=False)
     others = _FREE | {"class_embeddings", "advanced"}
     parameters = {k: v for k, v in parameters.items() if k not in others}
-    parameters = sorted({**parameters, **retriever._settings}.items())
+    parameters = _in_plain_types({**parameters, **retriever._settings})
     digest = hashlib.sha256(repr(parameters).encode())
     parts = [data.blocks(), [() if weights is None else weights.values()]]
     parts += [] if held_out is None else [held_out.blocks()]
@@ -169,7 +207,21 @@ def fingerprint_of(retriever, data, held_out, weights):
     digest.update(retriever.class_embeddings_.tobytes())
     digest.update(repr(retriever.classes_.tolist()).encode())
     digest.update(data.target.cpu().numpy().tobytes())
+    if data.weight is not None:
+        digest.update(data.weight.tobytes())
     return digest.hexdigest()
+
+
+def _in_plain_types(value):
+    """Return a parameter such that equal ones are written alike, in whatever types."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        items = ((key, _in_plain_types(v)) for key, v in value.items())
+        return sorted(items, key=lambda item: str(item[0]))
+    if isinstance(value, list | tuple):
+        return tuple(_in_plain_types(v) for v in value)
+    return value
 
 
 def read_checkpoint(directory, fingerprint):
@@ -209,7 +261,8 @@ def checkpoints_in(directory):
 
     More than one only where a training was killed between two of them.
     """
-    return sorted(Path(directory).glob(f"{_PREFIX}*"))
+    found = Path(directory).glob(f"{_PREFIX}*")
+    return sorted(path for path in found if _is_ours(path))
 
 
 def checkpointing(retriever, *trained):
@@ -225,5 +278,6 @@ def checkpointing(retriever, *trained):
             "checkpoint_dir needs random_state to be an int, so that a training can go "
             f"on as it began. Got {retriever.random_state!r}."
         )
+    check_folder(home, "checkpoint_dir")
     fingerprint = fingerprint_of(retriever, *trained)
     return TrainingCheckpoint(home, read_checkpoint(home, fingerprint), fingerprint)

@@ -32,6 +32,14 @@ class PreparedSide:
                 prepared[rows] = input_map.apply(X[rows])
             self.tensor = torch.from_numpy(prepared).to(device)
 
+    @classmethod
+    def of_prepared(cls, values, input_map, device):
+        """Return the side of rows that went through the map before, in float32."""
+        self = cls.__new__(cls)
+        self.device, self.length, self.input_map = device, len(values), input_map
+        self.source, self.tensor = None, torch.from_numpy(values).to(device)
+        return self
+
     @property
     def width(self):
         """Number of values per row."""
@@ -49,8 +57,12 @@ class PreparedSide:
 
     def blocks(self):
         """Iterate over all rows in order, some at a time."""
-        starts = range(0, self.length, BLOCK_ROWS)
-        return (self.rows(slice(start, start + BLOCK_ROWS)) for start in starts)
+        return (self.rows(rows) for rows in _block_rows(self.length))
+
+
+def _block_rows(length):
+    starts = range(0, length, BLOCK_ROWS)
+    return [slice(start, start + BLOCK_ROWS) for start in starts]
 
 
 def is_memory_mapped(X):
@@ -61,12 +73,21 @@ def is_memory_mapped(X):
 
 
 class PairDataset(Dataset):
-    """Both modalities and their targets (n,) or (n, n_classes), read by batches."""
+    """Both modalities and their targets (n,) or (n, n_classes), read by batches.
 
-    def __init__(self, image, text, target):
+    Weights (n,) are positive, `None` is 1 for all.
+    """
+
+    def __init__(self, image, text, target, weight=None):
         self.image = image
         self.text = text
         self.target = torch.from_numpy(target).to(image.device)
+        self.weight = weight
+        if weight is not None:
+            # Not 0, which has no logarithm.
+            least = np.finfo(np.float32).tiny
+            relative = np.maximum(weight / weight.mean(), least, dtype=np.float32)
+            self._loss_weight = torch.from_numpy(relative).to(image.device)
 
     def __len__(self):
         return self.image.length
@@ -75,15 +96,28 @@ class PairDataset(Dataset):
         """Iterate over both modalities in order, some rows at a time."""
         return zip(self.image.blocks(), self.text.blocks(), strict=True)
 
+    def block_weights(self):
+        """Iterate over the weights of the blocks, `None` where all are alike."""
+        weight = self.weight
+        return (
+            None if weight is None else weight[rows] for rows in _block_rows(len(self))
+        )
+
     def batch(self, index):
-        """Return inputs and target of some rows, as skorch wants them."""
+        """Return inputs and what the loss needs of some rows, as skorch wants them.
+
+        The latter is the target, or with weights the target and these, relative to
+        their mean.
+        """
         target = self.target[index]
         inputs = {
             "image": self.image.rows(index),
             "text": self.text.rows(index),
             "target": target,
         }
-        return inputs, target
+        if self.weight is None:
+            return inputs, target
+        return inputs, (target, self._loss_weight[index])
 
 
 class ShuffledBatches:

@@ -7,6 +7,7 @@ import torch
 from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 
 from sklearn_xmodal.deep.training._callbacks import EpochProgress, ValidationScore
+from sklearn_xmodal.deep.training._memory import check_training_fits
 
 # max_steps="auto": so many epochs, within so many steps.
 AUTO_EPOCHS = 20
@@ -54,6 +55,8 @@ def net_options(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
         "device": retriever.device_,
         **retriever._module_options(data),
     }
+    batch_size, device = retriever.batch_size, retriever.device_
+    check_training_fits(retriever._module, module, len(data), batch_size, device)
     options = {
         "module": retriever._module,
         **{f"module__{name}": value for name, value in module.items()},

@@ -29,7 +29,8 @@ class TermsNet(NeuralNet):
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """Return the total loss, the mean over the members."""
-        total, terms = self.criterion_(y_pred, y_true)
+        target, weight = y_true if isinstance(y_true, tuple) else (y_true, None)
+        total, terms = self.criterion_(y_pred, target, weight)
         # (terms, members) -> terms; waits for CUDA once
         values = torch.stack(list(terms.values())).mean(dim=1).tolist()
         if not np.isfinite(values).all():

@@ -3,14 +3,15 @@
 import inspect
 from typing import Any, ClassVar
 
-from sklearn_xmodal.metrics._engine._codes import split_codes, unit_pairs
+from sklearn_xmodal.metrics._engine._codes import check_pairs, split_codes
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 WORDS = {direction: direction.replace("_", " ") for direction in DIRECTIONS}
 
-# Okabe and Ito (2008) without yellow, which vanishes on white.
+# Okabe and Ito (2008) without yellow, which vanishes on white. `palette` has them with
+# white in the place of black on dark axes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7",
            "#000000", "#888888")  # fmt: skip
 
@@ -88,6 +89,25 @@ def check_matplotlib(caller):
         ) from error
 
 
+def ink(ax):
+    """Return "black" or "white", whichever shows on what lies behind the axes."""
+    from matplotlib.colors import to_rgba
+
+    layers = [ax.figure.canvas.figure.get_facecolor(), ax.figure.get_facecolor()]
+    if ax.axison:
+        layers.append(ax.get_facecolor())
+    grey = 1.0  # paper
+    for colour in layers:
+        red, green, blue, alpha = to_rgba(colour)
+        grey += alpha * (0.3 * red + 0.59 * green + 0.11 * blue - grey)
+    return "white" if grey < 0.5 else "black"
+
+
+def palette(ax):
+    """Return the colours of classes and curves, all of which show on the axes."""
+    return [ink(ax) if colour == "#000000" else colour for colour in COLOURS]
+
+
 def settle_layout(figure):
     """Let a figure move its axes now, so that sizes in points can be relied on."""
     root = figure.canvas.figure  # also of a subfigure
@@ -146,8 +166,8 @@ def _takes_two(function):
 
 
 def check_codes(Z_img, Z_txt):
-    """Validate the codes of pairs and scale them to unit length, by modality."""
-    return dict(zip(("image", "text"), unit_pairs(Z_img, Z_txt), strict=True))
+    """Validate the codes of pairs; return them by modality."""
+    return dict(zip(("image", "text"), check_pairs(Z_img, Z_txt), strict=True))
 
 
 def check_one_each(items, n, name, what):

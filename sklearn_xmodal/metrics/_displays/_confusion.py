@@ -12,6 +12,12 @@ from sklearn_xmodal.metrics._displays._base import (
     costs_of,
     encode_classes,
 )
+from sklearn_xmodal.metrics._displays._names import (
+    LETTER_BY_LETTER,
+    short_names,
+    width_in_points,
+    wrapped,
+)
 from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
 from sklearn_xmodal.metrics._engine._scoring import CACHED_BYTES
 
@@ -119,6 +125,8 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
 
         display_labels : array-like of shape (n_classes,), default=None
             Names to show, in the order of the sorted labels. By default the labels.
+            They are shown letter by letter, in lines of 30; with more than 12 classes
+            in one line, without the middle of longer ones.
 
         ax : matplotlib Axes, default=None
             Where to plot. By default a new figure.
@@ -193,23 +201,22 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
         display : RetrievalConfusionDisplay
             This object, with `im_`, `text_`, `ax_` and `figure_`.
         """
-        n_classes = len(self.display_labels)
-        side = np.clip(2.5 + 0.3 * n_classes, 4, 14)
+        names, fontsize = _tick_names(self.display_labels)
+        n_classes, inches = len(names), _longest_line(names, fontsize)
+        side = np.clip(2.5 + 0.3 * n_classes, 4, 14) + max(inches - 1, 0)
         ax = self._axes(ax, figsize=(side + 0.8, side))
         self.im_ = ax.imshow(
             self.confusion, cmap=cmap, vmin=0, interpolation="nearest", aspect="equal"
         )
         if colorbar:
             self.figure_.colorbar(self.im_, ax=ax, shrink=0.8, label="Share retrieved")
-        names = [str(label) for label in self.display_labels]
-        fontsize = 10 if n_classes <= _MOST_VALUES else 8
         angle = xticks_rotation
         if angle is None:
             angle = _tick_angle(names)
         slanted = {"ha": "right", "rotation_mode": "anchor"} if 0 < angle < 90 else {}
-        everyone = range(n_classes)
-        ax.set_xticks(everyone, names, rotation=angle, fontsize=fontsize, **slanted)
-        ax.set_yticks(everyone, names, fontsize=fontsize)
+        everyone, written = range(n_classes), {"fontsize": fontsize, **LETTER_BY_LETTER}
+        ax.set_xticks(everyone, names, rotation=angle, **written, **slanted)
+        ax.set_yticks(everyone, names, **written)
         ax.set(xlabel="Class of the retrieved items", ylabel="Class of the query")
         words = WORDS.get(self.direction, "both directions")
         ax.set_title(f"First {self.k} retrieved, {words}", fontsize=11)
@@ -236,6 +243,19 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
         return texts
 
 
+def _tick_names(labels):
+    """Return the names beside the map, and their size: several lines if few classes."""
+    names = [str(label) for label in labels]
+    if len(names) <= _MOST_VALUES:
+        return [wrapped(name) for name in names], 10
+    return short_names(names), 8
+
+
+def _longest_line(names, fontsize):
+    lines = [line for name in names for line in name.split("\n")]
+    return max(width_in_points(line, fontsize) for line in lines) / 72
+
+
 def _tick_angle(names):
     if max(map(len, names)) * len(names) <= 40:
         return 0
@@ -248,7 +268,7 @@ def _class_shares(costs, labels, n_classes, k):
     n_rows = max(1, CACHED_BYTES // costs.bytes_per_row)
     for batch in gen_batches(labels.size, n_rows):
         queries = np.arange(batch.start, batch.stop)
-        block = costs(queries)  # (n_rows, n_gallery)
+        block = costs.tied(queries)  # (n_rows, n_gallery)
         last = np.partition(block, k - 1, axis=1)[:, k - 1]
         row, column = np.nonzero(block <= last[:, None])
         is_tied = block[row, column] == last[row]

@@ -8,7 +8,9 @@ from sklearn_xmodal.metrics._displays._base import (
     RetrievalDisplay,
     check_codes,
     check_matplotlib,
+    ink,
 )
+from sklearn_xmodal.metrics._displays._names import legend_label
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS, directions_of
 from sklearn_xmodal.metrics._engine._relevance import count_relevant, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import queries_to_rank
@@ -41,7 +43,7 @@ class CurveDisplay(RetrievalDisplay):
                 "linestyle": dash,
                 "marker": marker if len(x) <= _MOST_MARKERS else None,
                 "markersize": 4,
-                "label": ", ".join(words),
+                "label": legend_label(", ".join(words), 60),
                 **options,
             }
             (line,) = ax.plot(x, precision, **style)
@@ -63,7 +65,8 @@ class CurveDisplay(RetrievalDisplay):
         label = f"chance ({self.chance:.2g})"
         # Another display in the same axes has the same chance level.
         if all(line.get_label() != label for line in ax.get_lines()):
-            ax.axhline(self.chance, color="k", linestyle=":", linewidth=1, label=label)
+            style = {"color": ink(ax), "linestyle": ":", "linewidth": 1}
+            ax.axhline(self.chance, label=label, **style)
 
 
 def share_relevant(relevance, queries, zero_division):
@@ -180,7 +183,7 @@ class RetrievalPrecisionRecallDisplay(CurveDisplay):
             Whether a query without relevant items is an error, or left out.
 
         name : str, default=None
-            Name of the method in the legend.
+            Name of the method in the legend, letter by letter: no mathematics.
 
         ax : matplotlib Axes, default=None
             Where to plot. By default a new figure.

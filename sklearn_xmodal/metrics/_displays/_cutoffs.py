@@ -112,7 +112,7 @@ class PrecisionAtKDisplay(CurveDisplay):
             With `np.nan` the query is left out of the mean.
 
         name : str, default=None
-            Name of the method in the legend.
+            Name of the method in the legend, letter by letter: no mathematics.
 
         ax : matplotlib Axes, default=None
             Where to plot. By default a new figure.

@@ -10,8 +10,17 @@ from sklearn_xmodal.metrics._displays._base import (
     check_codes,
     check_matplotlib,
     encode_classes,
+    ink,
+    palette,
     settle_layout,
 )
+from sklearn_xmodal.metrics._displays._names import (
+    LETTER_BY_LETTER,
+    legend_label,
+    short_names,
+    width_in_points,
+)
+from sklearn_xmodal.utils._unit import to_unit_length
 
 _MARKERS = {"image": "o", "text": "^"}
 _MOST_NAMES = 40
@@ -113,7 +122,8 @@ class JointEmbeddingDisplay(RetrievalDisplay):
         n_samples = codes["image"].shape[0]
         if y is not None:
             encode_classes(y, n_samples, purpose="A scatter plot by class")
-        points, axis_labels = _reduce(np.vstack([*codes.values()]), transformer)
+        unit = to_unit_length(np.vstack([*codes.values()]))
+        points, axis_labels = _reduce(unit, transformer)
         embedding = {"image": points[:n_samples], "text": points[n_samples:]}
         display = cls(embedding, y, axis_labels=axis_labels)
         return display.plot(ax=ax, **kwargs)
@@ -166,25 +176,25 @@ class JointEmbeddingDisplay(RetrievalDisplay):
             centres = [
                 np.median(both[labels == i], axis=0) for i in range(len(classes))
             ]
-            _write_names(ax, [str(name) for name in classes], np.array(centres))
+            _write_names(ax, short_names([*map(str, classes)]), np.array(centres))
         return self
 
     def _scatter(self, number, options):
         """Draw both modalities in a mixed order, so that none hides the other."""
-        palette = np.array(COLOURS)
+        colours = np.array(palette(self.ax_))
         chunks = np.arange(number.shape[1]) * 8 // number.shape[1]
         for chunk in np.unique(chunks):
             here = chunks == chunk
             for i, (modality, marker) in enumerate(_MARKERS.items()):
-                colours = palette[number[i, here] % palette.size]
                 x, y = self.embedding[modality][here].T
-                self.ax_.scatter(x, y, c=colours, marker=marker, **options)
+                c = colours[number[i, here] % colours.size]
+                self.ax_.scatter(x, y, c=c, marker=marker, **options)
 
     def _explain(self, classes, *, by_modality):
         """Add a legend of markers, and of colours if there are few classes."""
         from matplotlib.lines import Line2D
 
-        modality_colours = COLOURS[:2] if by_modality else ("0.35", "0.35")
+        modality_colours = COLOURS[:2] if by_modality else ("0.5", "0.5")
         handles = [
             Line2D([], [], color=colour, marker=marker, linestyle="", label=modality)
             for (modality, marker), colour in zip(
@@ -192,8 +202,15 @@ class JointEmbeddingDisplay(RetrievalDisplay):
             )
         ]
         handles += [
-            Line2D([], [], color=COLOURS[i], marker="s", linestyle="", label=str(name))
-            for i, name in enumerate(classes)
+            Line2D(
+                [],
+                [],
+                color=colour,
+                marker="s",
+                linestyle="",
+                label=legend_label(str(name)),
+            )
+            for name, colour in zip(classes, palette(self.ax_), strict=False)
         ]
         self.ax_.legend(
             handles=handles, frameon=False, loc="upper left", bbox_to_anchor=(1, 1)
@@ -239,12 +256,16 @@ def _write_names(ax, names, centres):
     ax.autoscale_view()
     to_points = 72 / ax.figure.dpi
     places = ax.transData.transform(centres) * to_points
-    sizes = [[0.62 * _NAME_SIZE * len(name) + 6, 1.7 * _NAME_SIZE] for name in names]
-    offsets = _move_apart(places, np.array(sizes)) - places
+    widths = [width_in_points(name, _NAME_SIZE) + 6 for name in names]
+    sizes = np.column_stack([widths, np.full(len(names), 1.7 * _NAME_SIZE)])
+    offsets = _move_apart(places, sizes) - places
+    colours = palette(ax)
+    written = ink(ax)
+    behind = "black" if written == "white" else "white"
     for i, (name, centre, offset) in enumerate(
         zip(names, centres, offsets, strict=True)
     ):
-        colour = COLOURS[i % len(COLOURS)]
+        colour = colours[i % len(colours)]
         ax.annotate(
             name,
             centre,
@@ -253,11 +274,12 @@ def _write_names(ax, names, centres):
             ha="center",
             va="center",
             fontsize=_NAME_SIZE,
-            parse_math=False,
-            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": colour,
+            color=written,
+            bbox={"boxstyle": "round,pad=0.15", "fc": behind, "ec": colour,
                   "alpha": 0.85},
-            arrowprops={"arrowstyle": "-", "color": "0.3", "linewidth": 0.6,
+            arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.6,
                         "shrinkA": 0, "shrinkB": 0},
+            **LETTER_BY_LETTER,
         )  # fmt: skip
 
 

@@ -36,7 +36,12 @@ class RetrievedItemsDisplay(RetrievalDisplay):
     One row is one query: the query itself, then its first items, framed by a solid
     line where they are relevant and by a dashed one in another colour where they are
     not. Items are pictures or texts that you supply; without them, class and row
-    number are written instead. Equally similar items keep the order of the gallery.
+    number are written instead, as for single items that are None or NaN. Equally
+    similar items keep the order of the gallery.
+
+    Colours of pictures may be bytes, or floats from 0 to 1 or from 0 to 255. Other
+    ranges, and shades of grey that are no bytes, reach from the least to the largest
+    value shown.
 
     Parameters
     ----------
@@ -194,7 +199,7 @@ class RetrievedItemsDisplay(RetrievalDisplay):
         queries = _check_queries(
             queries, None if y is None else labels, n_samples, random_state
         )
-        costs = costs_of(codes, direction)(queries)  # (n_queries, n_samples)
+        costs = costs_of(codes, direction).tied(queries)  # (n_queries, n_samples)
         retrieved = np.argsort(costs, axis=1, kind="stable")[:, :k]
         display = cls(
             queries,

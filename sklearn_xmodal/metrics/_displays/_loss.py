@@ -6,10 +6,12 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sklearn_xmodal.metrics._displays._base import (
-    COLOURS,
     Display,
     check_matplotlib,
+    ink,
+    palette,
 )
+from sklearn_xmodal.metrics._displays._names import legend_label
 
 
 class LossCurveDisplay(Display):
@@ -125,12 +127,12 @@ class LossCurveDisplay(Display):
         from matplotlib.ticker import MaxNLocator
 
         kwargs = normalize_kwargs(kwargs, Line2D)  # "lw" is "linewidth"
-        self.score_ax_, self.lines_ = None, {}
+        self.score_ax_, self.lines_, colours = None, {}, palette(ax)
         for i, (name, values) in enumerate(self.losses.items()):
             style = {
-                "color": COLOURS[i % len(COLOURS)],
+                "color": colours[i % len(colours)],
                 "linewidth": 2.5 if name == "train_loss" else 1.5,
-                "label": _words(name),
+                "label": legend_label(_words(name)),
                 **kwargs,
             }
             (self.lines_[name],) = ax.plot(range(1, len(values) + 1), values, **style)
@@ -152,7 +154,7 @@ class LossCurveDisplay(Display):
     def _plot_score(self, ax, options):
         self.score_ax_ = ax.twinx()
         style = {
-            "color": "k",
+            "color": ink(ax),
             "linestyle": ":",
             "label": "held-out score (right)",
             **options,

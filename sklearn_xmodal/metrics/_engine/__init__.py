@@ -4,7 +4,8 @@ Metrics and displays use its modules. `ensemble` and `neighbors` use what is imp
 here, and nothing else of it. In the order of a ranking:
 
 - `_options`: what the caller asks for;
-- `_codes`: codes of queries and galleries, validated, of unit length;
+- `_codes`: codes of queries and galleries, validated;
+- `_equal`: which similarities count as equal;
 - `_costs`: negated scores, of a matrix or as cosines of codes;
 - `_relevance`: which gallery items are relevant to which query;
 - `_ranking`: the places of the relevant items, for a block of queries;
@@ -14,8 +15,13 @@ here, and nothing else of it. In the order of a ranking:
 - `_scoring`: all of this, for a few queries at a time.
 """
 
-from sklearn_xmodal.metrics._engine._codes import split_codes, unit_rows
+from sklearn_xmodal.metrics._engine._codes import (
+    labelled_codes,
+    split_codes,
+    unit_rows,
+)
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._equal import TOLERANCE_OF_FLOAT64
 from sklearn_xmodal.metrics._engine._metric import ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import directions_of
 from sklearn_xmodal.metrics._engine._ranking import rank_block
@@ -28,9 +34,11 @@ from sklearn_xmodal.metrics._engine._scoring import (
 
 __all__ = [
     "CACHED_BYTES",
+    "TOLERANCE_OF_FLOAT64",
     "CosineCosts",
     "ScoreRequest",
     "directions_of",
+    "labelled_codes",
     "make_metric",
     "make_relevance",
     "queries_to_rank",

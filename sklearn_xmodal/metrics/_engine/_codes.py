@@ -3,9 +3,18 @@
 import numpy as np
 
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
-from sklearn_xmodal.metrics._engine._relevance import make_relevance
+from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
-from sklearn_xmodal.utils._validation import check_numbers
+from sklearn_xmodal.utils._containers import check_same_index
+from sklearn_xmodal.utils._unit import to_unit_length
+from sklearn_xmodal.utils._validation import (
+    check_labels,
+    check_not_signs,
+    check_numbers,
+    check_sample_weight,
+    check_some_labelled,
+    is_labelled,
+)
 
 
 def split_codes(codes):
@@ -41,16 +50,32 @@ def split_codes(codes):
     return Z_img, Z_txt
 
 
+def labelled_codes(Z_img, Z_txt, y, sample_weight=None):
+    """Leave out codes of pairs without a label, which are nobody's right answer."""
+    if y is None:
+        return Z_img, Z_txt, None, sample_weight
+    check_same_index(Z_img, y, ("Z_img", "y"))
+    y = check_labels(y)
+    check_not_signs(y)
+    labelled = is_labelled(y)
+    if labelled.all() or len(labelled) != len(Z_img):  # which is refused later
+        return Z_img, Z_txt, y, sample_weight
+    check_some_labelled(labelled)
+    n = len(labelled)
+    weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
+    weights = None if weights is None else weights[labelled]
+    Z_img, Z_txt = np.asarray(Z_img)[labelled], np.asarray(Z_txt)[labelled]
+    return Z_img, Z_txt, y[labelled], weights
+
+
+def check_codes(Z, name):
+    """Validate codes (n, n_components), in float32 or float64."""
+    return check_numbers(Z, name, dtype=[np.float64, np.float32], order="C")
+
+
 def unit_rows(Z, name):
     """Copy of codes (n, n_components) with rows of length one; zero rows stay zero."""
-    Z = check_numbers(Z, name, dtype=[np.float64, np.float32], order="C")
-    # First by the largest entry: squares cannot overflow or vanish, and codes of a
-    # single component become exactly 1 or -1.
-    largest = np.abs(Z).max(axis=1, keepdims=True)
-    Z = Z / np.where(largest > 0, largest, 1)
-    length = np.sqrt(np.einsum("ij,ij->i", Z, Z))[:, None]
-    Z /= np.where(length > 0, length, 1)
-    return Z
+    return to_unit_length(check_codes(Z, name))
 
 
 def check_same_space(query, gallery, names):
@@ -64,15 +89,26 @@ def check_same_space(query, gallery, names):
 
 def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
     """Validate codes of queries and of a gallery, and their labels or pairs."""
-    query, gallery = unit_rows(Z_query, "Z_query"), unit_rows(Z_gallery, "Z_gallery")
+    if y_query is None and y_gallery is None:
+        check_same_index(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
+    check_same_index(Z_query, y_query, ("Z_query", "y_query"))
+    check_same_index(Z_gallery, y_gallery, ("Z_gallery", "y_gallery"))
+    query = check_codes(Z_query, "Z_query")
+    gallery = check_codes(Z_gallery, "Z_gallery")
     check_same_space(query, gallery, ("Z_query", "Z_gallery"))
     relevance = make_relevance(y_query, y_gallery, len(query), len(gallery))
-    return CosineCosts(query, gallery), relevance
+    return _costs(query, gallery, relevance), relevance
 
 
-def unit_pairs(Z_img, Z_txt, advice=""):
-    """Validate codes of the same pairs and return both with rows of length one."""
-    Z_img, Z_txt = unit_rows(Z_img, "Z_img"), unit_rows(Z_txt, "Z_txt")
+def _costs(query, gallery, relevance):
+    # Only the surroundings of one item per query have to be known exactly.
+    return CosineCosts(query, gallery, rough=isinstance(relevance, PairRelevance))
+
+
+def check_pairs(Z_img, Z_txt, advice=""):
+    """Validate the codes of the same pairs and return both."""
+    check_same_index(Z_img, Z_txt, ("Z_img", "Z_txt"))
+    Z_img, Z_txt = check_codes(Z_img, "Z_img"), check_codes(Z_txt, "Z_txt")
     check_same_space(Z_img, Z_txt, ("Z_img", "Z_txt"))
     if Z_img.shape[0] != Z_txt.shape[0]:
         raise ValueError(
@@ -83,10 +119,12 @@ def unit_pairs(Z_img, Z_txt, advice=""):
 
 
 class CodePairs:
-    """Unit codes of both modalities of the same samples, and their relevance."""
+    """Codes of both modalities of the same samples, and their relevance."""
 
     def __init__(self, Z_img, Z_txt, y):
-        Z_img, Z_txt = unit_pairs(
+        for name, Z in (("Z_img", Z_img), ("Z_txt", Z_txt)):
+            check_same_index(Z, y, (name, "y"))
+        Z_img, Z_txt = check_pairs(
             Z_img,
             Z_txt,
             " Use retrieval_score for queries and a gallery of different size.",
@@ -97,11 +135,11 @@ class CodePairs:
 
     def score(self, metrics, side, **options):
         """Values of several metrics in one direction, (n_metrics, n_queries)."""
-        costs = CosineCosts(*self.codes[side])
+        costs = _costs(*self.codes[side], self.relevance)
         return score_per_query(metrics, costs, self.relevance, **options)
 
     def matrices(self, side):
         """Whole relevance and similarity matrices of one direction."""
         query, gallery = self.codes[side]
-        scores = -CosineCosts(query, gallery)(np.arange(query.shape[0]))
+        scores = -CosineCosts(query, gallery).tied(np.arange(query.shape[0]))
         return self.relevance.to_matrix(), scores

@@ -1,16 +1,34 @@
 """Costs: negated scores, of a matrix or of embeddings, for a few queries at a time.
 
 Sorted ascending, the best item comes first. All absolute values are below 2, which
-the sort of `_ranking.py` relies on.
+the sort of `_ranking.py` relies on. Those of a query that differ by at most `tolerance`
+may count as equal (`_equal.py`).
 """
 
 from copy import copy
 
 import numpy as np
+from sklearn.utils import gen_batches
+
+from sklearn_xmodal.metrics._engine._equal import (
+    TOLERANCE_OF_FLOAT32,
+    ExactCosines,
+    integer_rows,
+    tolerance_of,
+    with_equal_ties,
+)
+from sklearn_xmodal.utils._unit import to_unit_length
+
+# Products in float64 that are made at a time: two megabytes, a part of the cache.
+_PRODUCTS = 2**18
+# Fewer gallery rows at a time make the product slow.
+_LEAST_COLUMNS = 256
 
 
 class MatrixCosts:
     """Costs read from a score matrix of shape (n_queries, n_gallery)."""
+
+    tolerance = error = 0.0
 
     def __init__(self, y_score):
         self.y_score = y_score
@@ -33,43 +51,77 @@ class MatrixCosts:
 
 
 class CosineCosts:
-    """Negated cosines of unit rows (n, n_components), for the queries asked for.
+    """Negated cosines of rows (n, n_components), for the queries asked for.
 
-    A matrix product may round equal columns differently, by where they lie. Equal
-    gallery rows are therefore multiplied once, so that they tie exactly.
+    Computed in float64. They are kept in float32, which sorts twice as fast, where this
+    cannot change what is equal. `rough` ones may also be computed in float32, within
+    `error`, of which `settled` tells more.
     """
 
-    def __init__(self, query, gallery):
-        self.query = query
-        self.gallery, self.expand = _distinct_rows(gallery)
-        self.bytes_per_row = gallery.shape[0] * np.result_type(query, gallery).itemsize
-        if self.expand is not None:
-            self.bytes_per_row *= 2
-        self._buffer = np.empty(0)
+    def __init__(self, query, gallery, *, rough=False):
+        self._exact = None
+        self.error = 0.0
+        integers = integer_rows(query), integer_rows(gallery)
+        if all(rows is not None for rows in integers):
+            exact = ExactCosines(*integers)
+            self._exact = exact if exact.are_exact else None
+        if self._exact is not None:
+            self.query, gallery = integers
+            self.tolerance = 0.0
+            fits_float32 = self._exact.fit_float32
+        else:
+            self.tolerance = tolerance_of(gallery)
+            fits_float32 = self.tolerance == TOLERANCE_OF_FLOAT32
+            query, gallery = self._unit = [
+                to_unit_length(codes.astype(np.float64)) for codes in (query, gallery)
+            ]
+            if rough and fits_float32:
+                # Products of rows of length d, in any order of summation, are within
+                # d 2^-24 of the true ones to first order; two more are for rounding
+                # the rows, and one for the higher orders.
+                self.error = (gallery.shape[1] + 3) * 2.0**-24
+                query, gallery = query.astype(np.float32), gallery.astype(np.float32)
+            self.query = query
+        self.dtype = np.dtype(np.float32 if fits_float32 else np.float64)
+        # Products of matrices that lie like this are faster.
+        self.gallery_T = np.ascontiguousarray(gallery.T)
+        self.bytes_per_row = gallery.shape[0] * self.dtype.itemsize
+        self._buffer = self._products = np.empty(0)
 
     def for_one_thread(self):
-        """Return the same costs with a buffer of their own."""
+        """Return the same costs with buffers of their own."""
         other = copy(self)
-        other._buffer = np.empty(0)
+        other._buffer = other._products = np.empty(0)
         return other
 
     def __call__(self, queries):
         """Negated similarities of the given queries, valid until the next call."""
-        n_rows = len(queries)
+        shape = len(queries), self.gallery_T.shape[1]
         # Fresh memory for each block costs as much time as half of the product.
-        if self._buffer.shape[0] < n_rows:
-            dtype = np.result_type(self.query, self.gallery)
-            self._buffer = np.empty((n_rows, self.gallery.shape[0]), dtype=dtype)
-        costs = self._buffer[:n_rows]
-        np.matmul(-self.query[queries], self.gallery.T, out=costs)
-        return costs if self.expand is None else costs.take(self.expand, axis=1)
+        if self._buffer.shape[0] < shape[0]:
+            self._buffer = np.empty(shape, dtype=self.dtype)
+        costs = self._buffer[: shape[0]]
+        query = -self.query[queries]
+        if query.dtype == self.dtype and self._exact is None:
+            return np.matmul(query, self.gallery_T, out=costs)
+        n_columns = min(shape[1], max(_LEAST_COLUMNS, _PRODUCTS // shape[0]))
+        if self._products.size < shape[0] * n_columns:
+            self._products = np.empty(shape[0] * n_columns)
+        for columns in gen_batches(shape[1], n_columns):
+            gallery_T = self.gallery_T[:, columns]
+            n_products = shape[0] * gallery_T.shape[1]
+            products = self._products[:n_products].reshape(shape[0], -1)
+            np.matmul(query, gallery_T, out=products)
+            if self._exact is not None:
+                self._exact.divide(products, queries, columns)
+            costs[:, columns] = products
+        return costs
 
+    def settled(self, query, columns):
+        """Return costs of one query and some items without the error."""
+        queries, gallery = self._unit
+        return -(gallery[columns] @ queries[query]).astype(self.dtype)
 
-def _distinct_rows(Z):
-    """Distinct rows of Z, and the index that repeats them (None if all differ)."""
-    keys = np.ascontiguousarray(Z + 0.0)  # no negative zeros: rows compare by bytes
-    keys = keys.view(np.dtype((np.void, keys.shape[1] * keys.itemsize))).ravel()
-    _, first, expand = np.unique(keys, return_index=True, return_inverse=True)
-    if first.size == Z.shape[0]:
-        return Z, None
-    return Z[first], expand.ravel()
+    def tied(self, queries):
+        """Return costs of which those that count as equal are equal."""
+        return with_equal_ties(self(queries), self.tolerance)

@@ -57,7 +57,10 @@ METRICS = {
 
 def make_metric(name, *, k=None, denominator="min"):
     """Metric of a name with its options bound, refusing those that it has not."""
-    check_one_of("metric", name, sorted(METRICS))
+    if not isinstance(name, str) or name not in METRICS:
+        raise ValueError(
+            f"metric must be one of {sorted(METRICS)}. Got {name!r}{_longer(name)}."
+        )
     metric = METRICS[name]
     _check_cutoff(name, metric.cutoff, k)
     check_one_of("denominator", denominator, DENOMINATORS)
@@ -89,7 +92,7 @@ def check_metric(metric, *, k, denominator, ties, zero_division):
         if not isinstance(metric, str) or metric not in METRICS:
             raise ValueError(
                 "metric must be a callable metric(y_true, y_score) or one of "
-                f"{sorted(METRICS)}. Got {metric!r}."
+                f"{sorted(METRICS)}. Got {metric!r}{_longer(metric)}."
             )
         metric = make_metric(metric, k=k, denominator=denominator)
     elif k is not None:
@@ -107,6 +110,16 @@ def check_metric(metric, *, k, denominator, ties, zero_division):
         only_nan=getattr(metric, "is_error", False),
     )
     return metric
+
+
+def _longer(metric):
+    """Return the metric whose short name, that of a scorer, stands in its place."""
+    short_name, at, k = str(metric).partition("@")
+    for name, known in METRICS.items():
+        if short_name.lower() == known.short_name:
+            meant = f"metric={name!r}{f', k={k}' if at else ''}"
+            return f", the name of a scorer, see get_retrieval_scorer; say {meant}"
+    return ""
 
 
 class ScoreRequest:

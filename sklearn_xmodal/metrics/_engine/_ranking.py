@@ -6,8 +6,23 @@ Costs are negated scores, see `_costs.py`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from sklearn_xmodal.metrics._engine._equal import (
+    group_starts,
+    groups_of_several,
+    halves_of,
+    runs_of_several,
+    to_integers,
+)
+from sklearn_xmodal.utils._blocks import row_blocks
+
+# Values of rows that are looked at together: few calls, and a part of the cache.
+_SORTED_TOGETHER = 2**19
+# Beyond so many tolerances nothing is equal, however differences are rounded.
+_WIDER = 1.25
 
 
 @dataclass(frozen=True)
@@ -53,51 +68,50 @@ class RankedBlock:
         return n_retrieved, n_found
 
 
-def rank_block(costs, columns, *, ties):
+def rank_block(costs, columns, *, ties, tolerance=0.0, error=0.0, settle=None):
     """Ranking of the relevant `columns` of each row, of costs (n_rows, n_gallery).
 
     Costs are floats of absolute values below 2, and are overwritten. Columns are in
-    ascending order, at least one per row. Equal scores stay a group ("average") or are
-    ordered by gallery column ("stable").
+    ascending order, at least one per row. What is equal within the tolerance, see
+    `_equal.py`, stays a group ("average") or is ordered by gallery column ("stable").
+
+    Where each row has one relevant item, costs may have an error, with
+    ``settle(row, columns)`` for those without.
     """
     # Only scores are sorted, never their indices: each becomes an integer of the same
     # order, with a last bit that says "relevant". An in-place sort of integers runs at
-    # the speed of SIMD, and no score is rounded for it.
-    n_gallery = costs.shape[1]
-    n_relevant = np.fromiter(map(len, columns), np.intp, len(columns))
+    # the speed of SIMD.
+    n_rows, n_gallery = costs.shape
+    n_relevant = np.fromiter(map(len, columns), np.intp, n_rows)
+    columns = np.concatenate(columns)
     if (n_relevant == 1).all():
-        return _rank_single_items(costs, np.concatenate(columns), ties)
-    keys = costs.view(np.int32 if costs.dtype == np.float32 else np.int64)
+        near = _Near(ties, tolerance, error, settle)
+        return _rank_single_items(costs, columns, near)
     indptr = np.concatenate(([0], np.cumsum(n_relevant)))
-    n_above = np.empty(indptr[-1], dtype=np.intp)
-    marks = np.empty(n_gallery, dtype=np.uint8)
+    n_above = np.empty(columns.size, dtype=np.intp)
     groups = [np.empty((4, 0), dtype=np.intp)]
-    for row, column, start, stop in zip(
-        keys, columns, indptr[:-1], indptr[1:], strict=True
-    ):
-        _to_sortable(row)
-        row[column] |= 1
-        unsorted = row.copy() if ties == "stable" else None
-        row.sort()
-        places = _marked(row, marks)
-        # Behind the irrelevant items of the same score, whose last bit is 0.
-        is_tied = row.take(places) - row.take(places - 1) == 1
-        if is_tied.any():
-            if unsorted is None:
-                groups.append(_tied_groups(row, places, is_tied, start))
-            else:
-                in_order = unsorted[np.argsort(unsorted >> 1, kind="stable")]
-                places = _marked(in_order, marks)
-        n_above[start:stop] = places
+    for rows in row_blocks(n_rows, n_gallery, _SORTED_TOGETHER):
+        first, last = indptr[rows.start], indptr[rows.stop]
+        starts = np.arange(rows.stop - rows.start) * n_gallery
+        offsets = np.repeat(starts, n_relevant[rows])
+        places, found = _places(
+            costs[rows], columns[first:last] + offsets, ties, tolerance
+        )
+        n_above[first:last] = places - offsets
+        found[1] %= n_gallery
+        found[0] += first
+        groups.append(found)
     n_relevant_above = np.arange(indptr[-1]) - np.repeat(indptr[:-1], n_relevant)
     tied, n_above_tied, n_tied, n_relevant_tied = np.hstack(groups)
     n_above[tied] = n_above_tied
-    if (n_relevant_tied > 1).any():
-        # A group has several relevant items, but one entry.
-        keep = _first_of_group(n_above.size, tied, n_relevant_tied)
-        n_above, n_relevant_above = n_above[keep], n_relevant_above[keep]
-        entry = np.concatenate(([0], np.cumsum(keep)))
-        indptr, tied = entry[indptr], entry[tied]
+    # A group has several relevant items, but one entry.
+    later = _later_members(tied, n_relevant_tied)
+    if later.size:
+        n_above, n_relevant_above = (
+            np.delete(values, later) for values in (n_above, n_relevant_above)
+        )
+        indptr = indptr - later.searchsorted(indptr)
+        tied = tied - later.searchsorted(tied)
     return RankedBlock(
         n_above,
         n_relevant_above,
@@ -110,38 +124,78 @@ def rank_block(costs, columns, *, ties):
     )
 
 
-def _to_sortable(row):
-    """Turn float bits into even integers of the same order, in place.
+def _places(costs, relevant, ties, tolerance):
+    """Places of relevant items, and groups that hold others, too (`_mixed_groups`).
 
-    The magnitude m of a float is ordered like its bits, and below 2 the first of them
-    is zero, so 2 m loses nothing. As an integer a negative float reads m - 2^31 (or
-    2^63), of which twice the absolute value wraps around to -2 m. Both zeros become 0.
+    Items and places are counted through all rows.
     """
-    np.abs(row, out=row)
-    row <<= 1
+    keys = to_integers(costs, tolerance, out=costs.view(f"i{costs.itemsize}"))
+    keys.ravel()[relevant] |= 1
+    unsorted = keys.copy() if ties == "stable" else None
+    keys.sort(axis=1)
+    places = _marked(keys)
+    keys >>= 1
+    mixed = _mixed_groups(keys, places, halves_of(tolerance, costs.dtype))
+    if unsorted is None or not mixed.size:
+        return places, mixed
+    return _marked(_in_gallery_order(unsorted, mixed)), mixed[:, :0]
 
 
-def _marked(row, marks):
+def _marked(keys):
     """Places of the odd integers."""
     # The last byte is enough, and faster to search.
-    np.copyto(marks, row, casting="unsafe")
+    marks = keys.astype(np.uint8)
     marks &= 1
-    return marks.view(bool).nonzero()[0]
+    return np.flatnonzero(marks.view(bool))
 
 
-def _rank_single_items(costs, columns, ties):
+def _mixed_groups(values, places, most_apart):
+    """Find groups of equal values with relevant items, those at `places`, and others.
+
+    Returns the first of these places, items above, size and relevant size of each.
+    """
+    starts, stops = runs_of_several(values, most_apart)
+    runs = _mixed(starts, stops, places)
+    first_of_run = runs[1]
+    starts, stops = groups_of_several(
+        values, first_of_run, first_of_run + runs[2], most_apart
+    )
+    return runs if starts is first_of_run else _mixed(starts, stops, places)
+
+
+def _mixed(starts, stops, places):
+    first = places.searchsorted(starts)
+    n_tied, n_relevant_tied = stops - starts, places.searchsorted(stops) - first
+    is_mixed = (n_relevant_tied > 0) & (n_relevant_tied < n_tied)
+    return np.array([first, starts, n_tied, n_relevant_tied])[:, is_mixed]
+
+
+def _in_gallery_order(keys, groups):
+    """Sort rows of integers by value, and groups of equal values by column."""
+    order = np.argsort(keys >> 1, axis=1, kind="stable").ravel()
+    for start, size in groups[1:3].T:
+        order[start : start + size].sort()
+    return np.take_along_axis(keys, order.reshape(keys.shape), axis=1)
+
+
+def _rank_single_items(costs, columns, near):
     """Count what is better than the only relevant item of each row: no sort."""
-    rows = np.arange(columns.size)
+    own = costs[np.arange(columns.size), columns]
     n_above, n_tied = np.empty((2, columns.size), dtype=np.intp)
-    for i, (row, column, own) in enumerate(
-        zip(costs, columns, costs[rows, columns], strict=True)
+    margin = _WIDER * near.tolerance + 2 * near.error
+    for i, (row, low, high) in enumerate(
+        zip(costs, own - margin, own + margin, strict=True)
     ):
-        n_above[i] = np.count_nonzero(row < own)
-        is_equal = row == own
-        n_tied[i] = np.count_nonzero(is_equal)
-        if ties == "stable" and n_tied[i] > 1:
-            n_above[i] += np.count_nonzero(is_equal[:column])
-            n_tied[i] = 1
+        is_better, is_not_worse = row < low, row <= high
+        n_above[i] = np.count_nonzero(is_better)
+        n_tied[i] = np.count_nonzero(is_not_worse) - n_above[i]
+        if n_tied[i] > 1 and (margin or near.ties == "stable"):
+            around = np.flatnonzero(is_better ^ is_not_worse)
+            n_better = near.count_better(i, row, columns[i], around)
+            if n_better is None:
+                n_above[i], n_tied[i] = near.place(i, row, columns[i])
+            else:
+                n_above[i], n_tied[i] = n_above[i] + n_better, 1
     (tied,) = (n_tied > 1).nonzero()
     indptr = np.arange(columns.size + 1)
     one = np.ones_like(columns)
@@ -157,18 +211,50 @@ def _rank_single_items(costs, columns, ties):
     )
 
 
-def _tied_groups(row, places, is_tied, offset):
-    """Entry, items above, size and relevant size of the groups of one row."""
-    first = np.flatnonzero(is_tied)
-    keys = row[places[first]]
-    left = row.searchsorted(keys - 1)
-    right = row.searchsorted(keys, side="right")
-    return np.array([first + offset, left, right - left, right - places[first]])
+@dataclass(frozen=True)
+class _Near:
+    """What decides on items that may be equal to a relevant one."""
+
+    ties: str
+    tolerance: float
+    error: float  # of costs, where `settle` tells more
+    settle: Any
+
+    def count_better(self, i, row, column, around):
+        """How many items around one are better; None if some may be equal."""
+        costs = self.settle(i, around) if self.error else row[around]
+        apart = costs - costs[around.searchsorted(column)]
+        if np.count_nonzero(np.abs(apart) <= _WIDER * self.tolerance) > 1:
+            return None
+        return np.count_nonzero(apart < 0)
+
+    def place(self, i, row, column, reach=4):
+        """Items above one item of row i, and items in its group."""
+        distance = reach * self.tolerance + 2 * self.error
+        low, high = row[column] - distance, row[column] + distance
+        around = np.flatnonzero((row >= low) & (row <= high))
+        costs = self.settle(i, around) if self.error else row[around]
+        values = to_integers(costs, self.tolerance) >> 1
+        order = np.argsort(values, kind="stable")
+        values, around = values[order], around[order]
+        own = np.flatnonzero(around == column)[0]
+        most_apart = halves_of(self.tolerance, row.dtype)
+        # Where a chain of near costs comes from further above, groups begin up there.
+        gaps = np.flatnonzero(values[1 : own + 1] - values[:own] > most_apart)
+        first = gaps[-1] + 1 if gaps.size else 0
+        if values[own] - values[first] > (reach - 2) * most_apart > 0:
+            return self.place(i, row, column, reach=8 / self.tolerance)
+        starts = group_starts(values, most_apart)
+        group = starts.searchsorted(own, side="right") - 1
+        start, stop = np.append(starts, values.size)[group : group + 2]
+        n_above = np.count_nonzero(row < low) + start
+        if self.ties == "stable":
+            return n_above + np.count_nonzero(around[start:stop] < column), 1
+        return n_above, stop - start
 
 
-def _first_of_group(n_entries, first, size):
-    """Mask of the entries that are not a later member of a group."""
-    depth = np.zeros(n_entries + 1, dtype=np.intp)
-    depth[first + 1] += 1
-    depth[first + size] -= 1
-    return np.cumsum(depth[:-1]) == 0
+def _later_members(first, size):
+    """Entries of groups, of which the first and the number are given, but the first."""
+    ends = np.cumsum(size - 1)
+    starts = np.repeat(first + 1 - ends + size - 1, size - 1)
+    return starts + np.arange(starts.size)

@@ -1,5 +1,6 @@
 """Values of metrics for every query, from rankings of a few queries at a time."""
 
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -26,7 +27,9 @@ def queries_to_rank(relevance, zero_division):
             "A ranking can only be judged for a query with relevant items in the "
             f"gallery. Got {empty.size} queries without, the first at row {empty[0]}. "
             "Drop them, check that query and gallery share classes, or set "
-            "zero_division to 0.0, 1.0 or np.nan."
+            "zero_division to 0.0, 1.0 or np.nan, in a search with "
+            "scoring=make_retrieval_scorer(zero_division=np.nan). In an indicator y of "
+            "pairs without known classes write rows of -1: score leaves these out."
         )
     return np.flatnonzero(relevance.has_relevant)
 
@@ -45,7 +48,8 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
     `working_memory` bounds a block in MiB, by default as `sklearn.get_config` says.
     """
     working_memory = _memory_to_use(working_memory)
-    held = costs.bytes_per_row * (1 if ties == "average" else 2)
+    # Costs, the products in float64 that they come from, differences of neighbours.
+    held = costs.bytes_per_row * (4 if ties == "average" else 5)
     worst_case = held + relevance.shape[1] * _BYTES_PER_RELEVANT
     n_rows = min(
         CACHED_BYTES // costs.bytes_per_row, int(working_memory * 2**20 // worst_case)
@@ -54,7 +58,20 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
     for start in range(0, queries.size, n_rows):
         here = slice(start, start + n_rows)
         block = queries[here]
-        yield here, rank_block(costs(block), relevance.columns(block), ties=ties)
+        settle = partial(_settled, costs, block) if costs.error else None
+        ranked = rank_block(
+            costs(block),
+            relevance.columns(block),
+            ties=ties,
+            tolerance=costs.tolerance,
+            error=costs.error,
+            settle=settle,
+        )
+        yield here, ranked
+
+
+def _settled(costs, queries, row, columns):
+    return costs.settled(queries[row], columns)
 
 
 def _memory_to_use(working_memory):

@@ -1,0 +1,267 @@
+"""Matrices of features: what is a header, what are row numbers, what is a feature."""
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._tables import (
+    COLUMN_STORES,
+    TEXT,
+    is_number,
+    read_columns,
+    read_head,
+    read_numbers,
+    suffix_of,
+)
+
+YES_NO = {True: "yes", False: "no"}
+_WHOLE = re.compile(r"[+-]?\d+")
+_ID_NAMES = ("", "id", "ids", "index", "unnamed: 0")
+_MIN_INCREASING = 5  # numbers in a row, 1 of 120 increases by chance
+
+
+@dataclass
+class Features:
+    """A matrix as it was read, and what was taken for what."""
+
+    source: str
+    X: Any  # array or sparse matrix
+    is_table: bool = False
+    header: bool | None = False  # None: the first row of X may be one
+    id_name: str | None = None  # of the first column that was left out
+    ids: list | None = None
+
+    def counts(self):
+        """Return the numbers of rows that there may be."""
+        n = self.X.shape[0]
+        return {n} if self.header is not None else {n, n - 1}
+
+    def settle(self, n, id_column):
+        """Decide what the number of pairs decides, and leave out what counts rows."""
+        if self.header is None:
+            self.header = self.X.shape[0] == n + 1
+            self.X = self.X[1:] if self.header else self.X
+        if self.ids is None and id_column is not False:
+            self._drop_row_numbers()
+
+    def _drop_row_numbers(self):
+        n, width = self.X.shape
+        if n < 3 or width < 2:
+            return
+        first = self.X[:, [0]]
+        first = (first.toarray() if sparse.issparse(first) else first)[:, 0]
+        if counts_rows(first):
+            self.id_name = f"{first[0]:.0f}, {first[1]:.0f}, ..."
+            self.ids = [f"{value:.0f}" for value in first]
+            self.X = self.X[:, 1:]
+        elif self.is_table and _looks_like_ids(self.X):
+            raise CommandError(
+                f"{self.source}: the first column holds other whole numbers in all "
+                f"rows ({first[0]:.0f}, {first[1]:.0f}, ...), unlike the others. Say "
+                "whether it names the rows (--id-column yes) or is a feature "
+                "(--id-column no)"
+            )
+
+    def describe(self):
+        """Return what was taken for what, None where there was no choice."""
+        if not self.is_table and self.ids is None:
+            return None
+        shape = f"{self.X.shape[0]:,} rows, {self.X.shape[1]:,} columns"
+        header = f"; header: {YES_NO[bool(self.header)]}" if self.is_table else ""
+        return f"{self.source}: {shape}{header}; id column: {say_ids(self)}."
+
+
+def say_ids(part):
+    """Say what was left out of what was read."""
+    return "no" if part.ids is None else f"yes ({part.id_name or 'no name'}), left out"
+
+
+def counts_rows(values):
+    """Say whether numbers are those of rows, in order from any start, or in another."""
+    with np.errstate(invalid="ignore"):
+        return bool(
+            (np.diff(values) == 1).all()
+            or (np.sort(values) == np.arange(len(values))).all()
+        )
+
+
+def _looks_like_ids(X):
+    """Say whether whole numbers that differ stand before columns of fractions."""
+    first, others = X[:, 0], X[:, 1:]
+    with np.errstate(invalid="ignore"):
+        whole = bool((first == np.round(first)).all())
+        differ = whole and len(np.unique(first)) == len(first)
+        return differ and bool((others != np.round(others)).any(axis=0).all())
+
+
+def read_table(path, form, header, id_column):
+    """Return the `Features` of a table, its first row still in it where that is open.
+
+    Parameters
+    ----------
+    path : str
+    form : Format
+    header, id_column : bool or None
+        What the user says of it.
+    """
+    if suffix_of(path) in COLUMN_STORES:
+        return _read_column_store(path, id_column)
+    head = read_head(path, form)
+    first, below = head.rows[0], head.rows[1:]
+    if header is None:
+        header = judge_header(head, id_column)
+    id_name = None
+    if len(first) > 1 and header and id_column is None:
+        id_column = is_id_name(first[0])
+    if id_column:
+        _check_wide_enough(path, len(first))
+        id_name = first[0] if header else None
+    if header and not below:
+        raise CommandError(f"{path} must have rows below its header: got none")
+    X, ids = read_numbers(
+        path, form, len(first), has_header=bool(header), has_ids=bool(id_column)
+    )
+    return Features(path, X, True, header, id_name, ids)
+
+
+def is_table(path):
+    """Say whether a file is a table of text or columns."""
+    return suffix_of(path) in (*TEXT, *COLUMN_STORES)
+
+
+def is_id_name(name):
+    """Say whether a column of that name names the rows."""
+    name = name.strip().lower()
+    return name in _ID_NAMES or name.endswith(("_id", " id"))
+
+
+def judge_header(head, id_column=None):
+    """Return whether the first row is a header, None where its numbers may be one."""
+    skipped = 1 if id_column else 0
+    first = head.rows[0][skipped:]
+    below = [row[skipped:] for row in head.rows[1:]]
+    names = [cell for cell in first if not is_number(cell)]
+    if len(names) == len(first):
+        return True
+    if not names:
+        return _judge_numbers(first, below)
+    if id_column is None and names == first[:1] and is_id_name(names[0]):
+        rest = first[1:]  # as pandas writes an array with its index
+        if names[0] or (_are_whole(rest) and _differ(rest)):
+            return True
+    number = next(cell for cell in first if is_number(cell))
+    hint = ""
+    if names == first[:1]:
+        hint = " (--id-column yes, if the first column names the rows)"
+    raise CommandError(
+        f"{head.path} must have only numbers or only column names in line "
+        f"{head.lines[0]}: got {names[0]!r} and {number!r}{hint}"
+    )
+
+
+def _judge_numbers(first, below):
+    """Return whether numbers in the first row are names, None where they may be."""
+    if not below:
+        return False
+    if _are_whole(first) and _differ(first):
+        written_otherwise = not any(_WHOLE.fullmatch(c) for row in below for c in row)
+        if written_otherwise:
+            return True
+        if len(first) > 1 and first == [str(i) for i in range(len(first))]:
+            return None  # as pandas writes an array
+    suspicious = len(first) > 1 and _increase(first) and not any(map(_increase, below))
+    return None if suspicious else False
+
+
+def _are_whole(cells):
+    return all(_WHOLE.fullmatch(cell) for cell in cells)
+
+
+def _differ(cells):
+    return len(set(cells)) == len(cells)
+
+
+def _increase(cells):
+    """Say whether numbers count, or are many and increase."""
+    try:
+        steps = [float(b) - float(a) for a, b in pairwise(cells)]
+    except ValueError:
+        return False
+    counts = _are_whole(cells) and all(step == 1 for step in steps)
+    return counts or (len(cells) >= _MIN_INCREASING and min(steps) > 0)
+
+
+def _check_wide_enough(path, width):
+    if width < 2:
+        raise CommandError(
+            f"{path} must have a column beside the first to leave that out "
+            "(--id-column): got 1 column"
+        )
+
+
+def _read_column_store(path, id_column):
+    frame, ids, id_name = split_index(read_columns(path), path, id_column)
+    for name, dtype in frame.dtypes.items():
+        if getattr(dtype, "kind", "O") not in "biuf":
+            raise CommandError(
+                f"{path} must hold numbers: got type {dtype} in column {name!r}"
+            )
+    X = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    return Features(path, X, True, True, id_name, ids)
+
+
+def split_index(frame, path, id_column):
+    """Return the columns of a DataFrame without ids, the ids or None, their name."""
+    index = frame.index
+    has_index = index.tolist() != list(range(len(index)))
+    if id_column is None and frame.shape[1] > 1:
+        id_column = is_id_name(str(frame.columns[0]))
+    if id_column:
+        _check_wide_enough(path, frame.shape[1])
+        ids = frame.iloc[:, 0].astype(str).tolist()
+        return frame.iloc[:, 1:], ids, str(frame.columns[0])
+    if has_index:
+        return frame, index.astype(str).tolist(), str(index.name or "index")
+    return frame, None, None
+
+
+def count_pairs(image, text, hints):
+    """Return the number of pairs that both files, and others, agree on.
+
+    Parameters
+    ----------
+    image, text : Features
+    hints : set of int
+        Numbers of rows that the labels allow; empty without labels.
+    """
+    both = image.counts() & text.counts()
+    if not both:
+        raise CommandError(
+            "image and text must have the same number of rows, one pair per row: got "
+            f"{_say_count(image)} and {_say_count(text)}"
+        )
+    if len(both) > 1 and len(both & hints) == 1:
+        both &= hints
+    if len(both) > 1:
+        raise CommandError(
+            f"the first rows of {image.source} and {text.source} may be names of "
+            f"columns or numbers, for {max(both)} or {min(both)} pairs: say which with "
+            "--header yes or --header no"
+        )
+    return both.pop()
+
+
+def _say_count(features):
+    n = features.X.shape[0]
+    if not features.is_table:
+        return f"{n} in {features.source}"
+    if features.header is None:
+        how = f"or {n - 1} below a header, see --header"
+    else:
+        how = "below a header" if features.header else "and no header"
+    return f"{n} in {features.source} ({how})"

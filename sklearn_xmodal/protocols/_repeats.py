@@ -1,0 +1,107 @@
+"""Pictures and texts that are on both sides of a split."""
+
+import hashlib
+import warnings
+
+import numpy as np
+from scipy import sparse
+
+from sklearn_xmodal.protocols._checks import check_pairs
+
+#: How every warning of repeats begins, behind the counts.
+ON_BOTH_SIDES = "have the features of one in the training part"
+
+
+def count_repeats(pairs, train, test):
+    """Count the test items whose features a training item has too.
+
+    Five captions of one picture are five pairs with the same picture. With some of them
+    in the training part, a score on the others says how well that picture is
+    remembered. Features that many items share, such as tags, repeat without harm.
+
+    Parameters
+    ----------
+    pairs : ImageTextPairs of shape (n_samples, ...)
+        All pairs.
+
+    train : array-like of int
+        Row numbers of the training part.
+
+    test : array-like of int
+        Row numbers of the test part.
+
+    Returns
+    -------
+    n_repeats : dict of str to int
+        Rows of the test part that are repeats, of "image" and of "text".
+
+    Raises
+    ------
+    TypeError
+        If `pairs` are no ImageTextPairs.
+
+    See Also
+    --------
+    sklearn.model_selection.StratifiedGroupKFold : Keeps groups together.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal import ImageTextPairs
+    >>> from sklearn_xmodal.protocols import count_repeats
+    >>> pairs = ImageTextPairs([[1, 2], [1, 2], [3, 4]], [[1], [2], [3]])
+    >>> count_repeats(pairs, train=[0], test=[1, 2])
+    {'image': 1, 'text': 0}
+    """
+    check_pairs(pairs)
+    n_repeats = {}
+    for modality in ("image", "text"):
+        keys = list(_row_keys(getattr(pairs, modality)))
+        trained = {keys[row] for row in train}
+        n_repeats[modality] = sum(keys[row] in trained for row in test)
+    return n_repeats
+
+
+def _row_keys(X):
+    """Yield a digest of every row, equal where its values are."""
+    if sparse.issparse(X):
+        X = sparse.csr_array(X, copy=True)
+        X.sum_duplicates()
+        X.eliminate_zeros()
+        for start, end in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+            places = X.indices[start:end].astype(np.int64)
+            yield _digest(places.tobytes() + X.data[start:end].tobytes())
+        return
+    X = np.asarray(X)
+    if X.dtype.kind in "biuf":
+        yield from (_digest((row + 0.0).tobytes()) for row in X)  # no negative zero
+    else:
+        yield from (_digest(repr(np.asarray(row).tolist()).encode()) for row in X)
+
+
+def _digest(content):
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def describe_repeats(n_repeats, n_test):
+    """Return what `count_repeats` has found as words, empty where that is nothing."""
+    names = {"image": "pictures", "text": "texts"}
+    found = [
+        f"{count} of {n_test} test {names[modality]}"
+        for modality, count in n_repeats.items()
+        if count
+    ]
+    if not found:
+        return ""
+    return f"{' and '.join(found)} {ON_BOTH_SIDES}"
+
+
+def warn_of_repeats(pairs, train, test):
+    """Warn where items of the test part are in the training part too."""
+    if words := describe_repeats(count_repeats(pairs, train, test), len(test)):
+        warnings.warn(
+            f"{words}. The score may say how well these are remembered. Keep pairs of "
+            "one picture together: a splitter with groups, such as GroupShuffleSplit, "
+            "and rows=(train, test) of evaluate_split.",
+            UserWarning,
+            stacklevel=3,
+        )
