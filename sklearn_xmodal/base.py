@@ -358,7 +358,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _check_pairs(self, method, X_img, X_txt, y):
         """Validate pairs to learn from, and record their widths and names."""
         data = resolve_input(self, method, X_img, X_txt, y, reset=True)
-        self._label_names, self._form = names_of_labels(data.y), data.form
+        self._label_names = names_of_labels(data.y)
         sides, names = {}, {}
         for modality in MODALITIES:
             side = getattr(data, modality)
@@ -406,6 +406,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         """End a fit: set what encodes, with the names of its columns."""
         self.image_encoder_ = image._named(self._feature_names["image"])
         self.text_encoder_ = text._named(self._feature_names["text"])
+        self.__dict__.pop("_label_names", None)  # of this fit alone
 
     def _encoder(self, modality):
         return self.image_encoder_ if modality == "image" else self.text_encoder_
@@ -494,8 +495,7 @@ def encoder_of(estimator, modality, example=None):
     Raises
     ------
     ValueError
-        If `modality` is neither, or a Pipeline was fitted to two arrays, of which its
-        steps have seen the images only.
+        If `modality` is neither.
 
     TypeError
         If it is no estimator that encodes.
@@ -534,7 +534,6 @@ def encoder_of(estimator, modality, example=None):
         return estimator._encoder(modality)
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else None
     if isinstance(last, BaseRetriever | FrozenEstimator):
-        _check_steps_saw_both(estimator)
         steps = [_side_of(step, modality) for _, step in estimator.steps[:-1]]
         steps = [step for step in steps if step is not None]
         last = encoder_of(last, modality)
@@ -544,24 +543,6 @@ def encoder_of(estimator, modality, example=None):
         return encoder
     width = encoder.apply(example).shape[1]
     return replace(encoder, n_components_=width)
-
-
-def _check_steps_saw_both(pipeline):
-    """Raise a ValueError where steps were fitted to the first of two arrays."""
-    *steps, (_, last) = pipeline.steps
-    if getattr(last, "_form", None) != "arrays":
-        return
-    for name, step in steps:
-        # What is fitted to pairs has no number of columns.
-        if hasattr(step, "n_features_in_") and not isinstance(
-            step, ModalityTransformer
-        ):
-            raise ValueError(
-                "A Pipeline must be fitted to ImageTextPairs(X_img, X_txt): of two "
-                f"arrays its steps transform the first only. Got one whose step "
-                f"{name!r} was fitted to the images alone. Put it into a "
-                f"ModalityTransformer(image={type(step).__name__}(), text=...)."
-            )
 
 
 def _side_of(step, modality):

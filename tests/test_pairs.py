@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import resample, shuffle
@@ -22,10 +22,9 @@ from sklearn_xmodal import (
     ImageTextPairs,
     KernelPairs,
     ModalityTransformer,
-    RetrievalIndex,
     encoder_of,
 )
-from tests.conftest import SEEDS
+from tests.conftest import RETRIEVERS, SEEDS
 
 N = 12
 IMAGE = np.arange(N * 3, dtype=float).reshape(N, 3)
@@ -500,15 +499,33 @@ class TestKernelPairs:
 
 
 class TestTwoArraysInAPipeline:
-    def test_what_has_seen_the_images_only_encodes_nothing(self, pair):
+    MESSAGE = r"must be given pairs.* step 'standardscaler' has seen the images alone"
+
+    @pytest.mark.parametrize("name", ["KCCARetriever", "RidgeRetriever"])
+    def test_steps_that_see_the_images_alone_are_refused(self, name, pair):
+        image, text, y = pair
+        pipe = make_pipeline(StandardScaler(), RETRIEVERS[name]())
+        with pytest.raises(ValueError, match=self.MESSAGE):
+            pipe.fit(image, text)
+        search = GridSearchCV(pipe, {}, cv=2, error_score="raise")
+        with pytest.raises(ValueError, match=self.MESSAGE):
+            search.fit(image, text)
+        pipe.steps[-1][1].fit(image, text, y)
+        pipe.steps[0][1].fit(image)
+        with pytest.raises(ValueError, match=self.MESSAGE):
+            pipe.score(image, text)
+
+    def test_an_inner_pipeline_is_one_too(self, pair):
         image, text, _ = pair
-        pipe = make_pipeline(StandardScaler(), CCARetriever(2)).fit(image, text)
-        message = r"fitted to ImageTextPairs.* step 'standardscaler' .* images alone"
-        for modality, X in (("image", image), ("text", text)):
-            with pytest.raises(ValueError, match=message):
-                encoder_of(pipe, modality)
-            with pytest.raises(ValueError, match=message):
-                RetrievalIndex(pipe, **{modality: X})
+        inner = make_pipeline("passthrough", CCARetriever(2))
+        pipe = make_pipeline(StandardScaler(), inner)
+        with pytest.raises(ValueError, match=self.MESSAGE):
+            pipe.fit(image, text)
+
+    def test_nothing_before_the_retriever_is_fine(self, pair):
+        image, text, _ = pair
+        pipe = make_pipeline("passthrough", None, CCARetriever(2)).fit(image, text)
+        assert pipe.score(image, text) == pipe[-1].score(image, text)
 
     def test_steps_of_pairs_are_as_before(self, pair):
         image, text, _ = pair

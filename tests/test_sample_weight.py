@@ -289,7 +289,7 @@ class TestNumbers:
     [
         (-np.ones(N), "at least 0. Got -1 in row 0"),
         (np.ones(3), r"one number, or one for each of 40 pairs. Got shape \(3,\)"),
-        (np.full(N, np.nan), "sample_weight must be an array of numbers"),
+        (np.full(N, np.nan), "sample_weight must be finite"),
         (np.full(N, 1e308), r"finite sum. Got 1e\+308 .* Divide them by their mean"),
         (np.arange(N) == 3, "above zero for at least 2 pairs. Got 1 positive weight"),
     ],

@@ -130,12 +130,18 @@ def _curves(runs, title):
     return figure
 
 
+def _inches(name):
+    from matplotlib.textpath import TextPath
+
+    return 1.05 * TextPath((0, 0), name, size=_FONT_SIZE).get_extents().width / 72
+
+
 def _sheet(run, data):
     """Show some text queries with the pictures they find, and the reverse."""
     Z_img, Z_txt = run.codes
-    # As wide as the longest class below a picture; a letter takes 0.6 of its size.
-    n_letters = min(max(len(str(label)) for label in set(data.y)), _MAX_LETTERS)
-    inches = max(n_letters * 0.6 * _FONT_SIZE / 72, _MIN_INCHES)
+    # As wide as the widest class below a picture.
+    names = {str(label)[:_MAX_LETTERS] for label in data.y}
+    inches = max(_MIN_INCHES, *map(_inches, names))
     figure = _figure(*_SHEET * inches)
     figure.suptitle(f"{run.method}, {run.protocol} protocol", x=0.01, ha="left")
     directions = {"text_to_image": _N_PICTURES, "image_to_text": _N_TEXTS}

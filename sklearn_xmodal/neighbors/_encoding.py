@@ -166,15 +166,7 @@ def _in_batches(codes, n_rows, name, verbose):
 
     def fill(batch):
         nonlocal vectors
-        try:
-            Z = codes(batch)
-        except ValueError as error:
-            if batch.start == 0:
-                raise
-            raise ValueError(
-                f"{error} Rows are counted from row {batch.start} on, where a batch "
-                "starts."
-            ) from None
+        Z = codes(batch)
         # In float64, so that lengths are 1 to the last bit of float32.
         Z = check_array(Z, dtype=np.float64, input_name=name, ensure_all_finite=False)
         _check_finite(Z, name, batch.start)

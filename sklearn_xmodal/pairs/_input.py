@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 from sklearn_xmodal.utils._containers import as_matrix, check_same_index, row_index
 from sklearn_xmodal.utils._features import is_dict
+from sklearn_xmodal.utils._sklearn_compat import pipelines_around
 from sklearn_xmodal.utils._validation import check_numbers, count
 
 # The two modalities are data, which metadata routing is to leave alone.
@@ -117,12 +118,28 @@ def _check_two_arrays(estimator, method, X_img, X_txt):
             f"The second argument of {method} must be the text features, a matrix of "
             f"shape (n_samples, n_text_features). Got a 1-D array{_looks(method)}"
         )
+    if method != "transform":  # of which Pipelines hand on one argument
+        _check_no_step_before(estimator, method)
     n_image, n_text = n_rows(X_img, "X_img"), n_rows(X_txt, "X_txt")
     if n_image != n_text:
         raise ValueError(
             "Image and text must have the same number of rows, one pair per row. "
             f"Got {count(n_image, 'image row')} and {count(n_text, 'text row')}."
         )
+
+
+def _check_no_step_before(estimator, method):
+    """Raise a ValueError where steps of a Pipeline have seen the first array alone."""
+    pipelines = pipelines_around(estimator)
+    for name, step in [step for pipe in pipelines for step in pipe.steps[:-1]]:
+        if step is not None and step != "passthrough":
+            kind = type(step).__name__
+            raise ValueError(
+                f"A Pipeline must be given pairs: {method}(ImageTextPairs(X_img, "
+                f"X_txt), ...). Got two arrays, of which step {name!r} has seen the "
+                f"images alone. For both, make it ModalityTransformer(image={kind}(), "
+                f"text={kind}())."
+            )
 
 
 def _missing(estimator, method, name):

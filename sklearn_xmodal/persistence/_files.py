@@ -181,7 +181,7 @@ def load(path):
     ...         load(path)
     ...     except ValueError as error:
     ...         print(str(error).split(". ")[1])
-    Got a pickle or joblib file, which would run code.
+    Got a pickle or joblib file, which would run code
     """
     return read(path)
 

@@ -19,7 +19,8 @@ _ADVICE = {
         "Raw texts need a vectorizer in front: a Pipeline of ModalityTransformer("
         "text=TfidfVectorizer()) and the retriever, fitted to ImageTextPairs."
     ),
-    None: "Texts and paths of pictures need features first: rows of numbers.",
+    "X": "Texts and paths of pictures need features first: rows of numbers.",
+    None: "",
 }
 
 
@@ -29,8 +30,8 @@ def count(n, noun):
 
 
 def capital(name):
-    """Return a name as the first word of a sentence."""
-    return name[:1].upper() + name[1:]
+    """Return words as the beginning of a sentence; names of arguments stay."""
+    return name[:1].upper() + name[1:] if " " in name else name
 
 
 def is_dict(X):
@@ -67,7 +68,7 @@ def as_float_matrix(X, name):
             return np.asarray(X.astype(np.float64))
         return matrix.astype(np.float64)
     except (ValueError, TypeError, OverflowError) as error:
-        raise explained(error, X, name) from None
+        raise explained(error, X, name, "X") from None
 
 
 def check_finite(X, name, first_row=0):
@@ -131,7 +132,7 @@ def explained(error, X, name, modality=None):
     """
     is_type = isinstance(error, TypeError) or is_dict(X)
     kind = TypeError if is_type else ValueError
-    return kind(f"{capital(name)} {_what_must_hold(str(error), X, modality)}")
+    return kind(f"{capital(name)} {_what_must_hold(str(error), X, modality)}".rstrip())
 
 
 def _what_must_hold(message, X, modality):

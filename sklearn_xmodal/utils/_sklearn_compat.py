@@ -3,13 +3,16 @@
 When one of them moves between versions, this file changes and no other.
 """
 
+import sys
 from abc import abstractmethod
 from inspect import signature
+from types import FrameType
 
 from sklearn import get_config
 from sklearn.base import _fit_context
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import (
@@ -49,6 +52,7 @@ __all__ = [
     "get_feature_names",
     "in_output_container",
     "member_params",
+    "pipelines_around",
     "safe_indexing",
     "safe_split",
     "set_member_params",
@@ -147,6 +151,21 @@ def weights_for(estimator, sample_weight):
     if hasattr(estimator, "__sklearn_tags__") and not get_tags(estimator).requires_fit:
         return {}
     return {_weight_argument(estimator, estimator): sample_weight}
+
+
+def pipelines_around(estimator):
+    """Yield the Pipelines that are calling `estimator`, their last step, from inside.
+
+    They call as users do and hand on nothing that tells, so they are looked for among
+    the callers.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, Pipeline) and caller.steps[-1][1] is estimator:
+            yield caller
+            estimator = caller
+        frame = frame.f_back
 
 
 def weights_to_score(scorer, sample_weight, rows):

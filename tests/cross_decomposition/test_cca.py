@@ -585,7 +585,6 @@ class TestFailedPartialFit:
             (lambda X, Y: (X, Y[:, :-1]), "5 features, .* expecting 6 features .* te"),
             (lambda X, Y: (X[:9], Y), "same number of rows.* 9 image rows"),
             (lambda X, Y: (X * np.nan, Y), "image features must be finite"),
-            (lambda X, Y: (X, Y, np.full(len(X), None)), "must not be missing"),
             (
                 lambda X, Y: (X, Y, None, -np.ones(len(X))),
                 "at least 0. Got -1 in row 0",

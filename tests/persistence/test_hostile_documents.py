@@ -50,14 +50,17 @@ def _laughing_lists(n_levels):
 
 def _laughing_encoders(n_levels):
     """Return chains that each have the one before for both steps."""
-    node = {"type": "encoder", "kind": "chain", "version": 1, "number": 0}
-    node["state"] = {"steps": [], "feature_names_in_": None}
+    fields = {"weights": np.ones((1, 1)), "mean": np.zeros(1)}
+    state = {name: {"type": "array", "tensor": name} for name in fields}
+    state |= {"scales": None, "feature_names_in_": None}
+    node = {"type": "encoder", "kind": "linear", "version": 1, "number": 0}
+    node["state"] = state
     for number in range(1, n_levels):
         steps = [node, {"type": "same", "as": number - 1}]
         inner = {"steps": steps, "feature_names_in_": None}
         kind = {"type": "encoder", "kind": "chain", "version": 1}
         node = {**kind, "number": number, "state": inner}
-    return node, {}
+    return node, fields
 
 
 def _laughing_models(n_levels):

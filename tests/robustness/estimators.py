@@ -117,7 +117,7 @@ def _fit(make, method, X_img, X_txt, y, new_img, new_txt):
 
 
 def _fit_entry(name, make, method):
-    differs = {"X_img-tuple": REFUSED}
+    differs = {"X_img-tuple": REFUSED, "X_txt-tuple": REFUSED}
     if not _learns_from_labels(name):
         differs |= dict.fromkeys(NOT_LEARNT_FROM, SAME)
     if name == "CCARetrieverCV":  # which scores by them

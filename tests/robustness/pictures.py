@@ -42,7 +42,7 @@ ITEMS = [
     instead("numbers", list(range(len(WORDS)))),
     instead("pictures of four dimensions", np.zeros((len(WORDS), 2, 2, 2, 2))),
     instead("pictures of two channels", np.zeros((len(WORDS), 2, 2, 2))),
-    instead("Nones", [None] * len(WORDS)),
+    same("Nones", lambda items: [None] * len(items)),
 ]  # fmt: skip
 QUERIES = [
     same("numpy integer", np.int64),
