@@ -36,6 +36,9 @@ class JointMoments:
 
     def both(self, alpha):
         """Return weights of images and texts, (p, p) each, and singular values (p,)."""
+        p = len(self._cross)
+        if np.isinf(alpha):
+            return [scale * np.eye(p) for scale in self.scales], np.ones(p)
         prior, cross = self._towards_identity(alpha)
         # Symmetric roots, which do not turn the space: a ridge without end leaves it.
         roots = [V / np.sqrt(w) @ V.T for w, V in self._ridged(prior)]

@@ -40,7 +40,7 @@ class AdapterRetrieverCV(BaseAdapter):
 
     Parameters
     ----------
-    alphas : sequence of floats, default=(10, 30, 100, 300, 1000, inf)
+    alphas : sequence of floats, default=(10.0, 30.0, 100.0, 300.0, inf)
         Values of `alpha` to try.
 
     centers : sequence of bools or floats, default=None
@@ -171,7 +171,7 @@ class AdapterRetrieverCV(BaseAdapter):
 
     def __init__(
         self,
-        alphas=(10.0, 30.0, 100.0, 300.0, 1000.0, float("inf")),
+        alphas=(10.0, 30.0, 100.0, 300.0, float("inf")),
         *,
         centers=None,
         adapt="both",

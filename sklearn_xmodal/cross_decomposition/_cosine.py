@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.base import BaseRetriever, SampleWeightMixin
 from sklearn_xmodal.encoders import IdentityEncoder
 from sklearn_xmodal.utils._sklearn_compat import Interval
 
@@ -25,7 +25,7 @@ class OneWidthRetriever(BaseRetriever):
         return X_img, X_txt, y
 
 
-class CosineRetriever(OneWidthRetriever):
+class CosineRetriever(SampleWeightMixin, OneWidthRetriever):
     r"""Compare the embeddings of one joint model as they are.
 
     For features that already share a space, such as those of CLIP or SigLIP: codes are
@@ -109,15 +109,15 @@ class CosineRetriever(OneWidthRetriever):
         self.center = center
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y):
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
         part = float(self.center)
-        return [
-            IdentityEncoder(
-                n_features=X.shape[1], mean=part * _mean(X) if part else None
-            )
-            for X in (X_img, X_txt)
+        means = [
+            part * _mean(X, sample_weight) if part else None for X in (X_img, X_txt)
         ]
+        return [IdentityEncoder(n_features=X_img.shape[1], mean=mean) for mean in means]
 
 
-def _mean(X):
-    return np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+def _mean(X, weights):
+    if weights is None:
+        return np.asarray(X.mean(axis=0, dtype=np.float64)).ravel()
+    return np.asarray(weights @ X / weights.sum(), dtype=np.float64).ravel()

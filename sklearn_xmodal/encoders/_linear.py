@@ -72,6 +72,7 @@ class IdentityEncoder(Encoder):
     """
 
     kind: ClassVar[str] = "identity"
+    _shapes: ClassVar[dict] = {"mean": ("n_features",)}
 
     n_features: int
     mean: np.ndarray | None = None
