@@ -11,6 +11,7 @@ from sklearn_xmodal._version import __version__
 
 _HOMES = {
     "ACMRRetriever": "sklearn_xmodal.deep",
+    "ASIFRetriever": "sklearn_xmodal.cross_decomposition",
     "AdapterRetriever": "sklearn_xmodal.cross_decomposition",
     "AdapterRetrieverCV": "sklearn_xmodal.cross_decomposition",
     "BaseRetriever": "sklearn_xmodal.base",
@@ -45,6 +46,7 @@ _HOMES = {
 
 __all__ = [
     "ACMRRetriever",
+    "ASIFRetriever",
     "AdapterRetriever",
     "AdapterRetrieverCV",
     "BaseRetriever",

@@ -277,7 +277,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         y = _check_y(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
         check_same_index(X_img, sample_weight, ("X_img", "sample_weight"))
-        Z_img, Z_txt, y, weights = labelled_codes(Z_img, Z_txt, y, sample_weight)
+        Z_img, Z_txt, y, weights, _ = labelled_codes(Z_img, Z_txt, y, sample_weight)
         return cross_modal_score(Z_img, Z_txt, y, sample_weight=weights)
 
     def get_feature_names_out(self, input_features=None):

@@ -17,6 +17,7 @@ from sklearn_xmodal import (
     ACMRRetriever,
     AdapterRetriever,
     AdapterRetrieverCV,
+    ASIFRetriever,
     CCARetriever,
     CCARetrieverCV,
     ContrastiveRetriever,
@@ -105,6 +106,7 @@ def _neighbour(cls, **params):
 #: Every retriever of the package, as a function that makes a fast one.
 RETRIEVERS = {
     "ACMRRetriever": _neighbour(ACMRRetriever),
+    "ASIFRetriever": _factory(ASIFRetriever, n_neighbors=40),
     "CCARetriever": _factory(CCARetriever, n_components=3),
     "CCARetrieverCV": _factory(CCARetrieverCV, n_components=3, alphas=[0.1, 1.0], cv=3),
     "ContrastiveRetriever": _neighbour(ContrastiveRetriever),

@@ -179,6 +179,8 @@ def test_names_of_scorers_lead_to_those_there_are(name, message):
 def test_short_names_in_the_place_of_metrics_lead_to_these():
     with pytest.raises(ValueError, match="scorer; say metric='mean_average_precision'"):
         make_retrieval_scorer("map")
+    with pytest.raises(ValueError, match="say metric='mean_average_precision_at_r'\\."):
+        make_retrieval_scorer("mAP@R")
     with pytest.raises(ValueError, match="say metric='recall_at_k', k=10"):
         retrieval_score(X, X, Y, Y, metric="recall@10")
 

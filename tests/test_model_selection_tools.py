@@ -35,6 +35,7 @@ from tests.conftest import DISTINCT, NETWORKS, PATHS, RETRIEVERS, SEEDS, thoroug
 # A parameter worth searching, for each retriever.
 GRIDS = {
     "ACMRRetriever": {"triplet_weight": [1e-2, 1.0]},
+    "ASIFRetriever": {"power": [1, 4]},
     "CCARetriever": {"alpha": [1e-2, 1.0]},
     "CCARetrieverCV": {"component_power": [0.0, 1.0]},
     "ContrastiveRetriever": {"temperature": [0.1, 1.0]},

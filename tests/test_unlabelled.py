@@ -47,6 +47,7 @@ LEFT_OUT = [
     "ThreeViewCCARetriever",
 ]
 LEARNT_FROM_ALL = [
+    "ASIFRetriever",
     "CCARetriever",
     "CCARetrieverCV",
     "DCCARetriever",

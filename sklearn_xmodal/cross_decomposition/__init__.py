@@ -2,6 +2,7 @@
 
 from sklearn_xmodal.cross_decomposition._adapter import AdapterRetriever
 from sklearn_xmodal.cross_decomposition._adapter_cv import AdapterRetrieverCV
+from sklearn_xmodal.cross_decomposition._asif import ASIFRetriever
 from sklearn_xmodal.cross_decomposition._cca import CCARetriever
 from sklearn_xmodal.cross_decomposition._cca_cv import CCARetrieverCV
 from sklearn_xmodal.cross_decomposition._cosine import CosineRetriever
@@ -13,6 +14,7 @@ from sklearn_xmodal.cross_decomposition._three_view import ThreeViewCCARetriever
 from sklearn_xmodal.cross_decomposition._views import ViewsModel, ViewsRetriever
 
 __all__ = [
+    "ASIFRetriever",
     "AdapterRetriever",
     "AdapterRetrieverCV",
     "CCARetriever",

@@ -193,6 +193,14 @@ class CCARetriever(PartialFitMixin, BaseCCA):
     covariance of the modality. Directions without variance get no weight. float32
     features are summed in float64 and encoded in float32.
 
+    Canonical similarity analysis, CSA [5]_, compares the first s variates of
+    ``CCARetriever(s, alpha=0, component_power=0)``, scaled to unit length, by the sum
+    of their products weighted by the correlations :math:`\rho`. This is no cosine of
+    variates: that of ``component_power=0.5`` has the same sum over the lengths weighted
+    by :math:`\rho`, and so is the similarity of CSA divided by
+    :math:`(\sum_i \rho_i \hat z_i^2)^{1/2}` of both unit codes, and ranks differ by
+    that of the gallery. The user guide has the exact form in two lines.
+
     References
     ----------
     .. [1] H. Hotelling, "Relations between two sets of variates", Biometrika,
@@ -204,6 +212,8 @@ class CCARetriever(PartialFitMixin, BaseCCA):
        Journal of Computer Vision, 2014.
     .. [4] Y. Chen, A. Wiesel, Y. C. Eldar, A. O. Hero, "Shrinkage algorithms for
        MMSE covariance estimation", IEEE Transactions on Signal Processing, 2010.
+    .. [5] P.-h. Li, S. P. Chinchali, U. Topcu, "CSA: Data-efficient mapping of
+       unimodal features to multimodal features", ICLR 2025.
 
     Examples
     --------

@@ -4,6 +4,7 @@ Each is a small frozen object, a map from features to codes, that lives without 
 retriever: it can be called, saved, loaded and exported by itself.
 """
 
+from sklearn_xmodal.encoders._anchors import AnchorEncoder
 from sklearn_xmodal.encoders._base import Encoder
 from sklearn_xmodal.encoders._compose import (
     Chain,
@@ -17,6 +18,7 @@ from sklearn_xmodal.encoders._network import NetworkEncoder
 from sklearn_xmodal.encoders._posterior import PosteriorEncoder
 
 __all__ = [
+    "AnchorEncoder",
     "Chain",
     "Concat",
     "Encoder",

@@ -204,6 +204,10 @@ def _sorted(graph, x, axis=-1):
     )
 
 
+def _partitioned(graph, x, kth, axis=-1):
+    return _sorted(graph, x, axis)
+
+
 def _einsum(graph, equation, *inputs):
     if equation != "ij,ij->i" or inputs[0] is not inputs[1]:
         raise _untraceable(f"einsum {equation}")
@@ -217,6 +221,7 @@ _FUNCTIONS = {
     np.concatenate: _concatenated,
     np.where: _where,
     np.sort: _sorted,
+    np.partition: _partitioned,
     np.einsum: _einsum,
 }
 

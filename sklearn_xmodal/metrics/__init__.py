@@ -20,11 +20,13 @@ from sklearn_xmodal.metrics._generalized import (
 from sklearn_xmodal.metrics._labels import chance_level, relevance_from_labels
 from sklearn_xmodal.metrics._matrix import (
     hit_rate_at_k_score,
+    mean_average_precision_at_r_score,
     mean_average_precision_score,
     mean_reciprocal_rank_score,
     median_rank_error,
     ndcg_at_k_score,
     precision_at_k_score,
+    r_precision_score,
     recall_at_k_score,
 )
 from sklearn_xmodal.metrics._report import retrieval_report
@@ -56,6 +58,7 @@ __all__ = [
     "hit_rate_at_k_score",
     "make_generalized_scorer",
     "make_retrieval_scorer",
+    "mean_average_precision_at_r_score",
     "mean_average_precision_score",
     "mean_precision_recall_curve",
     "mean_reciprocal_rank_score",
@@ -63,6 +66,7 @@ __all__ = [
     "ndcg_at_k_score",
     "paired_comparison",
     "precision_at_k_score",
+    "r_precision_score",
     "recall_at_k_score",
     "relevance_from_labels",
     "retrieval_precision_recall_curve",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._engine._codes import costs_and_relevance
+from sklearn_xmodal.metrics._engine._codes import ItemSearch
 from sklearn_xmodal.metrics._engine._costs import MatrixCosts
 from sklearn_xmodal.metrics._engine._formulas import interpolated_precision
 from sklearn_xmodal.metrics._engine._options import check_ranking_options
@@ -81,6 +81,8 @@ def retrieval_precision_recall_curve(
     y_query=None,
     y_gallery=None,
     *,
+    ids_query=None,
+    ids_gallery=None,
     recall_levels=None,
     zero_division="raise",
     working_memory=None,
@@ -106,6 +108,13 @@ def retrieval_precision_recall_curve(
     y_gallery : array-like of shape (n_gallery,) or (n_gallery, n_classes), default=None
         Labels of the gallery. If both are `None`, row i matches row i.
 
+    ids_query : array-like of shape (n_queries,), default=None
+        Which item each query is, see :func:`retrieval_score`.
+
+    ids_gallery : array-like of shape (n_gallery,), default=None
+        Which item each row of the gallery is. With ids of both sides, the item that is
+        the query is left out of its ranking.
+
     recall_levels : array-like of shape (n_levels,), default=None
         Levels between 0 and 1. By default the eleven points 0, 0.1, ..., 1.
 
@@ -127,7 +136,7 @@ def retrieval_precision_recall_curve(
     Raises
     ------
     ValueError
-        If codes, labels or levels are not valid, or a query has no relevant item.
+        If codes, labels, ids or levels are not valid, or a query has no relevant item.
 
     See Also
     --------
@@ -151,8 +160,10 @@ def retrieval_precision_recall_curve(
     """
     check_ranking_options(zero_division=zero_division, only_nan=True)
     levels = _check_levels(recall_levels)
-    costs, relevance = costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery)
-    return _mean_curve(costs, relevance, levels, zero_division, working_memory)
+    search = ItemSearch(Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery)
+    return _mean_curve(
+        search.costs, search.relevance, levels, zero_division, working_memory
+    )
 
 
 def _mean_curve(costs, relevance, levels, zero_division, working_memory=None):

@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._engine._codes import CodePairs, costs_and_relevance
+from sklearn_xmodal.metrics._engine._codes import CodePairs, ItemSearch
 from sklearn_xmodal.metrics._engine._metric import Metric, check_metric, make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
-from sklearn_xmodal.utils._validation import check_sample_weight
 
 
 def retrieval_score(
@@ -15,6 +14,8 @@ def retrieval_score(
     y_query=None,
     y_gallery=None,
     *,
+    ids_query=None,
+    ids_gallery=None,
     metric="mean_average_precision",
     k=None,
     denominator="min",
@@ -49,12 +50,23 @@ def retrieval_score(
     y_gallery : array-like of shape (n_gallery,) or {array-like, sparse matrix} of \
             shape (n_gallery, n_classes), default=None
         Labels of the gallery. If both are `None`, relevance is pair-level: row i of
-        the gallery is the only right answer to row i of the queries.
+        the gallery is the only right answer to row i of the queries; with ids of one
+        side all rows of the item.
+
+    ids_query : array-like of shape (n_queries,), default=None
+        Which item each query is. Rows of one id, such as a picture repeated for each
+        of its texts, are one query; they must have the same code and label.
+
+    ids_gallery : array-like of shape (n_gallery,), default=None
+        Which item each row of the gallery is. Rows of one id count once. With ids of
+        both sides, the item that is the query is left out of its ranking.
 
     metric : str, default="mean_average_precision"
         What to compute: one of
 
         - "mean_average_precision", see :func:`mean_average_precision_score`,
+        - "mean_average_precision_at_r", see :func:`mean_average_precision_at_r_score`,
+        - "r_precision", see :func:`r_precision_score`,
         - "mean_reciprocal_rank", see :func:`mean_reciprocal_rank_score`,
         - "ndcg_at_k", see :func:`ndcg_at_k_score`,
         - "precision_at_k", see :func:`precision_at_k_score`,
@@ -64,7 +76,7 @@ def retrieval_score(
 
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery counts. Precision, recall and hit
-        rate need one; the median rank has none.
+        rate need one; MAP@R, R-precision and the median rank have none.
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
@@ -79,10 +91,11 @@ def retrieval_score(
 
     average : bool, default=True
         Whether to return the mean over queries (for "median_rank_error" the median)
-        or one value per query.
+        or one value per query, with `ids_query` per item in the order of appearance.
 
     sample_weight : array-like of shape (n_queries,), default=None
-        How much every query counts in the mean or median, at least 0.
+        How much every query counts in the mean or median, at least 0. An item of
+        several rows has the mean of their weights.
 
     working_memory : float, default=None
         Upper bound in MiB for the temporary arrays of one block of queries (one
@@ -101,8 +114,9 @@ def retrieval_score(
     Raises
     ------
     ValueError
-        If the codes are not finite matrices of the same width, labels do not match
-        them, an option is not valid for the metric, or a query has no relevant item.
+        If the codes are not finite matrices of the same width, labels or ids do not
+        match them, codes or labels of one id differ, an option is not valid for the
+        metric, or a query has no relevant item.
 
     TypeError
         If `k` is not an integer.
@@ -123,6 +137,13 @@ def retrieval_score(
     1.0
     >>> retrieval_score(Z_img, Z_txt, ["cat", "dog"], ["dog", "cat", "cat"], k=1)
     0.0
+
+    Each text is searched among the others:
+
+    >>> queries, y, ids = Z_txt[::2], ["cat", "dog", "cat"], [1, 2, 3]
+    >>> options = {"ids_query": ids[::2], "ids_gallery": ids}
+    >>> retrieval_score(queries, Z_txt, y[::2], y, **options)
+    0.5
     """
     metric = make_metric(metric, k=k, denominator=denominator)
     check_ranking_options(
@@ -133,14 +154,12 @@ def retrieval_score(
             "sample_weight must be None for one value per query, which it would not "
             "change. Got weights and average=False."
         )
-    costs, relevance = costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery)
-    weights = check_sample_weight(
-        sample_weight, relevance.shape[0], at_least=1, noun="row"
-    )
+    search = ItemSearch(Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery)
+    weights = search.weights(sample_weight)
     (scores,) = score_per_query(
         [metric],
-        costs,
-        relevance,
+        search.costs,
+        search.relevance,
         ties=ties,
         zero_division=zero_division,
         working_memory=working_memory,
@@ -154,6 +173,7 @@ def cross_modal_score(
     Z_txt,
     y=None,
     *,
+    groups=None,
     direction="mean",
     metric="mean_average_precision",
     k=None,
@@ -181,7 +201,14 @@ def cross_modal_score(
     y : array-like of shape (n_samples,) or {array-like, sparse matrix} of shape \
             (n_samples, n_classes), default=None
         Labels of any type, or a binary indicator (multi-label), shared by both
-        modalities. If `None`, only the other half of the same pair is relevant.
+        modalities. If `None`, only the other half of the same pair is relevant, with
+        `groups` all texts of the picture.
+
+    groups : array-like of shape (n_samples,), default=None
+        Ids of the pictures, where several texts belong to one and its code is
+        repeated for each. A picture then counts once, as a query and in the gallery;
+        every text counts. The hit rate is what papers on CLIP and captions call
+        recall@k, and recall the stricter share of all texts of a picture.
 
     direction : {"image_to_text", "text_to_image", "mean"}, default="mean"
         Modality of the queries and of the gallery, or the mean of both directions.
@@ -193,7 +220,7 @@ def cross_modal_score(
 
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery counts. Precision, recall and hit
-        rate need one; the median rank and callables have none.
+        rate need one; MAP@R, R-precision, the median rank and callables have none.
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
@@ -206,7 +233,8 @@ def cross_modal_score(
 
     sample_weight : array-like of shape (n_samples,), default=None
         How much every pair counts as a query, at least 0, in either direction. All
-        pairs are in the gallery, whatever their weight. Callables have none.
+        pairs are in the gallery, whatever their weight. A picture of several pairs has
+        the mean of their weights. Callables have none.
 
     working_memory : float, default=None
         Upper bound in MiB for the temporary arrays of one block of queries, by
@@ -226,7 +254,8 @@ def cross_modal_score(
     ------
     ValueError
         If `direction` or `metric` is not known, an option is not valid for the metric,
-        the codes or labels do not fit together, or a query has no relevant item.
+        the codes or labels do not fit together, also those of one picture, or a query
+        has no relevant item.
 
     TypeError
         If `k` is not an integer.
@@ -244,16 +273,21 @@ def cross_modal_score(
     >>> Z_txt = [[0.9, 0.3], [0.1, 0.7], [0.8, 0.9]]
     >>> cross_modal_score(Z_img, Z_txt, ["cat", "dog", "dog"])
     1.0
+
+    Three texts of two pictures; the second text finds the wrong one:
+
+    >>> Z_img = [[1.0, 0.1], [1.0, 0.1], [0.2, 1.0]]
+    >>> options = {"metric": "hit_rate_at_k", "direction": "text_to_image", "k": 1}
+    >>> cross_modal_score(Z_img, Z_txt, **options, groups=["a", "a", "b"])
+    0.6666666666666666
     """
     sides = directions_of(direction)
     ranking = {"ties": ties, "zero_division": zero_division}
     metric = check_metric(metric, k=k, denominator=denominator, **ranking)
-    pairs = CodePairs(Z_img, Z_txt, y)
-    weights = check_sample_weight(
-        sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
-    )
+    pairs = CodePairs(Z_img, Z_txt, y, groups)
+    weights = pairs.weights(sample_weight)
     if not isinstance(metric, Metric):
-        if weights is not None:
+        if sample_weight is not None:
             raise ValueError(
                 "sample_weight must be None for a callable metric, which has no "
                 "scores of queries. Got weights. Name the metric, or bind them to it."
@@ -261,7 +295,7 @@ def cross_modal_score(
         return float(np.mean([metric(*pairs.matrices(side)) for side in sides]))
     options = {**ranking, "working_memory": working_memory, "n_jobs": n_jobs}
     scores = [
-        metric.summarize(pairs.score([metric], side, **options)[0], weights)
+        metric.summarize(pairs.score([metric], side, **options)[0], weights[side])
         for side in sides
     ]
     return float(np.mean(scores))

@@ -210,7 +210,9 @@ class _GeneralizedScorer(WeightedScorer):
 
     def __call__(self, estimator, X, y, sample_weight=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
-        Z_img, Z_txt, y, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
+        Z_img, Z_txt, y, sample_weight, _ = labelled_codes(
+            Z_img, Z_txt, y, sample_weight
+        )
         classes = getattr(estimator, "classes_", None)
         if classes is None:
             raise ValueError(

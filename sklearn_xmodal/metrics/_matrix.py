@@ -1,4 +1,4 @@
-"""The seven metrics of relevance and score matrices.
+"""The metrics of relevance and score matrices.
 
 What they compute of a ranking is in `_engine/_formulas.py`. Here is what they mean.
 """
@@ -158,6 +158,76 @@ def mean_average_precision_score(
     retrieved 1.00
     """
     metric = make_metric("mean_average_precision", k=k, denominator=denominator)
+    return _score(metric, y_true, y_score, ties, zero_division, average)
+
+
+@_with_shared_sections
+def mean_average_precision_at_r_score(
+    y_true, y_score, *, ties="average", zero_division="raise", average=True
+):
+    r"""Mean average precision at R (MAP@R) of ranked galleries.
+
+    .. math:: \mathrm{MAP@R} = \frac{1}{R} \sum_{i=1}^{R} P(i)\, y_i
+
+    for one query [1]_, where :math:`R` is the number of relevant items of the whole
+    gallery, another one for each query, :math:`y_i` the relevance of the item at rank
+    :math:`i`, and :math:`P(i)` the share of relevant items among the first :math:`i`.
+    It is AP@k at the cut-off :math:`k = R`: only a gallery that begins with all
+    relevant items scores 1, and relevant items beyond rank :math:`R` count nothing.
+
+    See Also
+    --------
+    retrieval_score : The same from embeddings and labels, in bounded memory.
+    r_precision_score : Without regard to the order of the first R.
+    mean_average_precision_score : Over the whole ranking, or one cut-off for all.
+
+    References
+    ----------
+    .. [1] Musgrave, Belongie and Lim, "A metric learning reality check", ECCV 2020.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.metrics import mean_average_precision_at_r_score
+    >>> mean_average_precision_at_r_score([[1, 0, 1, 0]], [[0.9, 0.1, -0.3, -0.8]])
+    0.5
+    """
+    metric = make_metric("mean_average_precision_at_r")
+    return _score(metric, y_true, y_score, ties, zero_division, average)
+
+
+@_with_shared_sections
+def r_precision_score(
+    y_true, y_score, *, ties="average", zero_division="raise", average=True
+):
+    r"""Share of relevant items among the first R of ranked galleries (R-precision).
+
+    .. math:: \frac{1}{R} \sum_{i=1}^{R} y_i
+
+    for one query [1]_, where :math:`R` is the number of relevant items of the whole
+    gallery, another one for each query, and :math:`y_i` the relevance of the item at
+    rank :math:`i`. Precision and recall are equal at this rank. With one relevant item
+    per query it is the hit rate at 1.
+
+    See Also
+    --------
+    retrieval_score : The same from embeddings and labels, in bounded memory.
+    precision_at_k_score : At one cut-off for all queries.
+    mean_average_precision_at_r_score : Also asks for the order of the first R.
+
+    References
+    ----------
+    .. [1] Manning, Raghavan and Schuetze, "Introduction to Information Retrieval",
+       2008, section 8.4.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal.metrics import r_precision_score
+    >>> r_precision_score([[1, 0, 1, 0]], [[0.9, -0.3, 0.1, -0.8]])
+    1.0
+    >>> r_precision_score([[1, 0, 1, 0]], [[0.9, 0.1, -0.3, -0.8]])
+    0.5
+    """
+    metric = make_metric("r_precision")
     return _score(metric, y_true, y_score, ties, zero_division, average)
 
 

@@ -9,6 +9,7 @@ from sklearn_xmodal.metrics._engine._codes import CodePairs
 from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS, check_ranking_options
 from sklearn_xmodal.metrics._engine._scoring import chance_per_query
+from sklearn_xmodal.utils._features import count
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 _WHOLE_GALLERY = (
@@ -26,6 +27,7 @@ def retrieval_report(
     Z_txt,
     y=None,
     *,
+    groups=None,
     k=(1, 5, 10),
     target_names=None,
     output_dict=False,
@@ -37,8 +39,8 @@ def retrieval_report(
     """Text or dict with the main metrics of cross-modal retrieval.
 
     Each metric is given for both directions, for their mean, and for chance: the
-    value of a collapsed embedding or, which is the same, of a random ranking. The
-    galleries are ranked once for all metrics.
+    value of a collapsed embedding or, which is the same, of a random ranking (the mean
+    of both directions). The galleries are ranked once for all metrics.
 
     Parameters
     ----------
@@ -51,8 +53,14 @@ def retrieval_report(
     y : array-like of shape (n_samples,) or {array-like, sparse matrix} of shape \
             (n_samples, n_classes), default=None
         Labels of any type, or a binary indicator (multi-label), shared by both
-        modalities. If `None`, only the other half of the same pair is relevant, and
-        there is no breakdown by class.
+        modalities. If `None`, only the other half of the same pair is relevant, with
+        `groups` all texts of the picture, and there is no breakdown by class.
+
+    groups : array-like of shape (n_samples,), default=None
+        Ids of the pictures, where several texts belong to one and its code is
+        repeated for each. A picture then counts once, as a query and in the gallery;
+        every text counts. The hit rate is what papers on CLIP and captions call
+        recall@k, and recall the stricter share of all texts of a picture.
 
     k : int or sequence of int, default=(1, 5, 10)
         Cut-off ranks of precision, recall and hit rate.
@@ -83,6 +91,7 @@ def retrieval_report(
         The dict has the keys
 
         - "n_pairs": number of samples;
+        - "n_images": number of pictures, only with `groups`;
         - "metrics": a dict of metrics, each a dict with the keys "image_to_text",
           "text_to_image", "mean" and "chance". The metrics are called as in
           :func:`get_retrieval_scorer`, the median rank without its sign.
@@ -94,8 +103,9 @@ def retrieval_report(
     Raises
     ------
     ValueError
-        If the codes or labels do not fit together, `k` is not positive, the number of
-        `target_names` is not that of the classes, or a query has no relevant item.
+        If the codes or labels do not fit together, also those of one picture, `k` is
+        not positive, the number of `target_names` is not that of the classes, or a
+        query has no relevant item.
 
     TypeError
         If `k` does not hold integers.
@@ -137,33 +147,40 @@ def retrieval_report(
     if not isinstance(digits, Integral) or digits < 0:
         raise ValueError(f"digits must be an integer of at least 0. Got {digits!r}.")
     metrics = _chosen_metrics(k)
-    pairs = CodePairs(Z_img, Z_txt, y)
-    values = [
-        pairs.score(
-            list(metrics.values()),
-            side,
-            ties="average",
-            zero_division=zero_division,
-            working_memory=working_memory,
-            n_jobs=n_jobs,
+    pairs = CodePairs(Z_img, Z_txt, y, groups)
+    options = {"zero_division": zero_division}
+    chance = {
+        relevance: chance_per_query(metrics.values(), relevance, **options)
+        for relevance in {*pairs.relevance.values()}
+    }
+    options |= {"working_memory": working_memory, "n_jobs": n_jobs, "ties": "average"}
+    per_query = {  # of each direction (2, n_metrics, n_queries)
+        side: np.stack(
+            [pairs.score(metrics.values(), side, **options), chance[relevance]]
         )
-        for side in DIRECTIONS
-    ]
-    chance = chance_per_query(
-        list(metrics.values()), pairs.relevance, zero_division=zero_division
-    )
-    per_query = np.stack([*values, chance])  # (3, n_metrics, n_samples)
+        for side, relevance in pairs.relevance.items()
+    }
     classes = _members(y, target_names)
     report = {
-        "n_pairs": per_query.shape[2],
+        "n_pairs": pairs.n_pairs,
+        **({"n_images": pairs.pictures.first.size} if pairs.pictures else {}),
         "metrics": _summaries(metrics, per_query),
         "classes": [
             {"class": name, "support": members.size, "metric": metric, **row}
             for name, members in classes
-            for metric, row in _summaries(metrics, per_query[:, :, members]).items()
+            for metric, row in _summaries(
+                metrics, _of_class(pairs, per_query, members)
+            ).items()
         ],
     }
     return report if output_dict else _as_text(report, len(classes), digits)
+
+
+def _of_class(pairs, per_query, members):
+    """Those of the values whose queries are of the given pairs."""
+    images = np.unique(pairs.pictures.items[members]) if pairs.pictures else members
+    queries = {"image_to_text": images, "text_to_image": members}
+    return {side: values[..., queries[side]] for side, values in per_query.items()}
 
 
 def _chosen_metrics(k):
@@ -211,10 +228,13 @@ def _column(y, label):
 
 
 def _summaries(metrics, per_query):
-    """Rows of the report from values of shape (3, n_metrics, n_queries)."""
+    """Rows of the report from values and chance of the queries of each direction."""
     rows = {}
     for i, (name, metric) in enumerate(metrics.items()):
-        to_text, to_image, chance = (metric.summarize(v) for v in per_query[:, i])
+        (to_text, by_chance), (to_image, also_by_chance) = (
+            [metric.summarize(v) for v in per_query[side][:, i]] for side in DIRECTIONS
+        )
+        chance = (by_chance + also_by_chance) / 2
         row = to_text, to_image, (to_text + to_image) / 2, chance
         rows[name] = dict(zip(_COLUMNS, row, strict=True))
     return rows
@@ -222,6 +242,8 @@ def _summaries(metrics, per_query):
 
 def _as_text(report, n_classes, digits):
     title = f"{report['n_pairs']} pairs"
+    if "n_images" in report:
+        title += f" of {count(report['n_images'], 'image')}"
     parts = [title + f" in {n_classes} classes" if n_classes else title]
     parts.append(_table(report["metrics"], digits))
     if n_classes:

@@ -11,7 +11,6 @@ from sklearn_xmodal.metrics._engine._codes import CodePairs, labelled_codes, spl
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
-from sklearn_xmodal.utils._validation import check_sample_weight
 
 # Short names: [direction_]metric[@k].
 _LONG_NAMES = {
@@ -55,7 +54,7 @@ def make_retrieval_scorer(
 
     k : int, default=None
         Cut-off rank. If `None`, the whole gallery counts. Precision, recall and hit
-        rate need one; the median rank and callables have none.
+        rate need one; MAP@R, R-precision, the median rank and callables have none.
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
@@ -69,11 +68,14 @@ def make_retrieval_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None, sample_weight=None) -> float``. Without `y`, only
-        the other half of the same pair is relevant; weights are those of
-        :func:`cross_modal_score`. `transform` may answer with an object that has the
-        attributes `image` and `text`, with a tuple ``(Z_img, Z_txt)``, or with one
-        matrix whose left half is the image code and whose right half the text code.
+        ``scorer(estimator, X, y=None, sample_weight=None, groups=None) -> float``.
+        Without `y`, only the other half of the same pair is relevant; weights and
+        groups, the ids of repeated pictures, are those of :func:`cross_modal_score`.
+        A search hands groups over where metadata routing is enabled and
+        ``scorer.set_score_request(groups=True)`` asks for them. `transform` may answer
+        with an object that has the attributes `image` and `text`, with a tuple
+        ``(Z_img, Z_txt)``, or with one matrix whose left half is the image code and
+        whose right half the text code.
 
     Raises
     ------
@@ -113,13 +115,18 @@ def make_retrieval_scorer(
 class RetrievalScorer(WeightedScorer, ScoreRequest):
     """Callable of `make_retrieval_scorer`: picklable, its repr is how it was made."""
 
-    def __call__(self, estimator, X, y=None, sample_weight=None):
+    _takes_groups = True
+
+    def __call__(self, estimator, X, y=None, sample_weight=None, groups=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
-        Z_img, Z_txt, y, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
+        Z_img, Z_txt, y, sample_weight, groups = labelled_codes(
+            Z_img, Z_txt, y, sample_weight, groups
+        )
         return self.sign * cross_modal_score(
             Z_img,
             Z_txt,
             y,
+            groups=groups,
             direction=self.direction,
             metric=self.metric,
             sample_weight=sample_weight,
@@ -153,10 +160,10 @@ def get_retrieval_scorer(scoring):
     A name is made of three parts, ``[direction_]metric[@k]``:
 
     - the direction "image_to_text" or "text_to_image"; without it, the mean of both;
-    - "map", "mrr", "ndcg", "precision", "recall", "hit_rate" or "neg_median_rank"
-      (negative, so that higher is better);
-    - any cut-off. Precision, recall and hit rate need one, the median rank has none;
-      without one the others rank the whole gallery.
+    - "map", "map_at_r", "r_precision", "mrr", "ndcg", "precision", "recall", "hit_rate"
+      or "neg_median_rank" (negative, so that higher is better);
+    - any cut-off. Precision, recall and hit rate need one, MAP@R, R-precision and the
+      median rank have none; without one the others rank the whole gallery.
 
     For example "map", "image_to_text_map@50", "recall@10", "text_to_image_hit_rate@1".
 
@@ -171,8 +178,8 @@ def get_retrieval_scorer(scoring):
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y=None, sample_weight=None)``, a float or, for a list, a
-        dict of floats. See :func:`make_retrieval_scorer`.
+        ``scorer(estimator, X, y=None, sample_weight=None, groups=None)``, a float or,
+        for a list, a dict of floats. See :func:`make_retrieval_scorer`.
 
     Raises
     ------
@@ -237,6 +244,8 @@ def get_retrieval_scorer_names() -> list[str]:
 class MultipleRetrievalScorer(WeightedScorer):
     """Scorer of several names, in one pass over the data."""
 
+    _takes_groups = True
+
     def __init__(self, names):
         if not names:
             raise ValueError(
@@ -246,13 +255,13 @@ class MultipleRetrievalScorer(WeightedScorer):
         for name in names:
             _parse(name)
 
-    def __call__(self, estimator, X, y=None, sample_weight=None):
+    def __call__(self, estimator, X, y=None, sample_weight=None, groups=None):
         Z_img, Z_txt = split_codes(estimator.transform(X))
-        *labelled, sample_weight = labelled_codes(Z_img, Z_txt, y, sample_weight)
-        pairs = CodePairs(*labelled)
-        weights = check_sample_weight(
-            sample_weight, pairs.relevance.shape[0], at_least=1, noun="row"
+        Z_img, Z_txt, y, sample_weight, groups = labelled_codes(
+            Z_img, Z_txt, y, sample_weight, groups
         )
+        pairs = CodePairs(Z_img, Z_txt, y, groups)
+        weights = pairs.weights(sample_weight)
         asked = {name: _parse(name) for name in self.names}
         scores: dict = {name: [] for name in self.names}
         for side in DIRECTIONS:
@@ -263,7 +272,7 @@ class MultipleRetrievalScorer(WeightedScorer):
             values = pairs.score(metrics, side, ties="average", zero_division="raise")
             for name, metric, row in zip(here, metrics, values, strict=True):
                 sign = -1 if metric.is_error else 1
-                scores[name].append(sign * metric.summarize(row, weights))
+                scores[name].append(sign * metric.summarize(row, weights[side]))
         return {name: sum(both) / len(both) for name, both in scores.items()}
 
     def __repr__(self):

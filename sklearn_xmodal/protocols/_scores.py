@@ -64,7 +64,7 @@ def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None)
     (1.0, 0.74)
     """
     y = check_classes(Z_img, y, protocol)
-    Z_img, Z_txt, y, _ = labelled_codes(Z_img, Z_txt, y)
+    Z_img, Z_txt, y, *_ = labelled_codes(Z_img, Z_txt, y)
     if protocol == "generalized":
         if seen_classes is None:
             raise ValueError(

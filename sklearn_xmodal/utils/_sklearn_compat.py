@@ -25,7 +25,7 @@ from sklearn.utils._param_validation import (
     validate_params,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
-from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.metadata_routing import UNCHANGED, MetadataRequest
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _get_feature_names as get_feature_names
@@ -98,16 +98,22 @@ def check_member_names(composition, names):
 class WeightedScorer:
     """Base of scorers that weigh queries, if metadata routing or a search asks."""
 
+    _takes_groups = False
     _weight_request = None
+    # Groups are mostly meant for the splitter, so they are no error without a request.
+    _groups_request = False
 
-    def set_score_request(self, *, sample_weight):
-        """Say whether metadata routing hands `sample_weight` over.
+    def set_score_request(self, *, sample_weight=UNCHANGED, groups=UNCHANGED):
+        """Say whether metadata routing hands `sample_weight` and `groups` over.
 
         Parameters
         ----------
-        sample_weight : bool, None or str
-            Whether it does. `None` is an error if weights are passed, a string the
-            name that they are passed under.
+        sample_weight : bool, None or str, default=UNCHANGED
+            Whether it does; `None` until this is called. `None` is an error if weights
+            are passed, a string the name that they are passed under.
+
+        groups : bool, None or str, default=UNCHANGED
+            The same of the ids of repeated pictures, `False` until this is called.
 
         Returns
         -------
@@ -119,7 +125,12 @@ class WeightedScorer:
                 "set_score_request is only there with metadata routing: "
                 "sklearn.set_config(enable_metadata_routing=True)."
             )
-        self._weight_request = sample_weight
+        if groups != UNCHANGED and not self._takes_groups:
+            raise TypeError(f"{self!r} takes no groups. Got groups={groups!r}.")
+        if sample_weight != UNCHANGED:
+            self._weight_request = sample_weight
+        if groups != UNCHANGED:
+            self._groups_request = groups
         return self
 
     def get_metadata_routing(self):
@@ -132,6 +143,8 @@ class WeightedScorer:
         """
         routing = MetadataRequest(owner=repr(self))
         routing.score.add_request(param="sample_weight", alias=self._weight_request)
+        if self._takes_groups:
+            routing.score.add_request(param="groups", alias=self._groups_request)
         return routing
 
     def _accept_sample_weight(self):

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_xmodal import CCARetriever, ImageTextPairs, SCMRetriever, encoder_of
 from sklearn_xmodal.encoders import (
+    AnchorEncoder,
     Chain,
     Concat,
     EstimatorEncoder,
@@ -48,6 +49,11 @@ def posterior(**changes):
     return PosteriorEncoder(**{**fields, **changes})
 
 
+def anchors(**changes):
+    fields = {"anchors": np.eye(3), "n_neighbors": 2, "power": 1.0}
+    return AnchorEncoder(**{**fields, **changes})
+
+
 def test_lists_become_arrays():
     X = np.array([[1.0, 2.0, 3.0]])
     of_lists, of_arrays = (
@@ -82,6 +88,10 @@ def test_lists_become_arrays():
         (lambda: kernel(dual_coef=np.ones((4, 2))), ValueError, "4 rows of dual_coef"),
         (lambda: kernel(values=np.eye(3)), TypeError, "values of .* hold encoders"),
         (lambda: KernelMap(kernel="rbf", basis=[1, 2], params={}), ValueError, "basis"),
+        (lambda: anchors(anchors=[1, 2]), ValueError, "anchors of AnchorEncoder"),
+        (lambda: anchors(n_neighbors=0), ValueError, "at least 1. Got 0"),
+        (lambda: anchors(power=0.0), ValueError, "a positive number. Got 0.0"),
+        (lambda: anchors(power=np.nan), ValueError, "a positive number. Got nan"),
         (lambda: FourierMap(frequencies=WEIGHTS, origin=[1]), ValueError, "origin"),
         (lambda: posterior(link="probit"), ValueError, "link of .* one of"),
         (lambda: posterior(link="binary", offset=[1]), ValueError, "2 numbers"),

@@ -5,11 +5,13 @@ from typing import Any
 
 from sklearn_xmodal.metrics import (
     hit_rate_at_k_score,
+    mean_average_precision_at_r_score,
     mean_average_precision_score,
     mean_reciprocal_rank_score,
     median_rank_error,
     ndcg_at_k_score,
     precision_at_k_score,
+    r_precision_score,
     recall_at_k_score,
 )
 from tests.metrics import textbook
@@ -47,6 +49,13 @@ CASES = [
             for denominator in ("relevant", "retrieved")
         ],
     ),
+    *_cases(
+        "mean_average_precision_at_r",
+        mean_average_precision_at_r_score,
+        textbook.average_precision_at_r,
+        [{}],
+    ),
+    *_cases("r_precision", r_precision_score, textbook.r_precision, [{}]),
     *_cases(
         "mean_reciprocal_rank",
         mean_reciprocal_rank_score,

@@ -248,6 +248,20 @@ def test_queries_without_relevant_items_follow_zero_division(case):
 
 
 @every_metric
+@pytest.mark.parametrize(
+    ("y_query", "y_gallery"),
+    [([0], [1]), ([[1, 0]], [[0, 1]])],
+    ids=["classes", "multilabel"],
+)
+def test_chance_of_no_query_with_relevant_items_follows_zero_division(
+    case, y_query, y_gallery
+):
+    options = {"metric": case.name, "zero_division": np.nan, **case.options}
+    assert np.isnan(chance_level(y_query, y_gallery, **options))
+    assert np.isnan(retrieval_score([[1.0]], [[1.0]], y_query, y_gallery, **options))
+
+
+@every_metric
 def test_large_groups_of_ties_keep_precision(case):
     rng = np.random.default_rng(0)
     y_true = rng.random((1, 3000)) < 0.02

@@ -15,6 +15,7 @@ from sklearn_xmodal.metrics import (
     mean_reciprocal_rank_score,
     ndcg_at_k_score,
     precision_at_k_score,
+    r_precision_score,
     recall_at_k_score,
 )
 from tests.conftest import thorough_but
@@ -58,7 +59,13 @@ def test_metrics_equal_trec_eval(seed):
     want = _trec_eval(
         y_true,
         y_score,
-        {"map", "ndcg", "recip_rank", *(f"{name}.{cuts}" for name in families)},
+        {
+            "map",
+            "ndcg",
+            "recip_rank",
+            "Rprec",
+            *(f"{name}.{cuts}" for name in families),
+        },
     )
 
     def check(name, function, **options):
@@ -68,6 +75,7 @@ def test_metrics_equal_trec_eval(seed):
     check("map", mean_average_precision_score)
     check("ndcg", ndcg_at_k_score)
     check("recip_rank", mean_reciprocal_rank_score)
+    check("Rprec", r_precision_score)
     for k in CUTOFFS:
         check(f"P_{k}", precision_at_k_score, k=k)
         check(f"recall_{k}", recall_at_k_score, k=k)

@@ -26,6 +26,19 @@ def precision(relevance, order, k):
     return _hits(relevance, order, k) / k
 
 
+def average_precision_at_r(relevance, order):
+    n_relevant = int(np.sum(relevance))
+    total = 0.0
+    for place in range(1, n_relevant + 1):
+        if relevance[order[place - 1]]:
+            total += precision(relevance, order, place)
+    return total / n_relevant
+
+
+def r_precision(relevance, order):
+    return precision(relevance, order, int(np.sum(relevance)))
+
+
 def recall(relevance, order, k):
     return _hits(relevance, order, k) / sum(relevance)
 

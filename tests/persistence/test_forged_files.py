@@ -411,7 +411,14 @@ def _fitted(name, small, path):
     [
         *thorough_but(PATHS, RETRIEVERS),
         *thorough_but(["exact-gallery"], INDEXES),
-        *thorough_but(["KCCARetriever-1"], [f"{name}-1" for name in RETRIEVERS]),
+        *thorough_but(
+            ["KCCARetriever-1"],
+            [
+                f"{name}-1"
+                for name in RETRIEVERS
+                if (FOLDER / "models-1" / f"{name}.xmodal").exists()
+            ],
+        ),
     ],
 )
 @settings(

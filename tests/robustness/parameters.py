@@ -98,6 +98,11 @@ _NEIGHBOURS = {
 }
 WRONG = {
     **_NEIGHBOURS,
+    "ASIFRetriever": {
+        "n_neighbors": NO_COUNT,
+        "power": NO_POSITIVE,
+        "n_image_features": NO_WIDTH,
+    },
     "RidgeRetriever": {
         "alpha": _NO_RIDGE,
         "class_embeddings": _NO_EMBEDDINGS,

@@ -98,6 +98,8 @@ OPTIONS = {
 GOOD = {"k": 3, "ties": "average", "zero_division": 0.0, "denominator": "min"}
 FUNCTIONS = {
     "mean_average_precision_score": ("k", "ties", "zero_division", "denominator"),
+    "mean_average_precision_at_r_score": ("ties", "zero_division"),
+    "r_precision_score": ("ties", "zero_division"),
     "precision_at_k_score": ("k", "ties", "zero_division"),
     "recall_at_k_score": ("k", "ties", "zero_division"),
     "hit_rate_at_k_score": ("k", "ties", "zero_division"),
@@ -120,7 +122,7 @@ def matrix_entries():
         )
         yield Entry(
             f"{name}(raise)",
-            partial(getattr(metrics, name), k=2),
+            partial(getattr(metrics, name), **({"k": 2} if "k" in options else {})),
             {"y_true": Y_TRUE, "y_score": Y_SCORE},
             {"y_true": [NO_RELEVANT]},
         )

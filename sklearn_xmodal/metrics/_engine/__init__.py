@@ -5,9 +5,11 @@ here, and nothing else of it. In the order of a ranking:
 
 - `_options`: what the caller asks for;
 - `_codes`: codes of queries and galleries, validated;
+- `_groups`: which rows are the same item;
 - `_equal`: which similarities count as equal;
 - `_costs`: negated scores, of a matrix or as cosines of codes;
 - `_relevance`: which gallery items are relevant to which query;
+- `_own`: both without the query itself, where it is in the gallery;
 - `_ranking`: the places of the relevant items, for a block of queries;
 - `_formulas`: the value of each metric at these places, and `_ties`: its expectation
   over the orders of items with equal scores;

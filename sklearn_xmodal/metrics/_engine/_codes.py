@@ -3,6 +3,9 @@
 import numpy as np
 
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._groups import check_groups
+from sklearn_xmodal.metrics._engine._options import DIRECTIONS
+from sklearn_xmodal.metrics._engine._own import CostsOfOthers, RelevanceOfOthers
 from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
 from sklearn_xmodal.utils._containers import check_same_index
@@ -50,22 +53,28 @@ def split_codes(codes):
     return Z_img, Z_txt
 
 
-def labelled_codes(Z_img, Z_txt, y, sample_weight=None):
-    """Leave out codes of pairs without a label, which are nobody's right answer."""
+def labelled_codes(Z_img, Z_txt, y, sample_weight=None, groups=None):
+    """Leave out codes of pairs without a label, which are nobody's right answer.
+
+    Returns codes, labels, weights and groups.
+    """
     if y is None:
-        return Z_img, Z_txt, None, sample_weight
+        return Z_img, Z_txt, None, sample_weight, groups
     check_same_index(Z_img, y, ("Z_img", "y"))
     y = check_labels(y)
     check_not_signs(y)
     labelled = is_labelled(y)
     if labelled.all() or len(labelled) != len(Z_img):  # which is refused later
-        return Z_img, Z_txt, y, sample_weight
+        return Z_img, Z_txt, y, sample_weight, groups
     check_some_labelled(labelled)
     n = len(labelled)
     weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
     weights = None if weights is None else weights[labelled]
     Z_img, Z_txt = np.asarray(Z_img)[labelled], np.asarray(Z_txt)[labelled]
-    return Z_img, Z_txt, y[labelled], weights
+    if groups is not None:
+        check_same_index(y, groups, ("y", "groups"))
+        groups = check_groups(groups, n, "groups").items[labelled]
+    return Z_img, Z_txt, y[labelled], weights, groups
 
 
 def check_codes(Z, name):
@@ -89,15 +98,68 @@ def check_same_space(query, gallery, names):
 
 def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
     """Validate codes of queries and of a gallery, and their labels or pairs."""
-    if y_query is None and y_gallery is None:
-        check_same_index(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
-    check_same_index(Z_query, y_query, ("Z_query", "y_query"))
-    check_same_index(Z_gallery, y_gallery, ("Z_gallery", "y_gallery"))
+    _check_indexes(Z_query, Z_gallery, y_query, y_gallery)
     query = check_codes(Z_query, "Z_query")
     gallery = check_codes(Z_gallery, "Z_gallery")
     check_same_space(query, gallery, ("Z_query", "Z_gallery"))
     relevance = make_relevance(y_query, y_gallery, len(query), len(gallery))
     return _costs(query, gallery, relevance), relevance
+
+
+def _check_indexes(Z_query, Z_gallery, y_query, y_gallery):
+    """Refuse tables of codes and labels whose rows do not belong together."""
+    if y_query is None and y_gallery is None:
+        check_same_index(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
+    check_same_index(Z_query, y_query, ("Z_query", "y_query"))
+    check_same_index(Z_gallery, y_gallery, ("Z_gallery", "y_gallery"))
+
+
+class ItemSearch:
+    """Queries and a gallery in which rows of one id are the same item."""
+
+    def __init__(self, Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery):
+        self.queries = self.gallery = None
+        given = Z_query, Z_gallery, y_query, y_gallery
+        if ids_query is not None or ids_gallery is not None:
+            given = self._once(*given, ids_query, ids_gallery)
+        self.costs, self.relevance = costs_and_relevance(*given)
+        if self.queries and self.gallery:
+            own = self.gallery.find(self.queries)
+            self.costs = CostsOfOthers(self.costs, own)
+            self.relevance = RelevanceOfOthers(self.relevance, own)
+
+    def _once(self, Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery):
+        """Find the items; return codes and labels that hold each of them once."""
+        _check_indexes(Z_query, Z_gallery, y_query, y_gallery)
+        check_same_index(Z_query, ids_query, ("Z_query", "ids_query"))
+        check_same_index(Z_gallery, ids_gallery, ("Z_gallery", "ids_gallery"))
+        Z_query = check_codes(Z_query, "Z_query")
+        Z_gallery = check_codes(Z_gallery, "Z_gallery")
+        sizes = len(Z_query), len(Z_gallery)
+        self.queries = check_groups(ids_query, sizes[0], "ids_query")
+        self.gallery = check_groups(ids_gallery, sizes[1], "ids_gallery")
+        if y_query is None and y_gallery is None:
+            if self.queries and self.gallery:
+                raise ValueError(
+                    "y_query and y_gallery must be given with both ids_query and "
+                    "ids_gallery: an item is not its own right answer. Got None."
+                )
+            make_relevance(None, None, *sizes)  # which refuses what are no pairs
+            y_query = y_gallery = (self.queries or self.gallery).items
+        make_relevance(y_query, y_gallery, *sizes)
+        if self.queries:
+            y_query = self.queries.labels_once(y_query, "y_query")
+            Z_query = self.queries.codes_once(Z_query, "Z_query")
+        if self.gallery:
+            y_gallery = self.gallery.labels_once(y_gallery, "y_gallery")
+            Z_gallery = self.gallery.codes_once(Z_gallery, "Z_gallery")
+        return Z_query, Z_gallery, y_query, y_gallery
+
+    def weights(self, sample_weight):
+        """Validate weights of rows: those of the queries."""
+        n = self.queries.items.size if self.queries else self.relevance.shape[0]
+        weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
+        return self.queries.weights_once(weights) if self.queries else weights
 
 
 def _costs(query, gallery, relevance):
@@ -119,27 +181,56 @@ def check_pairs(Z_img, Z_txt, advice=""):
 
 
 class CodePairs:
-    """Codes of both modalities of the same samples, and their relevance."""
+    """Codes of both modalities of the same samples, and their relevance.
 
-    def __init__(self, Z_img, Z_txt, y):
+    Pairs of one group have the same picture, which is one query and one item.
+    """
+
+    def __init__(self, Z_img, Z_txt, y, groups=None):
         for name, Z in (("Z_img", Z_img), ("Z_txt", Z_txt)):
             check_same_index(Z, y, (name, "y"))
+            check_same_index(Z, groups, (name, "groups"))
         Z_img, Z_txt = check_pairs(
             Z_img,
             Z_txt,
             " Use retrieval_score for queries and a gallery of different size.",
         )
+        self.n_pairs = Z_txt.shape[0]
+        self.pictures = check_groups(groups, self.n_pairs, "groups")
+        y_img, y_txt = y, y
+        if self.pictures is not None:
+            Z_img = self.pictures.codes_once(Z_img, "Z_img")
+            y_txt = self.pictures.items if y is None else y
+            make_relevance(y_txt, y_txt, self.n_pairs, self.n_pairs, ("y", "y"))
+            y_img = self.pictures.labels_once(y_txt, "y")
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
-        n = Z_img.shape[0]
-        self.relevance = make_relevance(y, y, n, n, ("y", "y"))
+        self.relevance = self._relevance_of(y_img, y_txt)
+
+    def _relevance_of(self, y_img, y_txt):
+        """Relevance by direction: the same of both where no picture is repeated."""
+        n_images, names = len(self.codes["image_to_text"][0]), ("y", "y")
+        to_text = make_relevance(y_img, y_txt, n_images, self.n_pairs, names)
+        if self.pictures is None:
+            return dict.fromkeys(DIRECTIONS, to_text)
+        to_image = make_relevance(y_txt, y_img, self.n_pairs, n_images, names)
+        return {"image_to_text": to_text, "text_to_image": to_image}
+
+    def weights(self, sample_weight):
+        """Validate weights of pairs: those of the queries of each direction."""
+        weights = check_sample_weight(
+            sample_weight, self.n_pairs, at_least=1, noun="row"
+        )
+        of_images = self.pictures.weights_once(weights) if self.pictures else weights
+        return {"image_to_text": of_images, "text_to_image": weights}
 
     def score(self, metrics, side, **options):
         """Values of several metrics in one direction, (n_metrics, n_queries)."""
-        costs = _costs(*self.codes[side], self.relevance)
-        return score_per_query(metrics, costs, self.relevance, **options)
+        relevance = self.relevance[side]
+        costs = _costs(*self.codes[side], relevance)
+        return score_per_query(metrics, costs, relevance, **options)
 
     def matrices(self, side):
         """Whole relevance and similarity matrices of one direction."""
         query, gallery = self.codes[side]
         scores = -CosineCosts(query, gallery).tied(np.arange(query.shape[0]))
-        return self.relevance.to_matrix(), scores
+        return self.relevance[side].to_matrix(), scores

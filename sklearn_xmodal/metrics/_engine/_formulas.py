@@ -23,20 +23,7 @@ def average_precision(ranked, *, k=None, denominator="min"):
     first k ("retrieved").
     """
     k = _cutoff(ranked, k)
-    gains = ranked.n_relevant_above + 1.0
-    gains /= ranked.n_above + 1
-    if k < ranked.n_gallery:
-        gains[ranked.n_above >= k] = 0
-    tied = ranked.tied
-    if tied.size:
-        gains[tied] = expected_precisions(
-            ranked.n_above[tied],
-            ranked.n_tied,
-            ranked.n_relevant_above[tied],
-            ranked.n_relevant_tied,
-            k=k,
-            n_gallery=ranked.n_gallery,
-        )
+    gains = _precisions(ranked, k)
     total = ranked.sum_per_query(gains)
     if denominator == "retrieved" and k < ranked.n_gallery:
         scores = _divide_by_found(ranked, gains, total, k)
@@ -45,6 +32,31 @@ def average_precision(ranked, *, k=None, denominator="min"):
     else:
         scores = total / np.minimum(k, ranked.n_relevant)
     return np.minimum(scores, 1.0)
+
+
+def average_precision_at_r(ranked):
+    """Precisions at the relevant places up to R, summed and divided by R."""
+    gains = _precisions(ranked, _r_of_entries(ranked))
+    return np.minimum(ranked.sum_per_query(gains) / ranked.n_relevant, 1.0)
+
+
+def _precisions(ranked, k):
+    """Precision at each entry, 0 beyond rank k: a number, or one for each entry."""
+    gains = ranked.n_relevant_above + 1.0
+    gains /= ranked.n_above + 1
+    if np.ndim(k) or k < ranked.n_gallery:
+        gains[ranked.n_above >= k] = 0
+    tied = ranked.tied
+    if tied.size:
+        gains[tied] = expected_precisions(
+            ranked.n_above[tied],
+            ranked.n_tied,
+            ranked.n_relevant_above[tied],
+            ranked.n_relevant_tied,
+            k=k[tied] if np.ndim(k) else k,
+            n_gallery=ranked.n_gallery,
+        )
+    return gains
 
 
 def _divide_by_found(ranked, gains, total, k):
@@ -79,10 +91,22 @@ def recall(ranked, *, k=None):
     return np.minimum(found / ranked.n_relevant, 1.0)
 
 
+def r_precision(ranked):
+    """Share of relevant items among the first R, as many as there are."""
+    found = _n_found(ranked, _r_of_entries(ranked))
+    return np.minimum(found / ranked.n_relevant, 1.0)
+
+
+def _r_of_entries(ranked):
+    """Relevant items of the query of each entry."""
+    return np.repeat(ranked.n_relevant, np.diff(ranked.indptr))
+
+
 def _n_found(ranked, k):
     """Relevant items among the first k, linear in the places of a tied group."""
     found = (ranked.n_above < k).astype(float)
     if ranked.tied.size:
+        k = k[ranked.tied] if np.ndim(k) else k
         places = np.clip(k - ranked.n_above[ranked.tied], 0, ranked.n_tied)
         found[ranked.tied] = places * ranked.n_relevant_tied / ranked.n_tied
     return ranked.sum_per_query(found)

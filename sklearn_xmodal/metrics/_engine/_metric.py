@@ -44,8 +44,12 @@ class Metric:
 
 METRICS = {
     "mean_average_precision": Metric(_formulas.average_precision, "optional", "map"),
+    "mean_average_precision_at_r": Metric(
+        _formulas.average_precision_at_r, "none", "map_at_r"
+    ),
     "mean_reciprocal_rank": Metric(_formulas.reciprocal_rank, "optional", "mrr"),
     "ndcg_at_k": Metric(_formulas.normalized_gain, "optional", "ndcg"),
+    "r_precision": Metric(_formulas.r_precision, "none", "r_precision"),
     "precision_at_k": Metric(_formulas.precision, "needed", "precision"),
     "recall_at_k": Metric(_formulas.recall, "needed", "recall"),
     "hit_rate_at_k": Metric(_formulas.hit_rate, "needed", "hit_rate"),
@@ -114,9 +118,10 @@ def check_metric(metric, *, k, denominator, ties, zero_division):
 
 def _longer(metric):
     """Return the metric whose short name, that of a scorer, stands in its place."""
-    short_name, at, k = str(metric).partition("@")
+    metric = str(metric).lower().replace("@r", "_at_r")
+    short_name, at, k = metric.partition("@")
     for name, known in METRICS.items():
-        if short_name.lower() == known.short_name:
+        if short_name == known.short_name:
             meant = f"metric={name!r}{f', k={k}' if at else ''}"
             return f", the name of a scorer, see get_retrieval_scorer; say {meant}"
     return ""

@@ -8,7 +8,6 @@ unless the caller brought it.
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
-from sklearn.utils import gen_batches
 
 from sklearn_xmodal.utils._validation import as_labels, check_numbers
 
@@ -133,8 +132,8 @@ def count_relevant(relevance, queries):
     """Relevant items of each of the given queries, (n_queries,)."""
     counts = (
         len(columns)
-        for batch in gen_batches(queries.size, _ROWS_TO_COUNT)
-        for columns in relevance.columns(queries[batch])
+        for start in range(0, queries.size, _ROWS_TO_COUNT)
+        for columns in relevance.columns(queries[start : start + _ROWS_TO_COUNT])
     )
     return np.fromiter(counts, np.intp, queries.size)
 

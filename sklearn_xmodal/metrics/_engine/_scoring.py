@@ -130,6 +130,8 @@ def chance_per_query(metrics, relevance, *, zero_division):
     """Values of several metrics if the whole gallery ties, (n_metrics, n_queries)."""
     queries = queries_to_rank(relevance, zero_division)
     scores = scores_to_fill(len(metrics), relevance, zero_division)
+    if not queries.size:
+        return scores
     n_relevant = count_relevant(relevance, queries)
     ranked = RankedBlock.of_one_tie(n_relevant, relevance.shape[1])
     for row, metric in zip(scores, metrics, strict=True):
