@@ -15,10 +15,13 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from sklearn_xmodal import (
     ACMRRetriever,
+    AdapterRetriever,
+    AdapterRetrieverCV,
     ASIFRetriever,
     CCARetriever,
     CCARetrieverCV,
     ContrastiveRetriever,
+    CosineRetriever,
     DCCARetriever,
     DSCMRRetriever,
     KCCARetriever,
@@ -130,6 +133,13 @@ RETRIEVERS = {
         ViewsModel(CCARetriever(3)), **params
     ),
     "VotingRetriever": _make_vote,
+}
+
+#: Those of embeddings that share a space, so that both modalities have one width.
+JOINT_RETRIEVERS = {
+    "AdapterRetriever": _factory(AdapterRetriever),
+    "AdapterRetrieverCV": _factory(AdapterRetrieverCV, alphas=[1.0, 100.0], cv=3),
+    "CosineRetriever": _factory(CosineRetriever),
 }
 
 #: One per way through the code: moments, kernels, classifiers, networks.

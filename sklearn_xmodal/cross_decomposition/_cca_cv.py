@@ -1,21 +1,12 @@
 """Ridge CCA whose ridge is chosen by cross-validation from shared moments."""
 
-from itertools import accumulate
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.model_selection import check_cv
 
 from sklearn_xmodal.cross_decomposition._cca import BaseCCA, CCARetriever
-from sklearn_xmodal.cross_decomposition._engine._moments import (
-    PairMoments,
-    condensed_rows,
-    pair_moments,
-)
-from sklearn_xmodal.cross_decomposition._engine._problems import (
-    MomentProblem,
-    pair_problem,
-)
+from sklearn_xmodal.cross_decomposition._engine._folds import TrainingProblems
 from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 from sklearn_xmodal.utils._cv_results import cv_results
@@ -191,7 +182,7 @@ class CCARetrieverCV(BaseCCA):
         scorer = _score if self.scoring is None else get_retrieval_scorer(self.scoring)
         pairs = ImageTextPairs(X_img, X_txt)
         splits = list(check_cv(self.cv, y).split(pairs, y))
-        data = _Training(X_img, X_txt, sample_weight, splits)
+        data = TrainingProblems(X_img, X_txt, sample_weight, splits)
         scores = np.empty((len(candidates), len(splits)))
         for j, (_, test) in enumerate(splits):
             problem = data.problem(j)
@@ -241,73 +232,6 @@ class CCARetrieverCV(BaseCCA):
         self.best_index_ = int(self.cv_results_["rank_test_score"].argmin())
         self.best_score_ = float(self.cv_results_["mean_test_score"][self.best_index_])
         self.n_splits_ = scores.shape[1]
-
-
-class _Training:
-    """The problems of all training parts, from moments of the folds where possible."""
-
-    def __init__(self, X_img, X_txt, sample_weight, splits):
-        self._data = X_img, X_txt, sample_weight
-        self._parts = [train for train, _ in splits]
-        self._moments = None
-        tests = [test for _, test in splits]
-        n_least = min(self._count(train) for train in self._parts)
-        if n_least <= max(X_img.shape[1], X_txt.shape[1]):
-            return
-        if _are_folds(self._parts, tests, X_img.shape[0]):
-            folds = [pair_moments(*self._rows(test)) for test in tests]
-            self._moments = _merged_but_one(folds)
-            self._whole = folds[0].merged(self._moments[0])
-
-    def problem(self, j):
-        """Return the problem of a training part."""
-        rows = self._parts[j]
-        if self._moments is None:
-            return pair_problem(*self._rows(rows))
-        return self._moment_problem(self._moments[j], rows)
-
-    def whole(self):
-        """Return the problem of all pairs."""
-        if self._moments is None:
-            return pair_problem(*self._data)
-        return self._moment_problem(self._whole, slice(None))
-
-    def _moment_problem(self, moments, rows):
-        def read_rows():
-            X_img, X_txt, sample_weight = self._rows(rows)
-            return condensed_rows(X_img, X_txt, sample_weight, mean=moments.mean)
-
-        X_img, X_txt, _ = self._data
-        return MomentProblem(moments, read_rows, (X_img.dtype, X_txt.dtype))
-
-    def _rows(self, rows):
-        X_img, X_txt, sample_weight = self._data
-        weights = None if sample_weight is None else sample_weight[rows]
-        return X_img[rows], X_txt[rows], weights
-
-    def _count(self, rows):
-        sample_weight = self._data[2]
-        return len(
-            rows if sample_weight is None else np.flatnonzero(sample_weight[rows])
-        )
-
-
-def _are_folds(trains, tests, n):
-    """Return whether every pair is tested once, and trained on in all other splits."""
-    if not np.array_equal(np.sort(np.concatenate(tests)), np.arange(n)):
-        return False
-    return all(
-        len(train) + len(test) == n and len(np.union1d(train, test)) == n
-        for train, test in zip(trains, tests, strict=True)
-    )
-
-
-def _merged_but_one(parts):
-    """Merge all parts but one, for every one of them, without ever subtracting."""
-    forth = list(accumulate(parts, PairMoments.merged))
-    back = list(accumulate(parts[::-1], PairMoments.merged))[::-1]
-    around = [a.merged(b) for a, b in zip(forth, back[2:], strict=False)]
-    return [back[1], *around, forth[-2]]
 
 
 def _score(estimator, pairs, y, sample_weight=None):

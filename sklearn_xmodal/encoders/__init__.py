@@ -13,7 +13,7 @@ from sklearn_xmodal.encoders._compose import (
     ViewEncoder,
 )
 from sklearn_xmodal.encoders._kernel import FourierMap, KernelEncoder, KernelMap
-from sklearn_xmodal.encoders._linear import LinearEncoder
+from sklearn_xmodal.encoders._linear import IdentityEncoder, LinearEncoder
 from sklearn_xmodal.encoders._network import NetworkEncoder
 from sklearn_xmodal.encoders._posterior import PosteriorEncoder
 
@@ -24,6 +24,7 @@ __all__ = [
     "Encoder",
     "EstimatorEncoder",
     "FourierMap",
+    "IdentityEncoder",
     "KernelEncoder",
     "KernelMap",
     "LinearEncoder",

@@ -58,6 +58,43 @@ class LinearEncoder(Encoder):
         return centred_product(X, self.mean, W)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class IdentityEncoder(Encoder):
+    r"""Leave the features as they are, or around a mean: :math:`z = x - \mu`.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features, and of columns of the codes.
+
+    mean : ndarray of shape (n_features,), default=None
+        Subtracted from the features; `None` leaves every bit as it was.
+    """
+
+    kind: ClassVar[str] = "identity"
+    _shapes: ClassVar[dict] = {"mean": ("n_features",)}
+
+    n_features: int
+    mean: np.ndarray | None = None
+
+    @property
+    def n_features_in_(self):
+        """Number of features of the modality."""
+        return self.n_features
+
+    @property
+    def n_components_(self):
+        """Number of columns of the codes."""
+        return self.n_features
+
+    def _encode(self, X):
+        if sparse.issparse(X):
+            X = X.toarray()
+        if self.mean is None:
+            return X * 1.0  # a copy, of -0 and of type float32, too
+        return (X - self.mean).astype(X.dtype, copy=False)
+
+
 def centred_product(X, mean, W):
     """Project features around a mean, (n, p) -> (n, k) in the type of X."""
     if sparse.issparse(X):

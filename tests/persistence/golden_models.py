@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_xmodal import (
+    AdapterRetriever,
     CCARetriever,
     CCARetrieverCV,
     ImageTextPairs,
@@ -40,7 +41,7 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from tests.conftest import RETRIEVERS
+from tests.conftest import JOINT_RETRIEVERS, RETRIEVERS
 
 _N_QUERIES = 2
 
@@ -67,7 +68,8 @@ def _fit(retriever, *, labels=None, convert=lambda X: X):
 
 
 def _retriever(name, *, labels=None, convert=lambda X: X, **params):
-    return _fit(RETRIEVERS[name](**params), labels=labels, convert=convert)
+    make = {**RETRIEVERS, **JOINT_RETRIEVERS}[name]
+    return _fit(make(**params), labels=labels, convert=convert)
 
 
 def _msln(**params):
@@ -204,7 +206,13 @@ def _sides():
 
 
 MODELS = {
-    **{name: partial(_retriever, name) for name in sorted(RETRIEVERS)},
+    **{
+        name: partial(_retriever, name)
+        for name in sorted({**RETRIEVERS, **JOINT_RETRIEVERS})
+    },
+    "AdapterRetriever-partial-fit": lambda: _going_on(AdapterRetriever(2)),
+    "AdapterRetriever-text": lambda: _retriever("AdapterRetriever", adapt="text"),
+    "CosineRetriever-centred": lambda: _retriever("CosineRetriever", center=0.5),
     "MSLNRetriever": lambda: _fit(_msln(target_classes="both")),
     "CCARetriever-oas": lambda: _retriever("CCARetriever", alpha="oas"),
     "CCARetriever-two-alphas": lambda: _retriever(

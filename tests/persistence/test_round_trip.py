@@ -35,7 +35,7 @@ from sklearn_xmodal.model_selection import (
     GeneralizedShuffleSplit,
 )
 from sklearn_xmodal.persistence._objects import find_class
-from tests.conftest import RETRIEVERS
+from tests.conftest import JOINT_RETRIEVERS, RETRIEVERS
 from tests.persistence.compare import assert_same
 
 KERNELS = ("rbf", "laplacian", "linear", "poly", "cosine", "sigmoid", "chi2")
@@ -118,7 +118,7 @@ def test_every_public_estimator_has_a_place_in_files():
     }
     assert {n for n in names if find_class(n) is None} == {"BaseRetriever"}
     others = {"BaseRetriever", "ModalityTransformer", "ViewsModel"}
-    assert names == {*RETRIEVERS} | others
+    assert names == {*RETRIEVERS, *JOINT_RETRIEVERS} | others
 
 
 def test_unfitted_retriever_survives(make_retriever, round_trip):

@@ -145,7 +145,7 @@ def pair_problem(X_img, X_txt, sample_weight=None):
     """
     n = _count_samples(X_img, sample_weight)
     if is_dask_array(X_img) or n > max(X_img.shape[1], X_txt.shape[1]):
-        return _moment_problem(X_img, X_txt, sample_weight)
+        return moment_problem(X_img, X_txt, sample_weight)
     if sample_weight is not None and not sample_weight.all():
         rows = np.flatnonzero(sample_weight)
         X_img, X_txt, sample_weight = X_img[rows], X_txt[rows], sample_weight[rows]
@@ -169,7 +169,8 @@ def pair_axes(X_img, X_txt, memberships=None, sample_weight=None):
     return problem.axes(X_img, X_txt, memberships)
 
 
-def _moment_problem(X_img, X_txt, sample_weight):
+def moment_problem(X_img, X_txt, sample_weight=None):
+    """Return pairs by their moments, however few they are."""
     sides = {"image": X_img, "text": X_txt}
     moments = summed(pair_moments, sides, sample_weight)
     mean = moments.mean  # not the products, which are copied and can go

@@ -114,8 +114,8 @@ class SpectralRetriever(DaskPairsMixin, LinearRetriever):
     def _check_takes_dask(self):
         raise TypeError(
             f"{type(self).__name__} scores held-out pairs and takes no Dask arrays. "
-            "Pass arrays in memory, or choose alpha on a sample and fit CCARetriever "
-            "with it."
+            "Pass arrays in memory, or choose alpha on a sample and fit "
+            f"{type(self).__name__.removesuffix('CV')} with it."
         )
 
     def _decompose(self, cross, n_samples):

@@ -1,0 +1,253 @@
+"""Adapt a joint embedding to pairs of one's own, in closed form."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from sklearn_xmodal.cross_decomposition._cosine import OneWidthRetriever
+from sklearn_xmodal.cross_decomposition._engine._problems import moment_problem
+from sklearn_xmodal.cross_decomposition._engine._retrievers import (
+    PartialFitMixin,
+    SpectralRetriever,
+)
+from sklearn_xmodal.encoders import IdentityEncoder, LinearEncoder
+from sklearn_xmodal.utils._linalg import stable_eigh, stable_svd
+from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
+
+#: Part of the means that is taken away unless told otherwise.
+_HALF = 0.5
+
+
+class JointMoments:
+    """Moments of both modalities at unit mean variance, decomposed once for all ridges.
+
+    Of a MomentProblem of two modalities with one width, p.
+    """
+
+    def __init__(self, problem):
+        sides = problem.sides
+        self.means = [side.mean for side in sides]
+        self.scales = [1 / np.sqrt(side.variance) for side in sides]
+        columns = [np.full(len(side.mean), scale) for side, scale in zip(
+            sides, self.scales, strict=True
+        )]  # fmt: skip
+        self._cross = problem.scaled(columns).cross
+        self._spectra = [stable_eigh(s.covariance / s.variance) for s in sides]
+
+    def both(self, alpha):
+        """Return weights of images and texts, (p, p) each, and singular values (p,)."""
+        p = len(self._cross)
+        if np.isinf(alpha):
+            return [scale * np.eye(p) for scale in self.scales], np.ones(p)
+        prior, cross = self._towards_identity(alpha)
+        # Symmetric roots, which do not turn the space: a ridge without end leaves it.
+        roots = [V / np.sqrt(w) @ V.T for w, V in self._ridged(prior)]
+        U, S, Vt = stable_svd(roots[0] @ cross @ roots[1])
+        weights = [
+            scale * root @ (axes * np.sqrt(S))
+            for scale, root, axes in zip(self.scales, roots, (U, Vt.T), strict=True)
+        ]
+        return weights, S
+
+    def onto_image(self, alpha):
+        """Return weights that predict images from texts, (p, p)."""
+        prior, cross = self._towards_identity(alpha)
+        w, V = self._ridged(prior)[1]
+        return self.scales[1] / self.scales[0] * ((V / w @ V.T) @ cross.T)
+
+    def onto_text(self, alpha):
+        """Return weights that predict texts from images, (p, p)."""
+        prior, cross = self._towards_identity(alpha)
+        w, V = self._ridged(prior)[0]
+        return self.scales[0] / self.scales[1] * ((V / w @ V.T) @ cross)
+
+    def _towards_identity(self, alpha):
+        """Return the weight of the identity, and the cross-covariance mixed with it."""
+        prior = 1.0 if np.isinf(alpha) else alpha / (1 + alpha)
+        return prior, (1 - prior) * self._cross + prior * np.eye(len(self._cross))
+
+    def _ridged(self, prior):
+        return [((1 - prior) * np.maximum(w, 0.0) + prior, V) for w, V in self._spectra]
+
+
+class BaseAdapter(OneWidthRetriever, SpectralRetriever):
+    """Base of the adapters, which differ in how `alpha` and `center` are found."""
+
+    _sometimes_fitted = ("singular_values_",)
+
+    def _fit(self, X_img, X_txt, y, sample_weight=None):
+        self.__dict__.pop("_moments", None)  # of `partial_fit`
+        return self._solve(moment_problem(X_img, X_txt, sample_weight))
+
+    def _record(self, moments, alpha, center):
+        """Return the encoders, and set the singular values where there are some."""
+        encoders, S = self._adapted(moments, alpha)
+        self.__dict__.pop("singular_values_", None)
+        if S is not None:
+            self.singular_values_ = S
+        return centred(encoders, moments.means, center)
+
+    def _adapted(self, moments, alpha):
+        """Return encoders without centring, and singular values, or None."""
+        p = len(moments.means[0])
+        same, zero = IdentityEncoder(n_features=p), np.zeros(p)
+        if self.adapt == "text":
+            weights = moments.onto_image(alpha)
+            return [same, LinearEncoder(mean=zero, weights=weights)], None
+        if self.adapt == "image":
+            weights = moments.onto_text(alpha)
+            return [LinearEncoder(mean=zero, weights=weights), same], None
+        weights, S = moments.both(alpha)
+        return [LinearEncoder(mean=zero, weights=W) for W in weights], S
+
+    def _check_center(self, center):
+        """Return the part of the means to take away; one side alone has none."""
+        if self.adapt == "both":
+            return _HALF if center is None else float(center)
+        if center:
+            raise ValueError(
+                f"center must be None or 0 with adapt={self.adapt!r}: the other "
+                "modality stays as it is, and its mean with it. Got "
+                f"center={center!r}."
+            )
+        return 0.0
+
+
+def centred(encoders, means, center):
+    """Return linear encoders that take a part of the means away first."""
+    if not center:
+        return encoders
+    return [
+        LinearEncoder(mean=center * mean, weights=encoder.weights)
+        for encoder, mean in zip(encoders, means, strict=True)
+    ]
+
+
+class AdapterRetriever(PartialFitMixin, BaseAdapter):
+    r"""Adapt a joint embedding (CLIP, SigLIP) to pairs of one's own, carefully.
+
+    Ridge CCA forgets the space that a joint model brings along, and needs many pairs to
+    find one as good. Here the ridge pulls towards the identity instead. With both
+    modalities scaled to unit mean variance, and covariances C around the means,
+
+    .. math::
+        (C_{vv} + \alpha I)^{-1/2} (C_{vt} + \alpha I) (C_{tt} + \alpha I)^{-1/2}
+        = U S V^\top,
+
+    and codes are
+
+    .. math::
+        z_v = (x_v - c \mu_v)^\top (C_{vv} + \alpha I)^{-1/2} U S^{1/2}, \qquad
+        z_t = (x_t - c \mu_t)^\top (C_{tt} + \alpha I)^{-1/2} V S^{1/2}.
+
+    One dial, between "trust the model" (``alpha=inf``, the cosine of
+    :class:`CosineRetriever` with the same `center`) and "trust my pairs" (`alpha`
+    towards 0, the space of :class:`CCARetriever`). Labels are not used.
+
+    Parameters
+    ----------
+    alpha : float, default=100.0
+        Weight of the identity relative to the mean variance of a modality, above 0;
+        infinity is allowed.
+
+    center : bool, float or None, default=None
+        The part c of each modality's mean that is taken away, from 0 to 1. `None` is a
+        half where both modalities are adapted, and nothing otherwise. One gallery that
+        holds images and texts needs 1.
+
+    adapt : {"both", "image", "text"}, default="both"
+        What is mapped. With "text" the codes of images are the image features
+        themselves, to the last bit, so that an index of them stays valid: texts are
+        mapped by the ridge regression onto images whose weights shrink to the identity,
+        :math:`(C_{tt} + \alpha I)^{-1} (C_{tv} + \alpha I)`. "image" is the converse.
+
+    n_image_features : int, default=None
+        If set, inputs are single matrices whose first `n_image_features`
+        columns are the image features.
+
+    Attributes
+    ----------
+    singular_values_ : ndarray of shape (n_components_,)
+        S, largest first. Only defined with ``adapt="both"``.
+
+    image_weights_ : ndarray of shape (n_image_features_, n_components_)
+        What centred image features are multiplied by. Not defined for ``adapt="text"``.
+
+    text_weights_ : ndarray of shape (n_text_features_, n_components_)
+        The same of the texts. Not defined for ``adapt="image"``.
+
+    image_mean_ : ndarray of shape (n_image_features_,)
+        What is subtracted from image features: c times their mean. Not defined for
+        ``adapt="text"``.
+
+    text_mean_ : ndarray of shape (n_text_features_,)
+        What is subtracted from text features. Not defined for ``adapt="image"``.
+
+    image_encoder_ : Encoder
+        From image features to codes; it lives without the retriever.
+
+    text_encoder_ : Encoder
+        From text features to codes.
+
+    classes_ : ndarray of shape (n_classes,)
+        Labels seen in `fit`; they are recorded, not learnt from. Only defined if
+        there were 1-D class labels.
+
+    n_components_ : int
+        Number of columns of the codes, that of the features of either modality.
+
+    n_image_features_ : int
+        Number of image features.
+
+    n_text_features_ : int
+        Number of text features.
+
+    n_features_in_ : int
+        Number of features of both modalities.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Column names of a stacked input. Only defined if it had names.
+
+    See Also
+    --------
+    AdapterRetrieverCV : Finds `alpha` and `center` itself.
+    CosineRetriever : The embedding as it is.
+    CCARetriever : For two encoders that know nothing of each other.
+
+    Notes
+    -----
+    Any number of pairs from two will do, since what they do not tell stays as the model
+    has it. The data are read once, in blocks; the rest takes time and memory of
+    matrices of the square of the width.
+
+    Examples
+    --------
+    >>> from sklearn_xmodal import AdapterRetriever
+    >>> from sklearn_xmodal.datasets import make_paired_modalities
+    >>> X_img, X_txt, y = make_paired_modalities(
+    ...     200, n_image_features=16, n_text_features=16, random_state=0
+    ... )
+    >>> adapter = AdapterRetriever(alpha=10).fit(X_img, X_txt)
+    >>> adapter.transform_text(X_txt[:3]).shape
+    (3, 16)
+    """
+
+    _parameter_constraints: dict = {
+        "alpha": [Interval(Real, 0, None, closed="right")],
+        "center": ["boolean", Interval(Real, 0, 1, closed="both"), None],
+        "adapt": [StrOptions({"both", "image", "text"})],
+        "n_image_features": [Integral, None],
+    }
+
+    def __init__(
+        self, alpha=100.0, *, center=None, adapt="both", n_image_features=None
+    ):
+        self.alpha = alpha
+        self.center = center
+        self.adapt = adapt
+        self.n_image_features = n_image_features
+
+    def _solve(self, problem):
+        center = self._check_center(self.center)
+        moments = JointMoments(problem)
+        return self._record(moments, self.alpha, center)
