@@ -504,7 +504,9 @@ class TestScore:
             hits = relevant[np.argsort(-scores, kind="stable")]
             at_rank = np.cumsum(hits) / np.arange(1, len(y) + 1)
             precisions.append(at_rank[hits].mean())
-        assert fitted.score(X_img, X_txt, y) == pytest.approx(np.mean(precisions))
+        # Float32 codes tie within 2^-22, which may swap neighbours of the loop.
+        expected = pytest.approx(np.mean(precisions), abs=1e-4)
+        assert fitted.score(X_img, X_txt, y) == expected
 
     def test_without_labels_only_the_pair_is_relevant(self, make_retriever, pair):
         X_img, X_txt, y = pair

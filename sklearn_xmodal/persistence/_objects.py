@@ -11,6 +11,8 @@ import inspect
 from importlib import import_module
 from pathlib import PurePath
 
+import numpy as np
+
 from sklearn_xmodal.encoders import Encoder
 from sklearn_xmodal.encoders._base import PARTS, Part
 from sklearn_xmodal.persistence._codec import Kind
@@ -174,6 +176,8 @@ def _check_inert(value, where, allowed=()):
             waiting += value
         elif isinstance(value, dict):
             waiting += value.values()
+        elif getattr(value, "dtype", None) == object:
+            waiting += np.asarray(value).ravel().tolist()
         elif isinstance(value, (PurePath, type, Part)) and not isinstance(
             value, allowed
         ):
@@ -221,6 +225,8 @@ def restored(cls, version, parameters, state, output=None):
         if list(output) != ["transform"] or type(output["transform"]) is not str:
             raise forged(f"{name} with the output {output!r}")
         vars(value)[_compat().OUTPUT_CONFIG] = output
+    # Paths are parameters, and nothing that fit sets.
+    _check_inert(state, f"an attribute of {name}", (Part, type))
     _, set_state = _state_methods(cls)
     set_state(value, state, current)
     return value
