@@ -130,11 +130,12 @@ def _unit_of(dtype):
     return 2.0 ** (4 - 8 * np.dtype(dtype).itemsize)
 
 
-def runs_of_several(values, tolerance):
+def runs_of_several(values, tolerance, marks=None):
     """Return starts and stops of the runs of which each value is close to the next.
 
     Values are integers (n_rows, n), ascending in each row, and counted through all
-    rows. Runs of a single value are left out.
+    rows. Runs of a single value are left out, and with marks, boolean and flat, those
+    of values that are all marked or all not.
     """
     n, values = values.shape[1], values.ravel()
     is_close = values[1:] - values[:-1] <= tolerance
@@ -143,8 +144,12 @@ def runs_of_several(values, tolerance):
     if not close.size:
         return close, close
     last = np.flatnonzero(close[1:] - close[:-1] > 1)
-    starts = close[np.concatenate(([0], last + 1))]
-    return starts, close[np.concatenate((last, [-1]))] + 2
+    first, last = np.concatenate(([0], last + 1)), np.append(last, close.size - 1)
+    if marks is not None:
+        differ = marks[close] != marks[close + 1]
+        is_mixed = np.logical_or.reduceat(differ, first)
+        first, last = first[is_mixed], last[is_mixed]
+    return close[first], close[last] + 2
 
 
 def groups_of_several(values, starts, stops, tolerance):

@@ -133,28 +133,37 @@ def _places(costs, relevant, ties, tolerance):
     keys.ravel()[relevant] |= 1
     unsorted = keys.copy() if ties == "stable" else None
     keys.sort(axis=1)
-    places = _marked(keys)
+    marks, places = _marked(keys, relevant.size)
     keys >>= 1
-    mixed = _mixed_groups(keys, places, halves_of(tolerance, costs.dtype))
+    mixed = _mixed_groups(keys, marks, places, halves_of(tolerance, costs.dtype))
     if unsorted is None or not mixed.size:
         return places, mixed
-    return _marked(_in_gallery_order(unsorted, mixed)), mixed[:, :0]
+    _, places = _marked(_in_gallery_order(unsorted, mixed), relevant.size)
+    return places, mixed[:, :0]
 
 
-def _marked(keys):
-    """Places of the odd integers."""
-    # The last byte is enough, and faster to search.
-    marks = keys.astype(np.uint8)
+def _marked(keys, n_marked):
+    """Find the odd integers, of which there are `n_marked`: a mask, and their places.
+
+    The mask is flat, and may go on behind the last integer.
+    """
+    # NumPy searches a mask one by one where at most a tenth is set. Beyond a thirtieth,
+    # some more at the end make it take the search for many, which is faster.
+    n_more = max(0, keys.size // 9 - n_marked) if 30 * n_marked > keys.size else 0
+    marks = np.ones(keys.size + n_more, dtype=np.uint8)
+    # The last byte is enough.
+    np.copyto(marks[: keys.size].reshape(keys.shape), keys, casting="unsafe")
     marks &= 1
-    return np.flatnonzero(marks.view(bool))
+    marks = marks.view(bool)
+    return marks, np.flatnonzero(marks)[:n_marked]
 
 
-def _mixed_groups(values, places, most_apart):
+def _mixed_groups(values, marks, places, most_apart):
     """Find groups of equal values with relevant items, those at `places`, and others.
 
     Returns the first of these places, items above, size and relevant size of each.
     """
-    starts, stops = runs_of_several(values, most_apart)
+    starts, stops = runs_of_several(values, most_apart, marks)
     runs = _mixed(starts, stops, places)
     first_of_run = runs[1]
     starts, stops = groups_of_several(
