@@ -192,17 +192,20 @@ def _rank_single_items(costs, columns, near):
     own = costs[np.arange(columns.size), columns]
     n_above, n_tied = np.empty((2, columns.size), dtype=np.intp)
     margin = _WIDER * near.tolerance + 2 * near.error
-    for i, (row, low, high) in enumerate(
-        zip(costs, own - margin, own + margin, strict=True)
-    ):
-        is_better, is_not_worse = row < low, row <= high
-        n_above[i] = np.count_nonzero(is_better)
-        n_tied[i] = np.count_nonzero(is_not_worse) - n_above[i]
-        if n_tied[i] > 1 and (margin or near.ties == "stable"):
-            around = np.flatnonzero(is_better ^ is_not_worse)
-            n_better = near.count_better(i, row, columns[i], around)
+    low, high = (own - margin)[:, None], (own + margin)[:, None]
+    for rows in row_blocks(*costs.shape, _SORTED_TOGETHER):
+        is_better, is_not_worse = costs[rows] < low[rows], costs[rows] <= high[rows]
+        n_above[rows] = [*map(np.count_nonzero, is_better)]
+        n_tied[rows] = [*map(np.count_nonzero, is_not_worse)]
+        n_tied[rows] -= n_above[rows]
+        if not margin and near.ties == "average":
+            continue
+        for i in rows.start + np.flatnonzero(n_tied[rows] > 1):
+            j = i - rows.start
+            around = np.flatnonzero(is_better[j] ^ is_not_worse[j])
+            n_better = near.count_better(i, costs[i], columns[i], around)
             if n_better is None:
-                n_above[i], n_tied[i] = near.place(i, row, columns[i])
+                n_above[i], n_tied[i] = near.place(i, costs[i], columns[i])
             else:
                 n_above[i], n_tied[i] = n_above[i] + n_better, 1
     (tied,) = (n_tied > 1).nonzero()
