@@ -152,6 +152,31 @@ def runs_of_several(values, tolerance, marks=None):
     return close[first], close[last] + 2
 
 
+def runs_around(values, places, tolerance, marks, steps=8):
+    """Return what `runs_of_several` does from the marked places; None if runs are long.
+
+    Every run that is marked in part has a marked value beside one that is not.
+    """
+    n, values = values.shape[1], values.ravel()
+    own = values[places]
+    before = own - values.take(places - 1, mode="clip") <= tolerance
+    after = values.take(places + 1, mode="clip") - own <= tolerance
+    starts = np.sort(np.concatenate((places[before] - 1, places[after])))
+    starts = starts[(starts + 1) % n != 0]  # in one row
+    starts = starts[marks[starts] != marks[starts + 1]]
+    stops = starts + 2
+    for _ in range(steps):
+        previous = values.take(starts - 1, mode="clip")
+        following = values.take(stops, mode="clip")
+        is_longer = (starts % n != 0) & (values[starts] - previous <= tolerance)
+        goes_on = (stops % n != 0) & (following - values[stops - 1] <= tolerance)
+        if not (is_longer.any() or goes_on.any()):
+            is_first = np.diff(starts, prepend=-1) > 0
+            return starts[is_first], stops[is_first]
+        starts, stops = starts - is_longer, stops + goes_on
+    return None
+
+
 def groups_of_several(values, starts, stops, tolerance):
     """Cut runs into groups: a first value, and what is larger by at most the tolerance.
 

@@ -14,6 +14,7 @@ from sklearn_xmodal.metrics._engine._equal import (
     group_starts,
     groups_of_several,
     halves_of,
+    runs_around,
     runs_of_several,
     to_integers,
 )
@@ -21,6 +22,8 @@ from sklearn_xmodal.utils._blocks import row_blocks
 
 # Values of rows that are looked at together: few calls, and a part of the cache.
 _SORTED_TOGETHER = 2**19
+# Up to one in so many, relevant items are faster looked at than all differences.
+_FEW = 16
 # Beyond so many tolerances nothing is equal, however differences are rounded.
 _WIDER = 1.25
 
@@ -163,7 +166,10 @@ def _mixed_groups(values, marks, places, most_apart):
 
     Returns the first of these places, items above, size and relevant size of each.
     """
-    starts, stops = runs_of_several(values, most_apart, marks)
+    runs = None
+    if _FEW * places.size < values.size:
+        runs = runs_around(values, places, most_apart, marks)
+    starts, stops = runs or runs_of_several(values, most_apart, marks)
     runs = _mixed(starts, stops, places)
     first_of_run = runs[1]
     starts, stops = groups_of_several(
@@ -193,7 +199,7 @@ def _rank_single_items(costs, columns, near):
     n_above, n_tied = np.empty((2, columns.size), dtype=np.intp)
     margin = _WIDER * near.tolerance + 2 * near.error
     low, high = (own - margin)[:, None], (own + margin)[:, None]
-    for rows in row_blocks(*costs.shape, _SORTED_TOGETHER):
+    for rows in row_blocks(len(costs), costs.shape[1], _SORTED_TOGETHER):
         is_better, is_not_worse = costs[rows] < low[rows], costs[rows] <= high[rows]
         n_above[rows] = [*map(np.count_nonzero, is_better)]
         n_tied[rows] = [*map(np.count_nonzero, is_not_worse)]
