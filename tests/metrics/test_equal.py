@@ -193,6 +193,27 @@ def test_numbers_at_the_ends_of_their_type_rank_like_others(dtype, scale):
         assert_allclose(retrieval_score(*pair, y, y, average=False), want)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize("n_components", [2, 3, 12])  # long, some and short runs
+@pytest.mark.parametrize("n_classes", [3, 25, 60])  # many and few relevant items
+def test_groups_of_many_items_are_those_of_exact_fractions(
+    n_classes, n_components, is_turned, dtype
+):
+    rng = np.random.default_rng(n_components)
+    query = rng.integers(-2, 3, size=(4, n_components))
+    gallery = rng.integers(-2, 3, size=(300, n_components))
+    turn = ortho_group.rvs(n_components, random_state=rng) if is_turned else 1
+    codes = [np.dot(Z, turn).astype(dtype) for Z in (query, gallery)]
+    y_query, y_gallery = np.arange(4), rng.permutation(300) % n_classes
+    labels = y_query % n_classes, y_gallery
+    got = retrieval_score(*codes, *labels, ties="stable", average=False)
+    for row, label, value in zip(query, labels[0], got, strict=True):
+        order = np.argsort(-_true_ranks(row, gallery), kind="stable")
+        want = textbook.average_precision(y_gallery == label, order)
+        assert_allclose(value, want, rtol=1e-9)
+
+
 def _groups(values, tolerance):
     """Starts of groups as the rule says it: one loop."""
     starts = []
@@ -209,6 +230,32 @@ def test_groups_are_as_wide_as_the_tolerance_and_not_wider(tolerance):
         values = np.sort(rng.integers(-60, 60, size=rng.integers(1, 50)))
         got = _equal.group_starts(values.astype(np.int32), tolerance)
         assert_array_equal(got, _groups(values.tolist(), tolerance))
+
+
+@pytest.mark.parametrize("n_marked", [0, 2, 11])
+@pytest.mark.parametrize("step", [1, 9])
+def test_runs_around_a_few_places_are_those_of_a_whole_search(step, n_marked):
+    n_long = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        values = np.sort(rng.integers(step * 60, size=(3, 60)).astype(np.int32), axis=1)
+        marks = np.zeros(values.size, dtype=bool)
+        marks[rng.permutation(values.size)[:n_marked]] = True
+        marks[[0, -1]] |= seed % 2 == 1
+        got = _equal.runs_around(values, np.flatnonzero(marks), 1, marks)
+        if got is None:
+            n_long += 1
+            continue
+        starts, stops = _equal.runs_of_several(values, 1)
+        is_mixed = [
+            0 < marks[start:stop].sum() < stop - start
+            for start, stop in zip(starts, stops, strict=True)
+        ]
+        assert_array_equal(got, [starts[is_mixed], stops[is_mixed]])
+        got = _equal.runs_of_several(values, 1, marks)
+        assert_array_equal(got, [starts[is_mixed], stops[is_mixed]])
+    assert n_long < 200
+    assert (n_long > 0) == (step == 1)
 
 
 @pytest.mark.parametrize("labels", ["classes", "pairs"])

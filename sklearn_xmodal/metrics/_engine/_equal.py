@@ -130,11 +130,12 @@ def _unit_of(dtype):
     return 2.0 ** (4 - 8 * np.dtype(dtype).itemsize)
 
 
-def runs_of_several(values, tolerance):
+def runs_of_several(values, tolerance, marks=None):
     """Return starts and stops of the runs of which each value is close to the next.
 
     Values are integers (n_rows, n), ascending in each row, and counted through all
-    rows. Runs of a single value are left out.
+    rows. Runs of a single value are left out, and with marks, boolean and flat, those
+    of values that are all marked or all not.
     """
     n, values = values.shape[1], values.ravel()
     is_close = values[1:] - values[:-1] <= tolerance
@@ -143,8 +144,37 @@ def runs_of_several(values, tolerance):
     if not close.size:
         return close, close
     last = np.flatnonzero(close[1:] - close[:-1] > 1)
-    starts = close[np.concatenate(([0], last + 1))]
-    return starts, close[np.concatenate((last, [-1]))] + 2
+    first, last = np.concatenate(([0], last + 1)), np.append(last, close.size - 1)
+    if marks is not None:
+        differ = marks[close] != marks[close + 1]
+        is_mixed = np.logical_or.reduceat(differ, first)
+        first, last = first[is_mixed], last[is_mixed]
+    return close[first], close[last] + 2
+
+
+def runs_around(values, places, tolerance, marks, steps=8):
+    """Return what `runs_of_several` does from the marked places; None if runs are long.
+
+    Every run that is marked in part has a marked value beside one that is not.
+    """
+    n, values = values.shape[1], values.ravel()
+    own = values[places]
+    before = own - values.take(places - 1, mode="clip") <= tolerance
+    after = values.take(places + 1, mode="clip") - own <= tolerance
+    starts = np.sort(np.concatenate((places[before] - 1, places[after])))
+    starts = starts[(starts + 1) % n != 0]  # in one row
+    starts = starts[marks[starts] != marks[starts + 1]]
+    stops = starts + 2
+    for _ in range(steps):
+        previous = values.take(starts - 1, mode="clip")
+        following = values.take(stops, mode="clip")
+        is_longer = (starts % n != 0) & (values[starts] - previous <= tolerance)
+        goes_on = (stops % n != 0) & (following - values[stops - 1] <= tolerance)
+        if not (is_longer.any() or goes_on.any()):
+            is_first = np.diff(starts, prepend=-1) > 0
+            return starts[is_first], stops[is_first]
+        starts, stops = starts - is_longer, stops + goes_on
+    return None
 
 
 def groups_of_several(values, starts, stops, tolerance):

@@ -14,6 +14,7 @@ from sklearn_xmodal.metrics._engine._equal import (
     group_starts,
     groups_of_several,
     halves_of,
+    runs_around,
     runs_of_several,
     to_integers,
 )
@@ -21,6 +22,8 @@ from sklearn_xmodal.utils._blocks import row_blocks
 
 # Values of rows that are looked at together: few calls, and a part of the cache.
 _SORTED_TOGETHER = 2**19
+# Up to one in so many, relevant items are faster looked at than all differences.
+_FEW = 16
 # Beyond so many tolerances nothing is equal, however differences are rounded.
 _WIDER = 1.25
 
@@ -133,28 +136,40 @@ def _places(costs, relevant, ties, tolerance):
     keys.ravel()[relevant] |= 1
     unsorted = keys.copy() if ties == "stable" else None
     keys.sort(axis=1)
-    places = _marked(keys)
+    marks, places = _marked(keys, relevant.size)
     keys >>= 1
-    mixed = _mixed_groups(keys, places, halves_of(tolerance, costs.dtype))
+    mixed = _mixed_groups(keys, marks, places, halves_of(tolerance, costs.dtype))
     if unsorted is None or not mixed.size:
         return places, mixed
-    return _marked(_in_gallery_order(unsorted, mixed)), mixed[:, :0]
+    _, places = _marked(_in_gallery_order(unsorted, mixed), relevant.size)
+    return places, mixed[:, :0]
 
 
-def _marked(keys):
-    """Places of the odd integers."""
-    # The last byte is enough, and faster to search.
-    marks = keys.astype(np.uint8)
+def _marked(keys, n_marked):
+    """Find the odd integers, of which there are `n_marked`: a mask, and their places.
+
+    The mask is flat, and may go on behind the last integer.
+    """
+    # NumPy searches a mask one by one where at most a tenth is set. Beyond a thirtieth,
+    # some more at the end make it take the search for many, which is faster.
+    n_more = max(0, keys.size // 9 - n_marked) if 30 * n_marked > keys.size else 0
+    marks = np.ones(keys.size + n_more, dtype=np.uint8)
+    # The last byte is enough.
+    np.copyto(marks[: keys.size].reshape(keys.shape), keys, casting="unsafe")
     marks &= 1
-    return np.flatnonzero(marks.view(bool))
+    marks = marks.view(bool)
+    return marks, np.flatnonzero(marks)[:n_marked]
 
 
-def _mixed_groups(values, places, most_apart):
+def _mixed_groups(values, marks, places, most_apart):
     """Find groups of equal values with relevant items, those at `places`, and others.
 
     Returns the first of these places, items above, size and relevant size of each.
     """
-    starts, stops = runs_of_several(values, most_apart)
+    runs = None
+    if _FEW * places.size < values.size:
+        runs = runs_around(values, places, most_apart, marks)
+    starts, stops = runs or runs_of_several(values, most_apart, marks)
     runs = _mixed(starts, stops, places)
     first_of_run = runs[1]
     starts, stops = groups_of_several(
@@ -183,17 +198,20 @@ def _rank_single_items(costs, columns, near):
     own = costs[np.arange(columns.size), columns]
     n_above, n_tied = np.empty((2, columns.size), dtype=np.intp)
     margin = _WIDER * near.tolerance + 2 * near.error
-    for i, (row, low, high) in enumerate(
-        zip(costs, own - margin, own + margin, strict=True)
-    ):
-        is_better, is_not_worse = row < low, row <= high
-        n_above[i] = np.count_nonzero(is_better)
-        n_tied[i] = np.count_nonzero(is_not_worse) - n_above[i]
-        if n_tied[i] > 1 and (margin or near.ties == "stable"):
-            around = np.flatnonzero(is_better ^ is_not_worse)
-            n_better = near.count_better(i, row, columns[i], around)
+    low, high = (own - margin)[:, None], (own + margin)[:, None]
+    for rows in row_blocks(len(costs), costs.shape[1], _SORTED_TOGETHER):
+        is_better, is_not_worse = costs[rows] < low[rows], costs[rows] <= high[rows]
+        n_above[rows] = [*map(np.count_nonzero, is_better)]
+        n_tied[rows] = [*map(np.count_nonzero, is_not_worse)]
+        n_tied[rows] -= n_above[rows]
+        if not margin and near.ties == "average":
+            continue
+        for i in rows.start + np.flatnonzero(n_tied[rows] > 1):
+            j = i - rows.start
+            around = np.flatnonzero(is_better[j] ^ is_not_worse[j])
+            n_better = near.count_better(i, costs[i], columns[i], around)
             if n_better is None:
-                n_above[i], n_tied[i] = near.place(i, row, columns[i])
+                n_above[i], n_tied[i] = near.place(i, costs[i], columns[i])
             else:
                 n_above[i], n_tied[i] = n_above[i] + n_better, 1
     (tied,) = (n_tied > 1).nonzero()
