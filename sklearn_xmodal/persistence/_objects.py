@@ -176,8 +176,8 @@ def _check_inert(value, where, allowed=()):
             waiting += value
         elif isinstance(value, dict):
             waiting += value.values()
-        elif getattr(value, "dtype", None) == object:
-            waiting += np.asarray(value).ravel().tolist()
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "O":
+            waiting += value.ravel().tolist()
         elif isinstance(value, (PurePath, type, Part)) and not isinstance(
             value, allowed
         ):

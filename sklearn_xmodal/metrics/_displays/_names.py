@@ -1,6 +1,7 @@
 """Names that data bring along: shown letter by letter, whole or with both ends."""
 
 import textwrap
+import warnings
 
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -59,4 +60,6 @@ def width_in_points(text, fontsize, weight="normal"):
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(size=fontsize, weight=weight)
-    return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    with warnings.catch_warnings():  # of missing glyphs: drawing says so itself
+        warnings.simplefilter("ignore")
+        return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
