@@ -24,6 +24,7 @@ from sklearn_xmodal.utils._sklearn_compat import (
     weights_to_score,
 )
 
+_ALPHAS = (10.0, 30.0, 100.0, 300.0, np.inf)
 # Pairs among which the partner is told: more make the likelihood dearer, not better.
 _MOST_PAIRS = 250
 # Logarithms of inverse temperatures of cosines between which the best one lies.
@@ -40,8 +41,8 @@ class AdapterRetrieverCV(BaseAdapter):
 
     Parameters
     ----------
-    alphas : sequence of floats, default=(10.0, 30.0, 100.0, 300.0, inf)
-        Values of `alpha` to try.
+    alphas : sequence of floats, default=None
+        Values of `alpha` to try. `None` is 10, 30, 100, 300 and infinity.
 
     centers : sequence of bools or floats, default=None
         Values of `center` to try. `None` is 0, 0.5 and 1 where both modalities are
@@ -161,7 +162,7 @@ class AdapterRetrieverCV(BaseAdapter):
     )
 
     _parameter_constraints: dict = {
-        "alphas": ["array-like"],
+        "alphas": ["array-like", None],
         "centers": ["array-like", None],
         "adapt": [StrOptions({"both", "image", "text"})],
         "cv": ["cv_object"],
@@ -171,7 +172,7 @@ class AdapterRetrieverCV(BaseAdapter):
 
     def __init__(
         self,
-        alphas=(10.0, 30.0, 100.0, 300.0, float("inf")),
+        alphas=None,
         *,
         centers=None,
         adapt="both",
@@ -207,14 +208,15 @@ class AdapterRetrieverCV(BaseAdapter):
 
     def _grid(self):
         """Return pairs of alpha and center, alphas slowest."""
+        alphas = _ALPHAS if self.alphas is None else self.alphas
         centers = self.centers
         if centers is None:
             centers = (0.0, 0.5, 1.0) if self.adapt == "both" else (0.0,)
-        for name, values in (("alphas", self.alphas), ("centers", centers)):
+        for name, values in (("alphas", alphas), ("centers", centers)):
             if len(values) == 0:
                 raise ValueError(f"{name} must hold at least one value. Got none.")
         grid = []
-        for alpha in self.alphas:
+        for alpha in alphas:
             for center in centers:
                 one = AdapterRetriever(alpha, center=center, adapt=self.adapt)
                 try:

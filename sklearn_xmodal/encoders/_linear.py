@@ -64,6 +64,9 @@ class IdentityEncoder(Encoder):
 
     Parameters
     ----------
+    feature_names_in_ : ndarray of shape (n_features,), default=None
+        Column names of the features, which tables must have.
+
     n_features : int
         Number of features, and of columns of the codes.
 

@@ -15,7 +15,7 @@ from sklearn.model_selection import (
 )
 
 from sklearn_xmodal import CCARetriever, CCARetrieverCV, ImageTextPairs
-from sklearn_xmodal.cross_decomposition import _cca_cv
+from sklearn_xmodal.cross_decomposition._engine import _folds
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.metrics import get_retrieval_scorer
 from sklearn_xmodal.model_selection import ClassDisjointKFold, ClassDisjointShuffleSplit
@@ -162,8 +162,8 @@ class TestInput:
             rows.append(len(X_img))
             return pair_moments(X_img, X_txt, sample_weight)
 
-        pair_moments = _cca_cv.pair_moments
-        monkeypatch.setattr(_cca_cv, "pair_moments", counted)
+        pair_moments = _folds.pair_moments
+        monkeypatch.setattr(_folds, "pair_moments", counted)
         CCARetrieverCV(alphas=ALPHAS, cv=5).fit(X, Y, y)
         assert sum(rows) == 90
 

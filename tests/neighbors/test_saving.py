@@ -401,7 +401,9 @@ class TestStrangers:
     @pytest.mark.parametrize("verify", [True, False])
     def test_states_that_no_index_writes_are_refused(self, saved, change, verify):
         rewrite(saved, change)
-        with pytest.raises(InvalidFileError, match=r"(do not fit|of type|refers to)"):
+        with pytest.raises(
+            InvalidFileError, match=r"(do not fit|of type|refers to|as an attribute)"
+        ):
             RetrievalIndex.load(saved, verify=verify)
 
     @pytest.mark.parametrize("mmap_mode", ["r", None])

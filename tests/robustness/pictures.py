@@ -15,6 +15,7 @@ from tests.robustness.ranking import (
     HASHED,
     LEVELS,
     NO_K,
+    SCORED,
     Y_GALLERY,
     Z_GALLERY,
 )
@@ -120,7 +121,7 @@ ENTRIES = [
         "RetrievalPrecisionRecallDisplay.from_estimator",
         partial(_from_estimator, "RetrievalPrecisionRecallDisplay", ("precision",)),
         dict(zip(("X_img", "X_txt", "y"), TEST, strict=True)),
-        {"X_img": FEATURES, "y": HASHED},
+        {"X_img": FEATURES, "y": SCORED},
         {"X_img-tuple": REFUSED},
         without=("pairs",),
     ),
