@@ -65,7 +65,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     A subclass stores its parameters, `n_image_features` among them, says what they may
     be in `_parameter_constraints`, and writes one method: ``_fit(X_img, X_txt, y)``,
     which learns from validated pairs and returns two encoders. Input forms, validation,
-    scoring and output containers are here. :class:`ClassLabelsMixin` is for methods
+    scoring and output containers are here. ``ClassLabelsMixin`` is for methods
     that need labels; `_fitted` names what files hold beside the encoders.
 
     Attributes
