@@ -348,6 +348,9 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self._feature_names = {
             name: self._encoder(name).feature_names_in_ for name in MODALITIES
         }
+        for names in self._feature_names.values():
+            if not (names is None or isinstance(names, np.ndarray)):
+                raise ValueError(f"names of columns are a {type(names).__name__}")
 
     def _more_state(self):
         """Return what is private, by names that stay."""

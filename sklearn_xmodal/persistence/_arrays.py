@@ -157,8 +157,11 @@ def _encode_sparse(value, encoder, path):
 def _decode_sparse(node, decoder):
     parts = tuple(_decode_array(node[k], decoder) for k in _PARTS)
     matrix = _SPARSE[node["class"]](parts, shape=tuple(node["shape"]))
-    # Wrong indices would read beyond the memory of the matrix.
+    # Wrong indices would read beyond the memory of the matrix. SciPy does not look at
+    # them where the last pointer says that there are none.
     matrix.check_format(full_check=True)
+    if (np.diff(matrix.indptr) < 0).any():
+        raise ValueError("indptr of a sparse matrix must never fall")
     return matrix
 
 

@@ -117,7 +117,7 @@ def _sparse(indices, indptr):
     return {
         "type": "sparse",
         "class": "csr_matrix",
-        "shape": [1, 2],
+        "shape": [len(indptr) - 1, 5],
         **{name: _array(tensor) for name, tensor in parts.items()},
     }, {
         "t": np.ones(1),
@@ -207,6 +207,7 @@ VALUES = {
     "sparse beyond": (*_sparse([7], [0, 1]), "do not fit"),
     "sparse before": (*_sparse([-1], [0, 1]), "do not fit"),
     "sparse pointers": (*_sparse([0], [0, 9]), "do not fit"),
+    "sparse falling": (*_sparse([0], [0, 5, 0]), "must never fall"),
     "random state": (*_random_state(10**6), "do not fit"),
     "random state before": (*_random_state(-1), "do not fit"),
     "random key": (*_random_state(0, 3), "do not fit"),
