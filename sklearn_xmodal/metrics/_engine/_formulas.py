@@ -43,7 +43,7 @@ def average_precision_at_r(ranked):
 def _precisions(ranked, k):
     """Precision at each entry, 0 beyond rank k: a number, or one for each entry."""
     gains = ranked.n_relevant_above + 1.0
-    gains /= ranked.n_above + 1
+    gains /= ranked.n_above + 1.0
     if np.ndim(k) or k < ranked.n_gallery:
         gains[ranked.n_above >= k] = 0
     tied = ranked.tied

@@ -104,17 +104,19 @@ def rank_block(costs, columns, *, ties, tolerance=0.0, error=0.0, settle=None):
         found[1] %= n_gallery
         found[0] += first
         groups.append(found)
-    n_relevant_above = np.arange(indptr[-1]) - np.repeat(indptr[:-1], n_relevant)
     tied, n_above_tied, n_tied, n_relevant_tied = np.hstack(groups)
     n_above[tied] = n_above_tied
+    row_starts, entries = indptr[:-1], np.arange(columns.size)
     # A group has several relevant items, but one entry.
     later = _later_members(tied, n_relevant_tied)
     if later.size:
-        n_above, n_relevant_above = (
-            np.delete(values, later) for values in (n_above, n_relevant_above)
-        )
+        is_entry = np.ones(columns.size, dtype=bool)
+        is_entry[later] = False
+        entries = np.flatnonzero(is_entry)
+        n_above = n_above[entries]
         indptr = indptr - later.searchsorted(indptr)
         tied = tied - later.searchsorted(tied)
+    n_relevant_above = entries - np.repeat(row_starts, np.diff(indptr))
     return RankedBlock(
         n_above,
         n_relevant_above,
