@@ -97,13 +97,16 @@ def _sequence(values, name, parts, sizes):
 
 def _sides_of(values, name, parts):
     given = [part.modality for part in parts]
-    is_by_modality = isinstance(values, Mapping) and given != [None]
-    if not is_by_modality and len(parts) == 1:
-        return [values]
-    if not is_by_modality or set(values) != set(given):
-        got = list(values) if is_by_modality else type(values).__name__
+    if isinstance(values, Mapping) and given != [None]:
+        if set(values) != set(given):
+            raise ValueError(
+                f"{name} by modality must have the keys of what is given, "
+                f"{' and '.join(map(repr, given))}. Got {list(values)}."
+            )
+        return [values[modality] for modality in given]
+    if len(parts) > 1:
         raise ValueError(
-            f"{name} of items of both modalities must be a dict with the keys of what "
-            f"is given, {' and '.join(map(repr, given))}. Got {got}."
+            f"{name} of items of both modalities must be a dict, {{'image': ..., "
+            f"'text': ...}}. Got {type(values).__name__}."
         )
-    return [values[modality] for modality in given]
+    return [values]

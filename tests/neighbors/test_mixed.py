@@ -220,7 +220,7 @@ class TestItems:
             (
                 {"ids": {"image": [1, 2]}},
                 ValueError,
-                r"dict with the keys .*\['image'\]",
+                r"the keys of .*\['image'\]",
             ),
             ({"ids": {"image": [1, 2], "text": [2, 3]}}, ValueError, "distinct. Got 2"),
             (
@@ -235,7 +235,7 @@ class TestItems:
                 r"ids\['image'\] must",
             ),
             ({"labels": [0] * 4}, ValueError, "labels of items of both modalities"),
-            ({"payload": {"a": 1}}, ValueError, r"payload of items .*\['a'\]"),
+            ({"payload": {"a": 1}}, ValueError, r"payload by modality .*\['a'\]"),
             (
                 {"vectors": {}},
                 ValueError,
@@ -442,6 +442,21 @@ class TestHubness:
         got, expected = (i.search(vectors=both[1], k=20) for i in (mixed, plain))
         assert got.scores.tobytes() == expected.scores.tobytes()
         assert_array_equal(got.ids, expected.ids)
+
+    def test_is_measured_around_the_means_of_a_centred_index(self):
+        codes, _ = _draw()
+        others, _ = _draw(101, (20, 30))
+        centred = RetrievalIndex(vectors=others, center=codes)
+        around = RetrievalIndex(vectors=codes, center=True)
+        options = {"hubness": "csls", "n_hubness_neighbors": 5}
+        got = RetrievalIndex(
+            vectors=codes, center=True, hubness_queries=others, **options
+        ).search(vectors={"text": others["text"]}, k=20)
+        expected = RetrievalIndex(
+            vectors=around.vectors, hubness_queries=centred.vectors, **options
+        ).search(vectors=centred.vectors[20:], k=20)
+        assert_allclose(got.scores, expected.scores, atol=1e-6)
+        assert (got.ids == expected.ids).mean() > 0.9
 
 
 class TestFusedQueries:
