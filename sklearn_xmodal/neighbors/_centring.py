@@ -35,7 +35,10 @@ class Centring:
         return cls({m: Z.mean(axis=0, dtype=np.float64) for m, Z in codes.items()})
 
     def apply(self, codes, part):
-        """Return codes of one modality around their mean, of unit length or zero."""
+        """Return codes of one modality around their mean, of unit length.
+
+        Codes of zeros, which have no direction, stay so, as do those that are the mean.
+        """
         if part.modality is None:
             raise ValueError(
                 "vectors of an index with center must say their modality: "
@@ -43,7 +46,9 @@ class Centring:
             )
         mean = self.means[part.modality]
         for rows in row_blocks(*codes.shape):
+            is_zero = ~codes[rows].any(axis=1)
             codes[rows] = _directions(codes[rows].astype(np.float64) - mean)
+            codes[rows][is_zero] = 0
         return codes
 
 

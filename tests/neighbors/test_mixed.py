@@ -412,6 +412,14 @@ class TestCentring:
         assert_array_equal(index.vectors[:4], np.zeros((4, 2)))
         assert_array_equal(index.search(vectors={"image": [[6, 2]]}).scores, [[0] * 6])
 
+    def test_codes_of_zeros_score_zero_with_all(self):
+        codes, _ = _draw()
+        codes["text"][3] = 0
+        index = RetrievalIndex(vectors=codes, center=True)
+        assert not index.vectors[70 + 3].any()
+        zeros = {"text": np.zeros((1, 5))}
+        assert_array_equal(index.search(vectors=zeros, k=160).scores, [[0] * 160])
+
     def test_codes_have_to_say_their_modality(self):
         codes, _ = _draw()
         index = RetrievalIndex(vectors=codes, center=True)
