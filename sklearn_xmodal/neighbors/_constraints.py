@@ -13,6 +13,7 @@ _CONSTRAINTS = {
     "k": [_AT_LEAST_1],
     "backend": [StrOptions({"exact", "faiss"})],
     "index_type": [StrOptions({"flat", "hnsw", "ivf"})],
+    "modality": [StrOptions({"image", "text"}), None],
     "index_params": [dict, None],
     "hubness": [StrOptions({"csls", "inverted_softmax"}), None],
     "n_hubness_neighbors": [_AT_LEAST_1],

@@ -401,6 +401,11 @@ def _index(parameters, state):
     }
 
 
+def _of_one_modality(parameters, state):
+    """Add what tells the items of an index of both modalities apart: it had none."""
+    return parameters, {**state, "is_text": None, "means": None}
+
+
 MIGRATIONS = {
     ("ACMRRetriever", 0): _of_retriever(_Network()),
     ("BagOfVisualWords", 0): _as_it_is,
@@ -432,6 +437,7 @@ MIGRATIONS = {
         _Linear("singular_values_", "singular_value_power")
     ),
     ("RetrievalIndex", 0): _index,
+    ("RetrievalIndex", 1): _of_one_modality,
     ("RidgeRetriever", 0): _of_retriever(_Linear()),
     ("SCMRetriever", 0): _of_retriever(_Matching()),
     ("SemanticAutoencoderRetriever", 0): _of_retriever(_Linear()),
