@@ -401,6 +401,13 @@ def _index(parameters, state):
     }
 
 
+def _with_all_corrections(parameters, state):
+    """Say of a correction for hubs what later ones need."""
+    if state["hubness"] is not None:
+        state["hubness"] = {**state["hubness"], "weight": 0.75, "nearest": None}
+    return parameters, state
+
+
 MIGRATIONS = {
     ("ACMRRetriever", 0): _of_retriever(_Network()),
     ("BagOfVisualWords", 0): _as_it_is,
@@ -432,6 +439,7 @@ MIGRATIONS = {
         _Linear("singular_values_", "singular_value_power")
     ),
     ("RetrievalIndex", 0): _index,
+    ("RetrievalIndex", 1): _with_all_corrections,
     ("RidgeRetriever", 0): _of_retriever(_Linear()),
     ("SCMRetriever", 0): _of_retriever(_Matching()),
     ("SemanticAutoencoderRetriever", 0): _of_retriever(_Linear()),
