@@ -91,10 +91,10 @@ class RetrievalIndex(SaveMixin):
         number of items, with at least 39 items per list) and ``nprobe`` (16) for
         "ivf".
 
-    hubness : {"csls", "nnn", "inverted_softmax", "dynamic_inverted_softmax"}, \
-            default=None
-        What is taken from the score of items that are near to many queries, see
-        :func:`sklearn_xmodal.neighbors.correct_hubness`. The last is QB-Norm.
+    hubness : str, default=None
+        What is taken from the score of items that are near to many queries: "csls",
+        "nnn", "inverted_softmax" or "dynamic_inverted_softmax" (QB-Norm), see
+        :func:`sklearn_xmodal.neighbors.correct_hubness`.
 
     hubness_queries : matrix of shape (n_references, ...), default=None
         Queries that hubness is measured with: features of the modality that the
