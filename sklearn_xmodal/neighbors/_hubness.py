@@ -2,7 +2,6 @@
 
 import numpy as np
 from scipy import sparse
-from scipy.special import logsumexp
 from sklearn.neighbors import NearestNeighbors
 
 from sklearn_xmodal.metrics._engine import unit_rows
@@ -88,8 +87,11 @@ class HubnessFormula:
                 scores = scores[:, -self.n_neighbors :]
             return scores.mean(axis=1, dtype=np.float64) / 2
         beta = self.inverse_temperature
-        scores = beta * scores.astype(np.float64)
-        return (logsumexp(scores, axis=1) - np.log(scores.shape[1])) / beta
+        best = scores.max(axis=1).astype(np.float64)
+        with np.errstate(over="ignore"):  # of what is far below the best
+            below = np.expm1(beta * (scores - best[:, None]))
+        # The mean for small temperatures, and less than the best for large ones.
+        return best + np.log1p(below.mean(axis=1)) / beta
 
     @property
     def amount(self):

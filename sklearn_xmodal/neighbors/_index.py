@@ -218,7 +218,7 @@ class RetrievalIndex(SaveMixin):
             vectors = self._smoothed(vectors, X)
         self._hubness = None
         if hubness is not None:
-            references = self._encode(self._other(), hubness_queries)
+            references = self._references(hubness_queries)
             self._hubness = HubnessCorrection(
                 check_same_width(references, vectors.shape[1]),
                 kind=hubness,
@@ -580,10 +580,11 @@ class RetrievalIndex(SaveMixin):
             )
         return encode(encoder, X, argument, verbose=self.verbose)
 
-    def _other(self):
-        """Return what hubness is measured with."""
-        other = {"image": "text", "text": "image", None: "vectors"}
-        return other[self.modality]
+    def _references(self, queries):
+        """Return unit vectors of what hubness is measured with."""
+        if self.modality is None:
+            return check_vectors(queries, "hubness_queries", verbose=self.verbose)
+        return self._encode("text" if self.modality == "image" else "image", queries)
 
     def _smoothed(self, vectors, X):
         n_neighbors = self.n_smoothing_neighbors

@@ -140,8 +140,10 @@ def test_inverted_softmax_ranks_as_its_formula(seed, beta):
 def test_inverted_softmax_takes_any_temperature():
     query, gallery, references, cosines, with_references = _cosines(0)
     for beta, nearness in [
+        (1e308, with_references.max(0)),
         (1e9, with_references.max(0)),
         (1e-6, with_references.mean(0)),
+        (1e-300, with_references.mean(0)),
     ]:
         index = RetrievalIndex(
             vectors=gallery,
@@ -286,6 +288,9 @@ def test_too_few_references_are_refused():
         correct_hubness(np.eye(4), np.eye(4)[:3], "nnn")
     with pytest.raises(ValueError, match="Got 10 for 3"):
         RetrievalIndex(vectors=np.eye(4), hubness="csls", hubness_queries=np.eye(4)[:3])
+    for bad in (np.full((12, 4), np.nan), np.ones(4), np.empty((0, 4))):
+        with pytest.raises(ValueError, match="hubness_queries must be"):
+            RetrievalIndex(vectors=np.eye(4), hubness="csls", hubness_queries=bad)
     with pytest.raises(ValueError, match="4 columns"):
         RetrievalIndex(vectors=np.eye(4), hubness="csls", hubness_queries=np.eye(3))
 
