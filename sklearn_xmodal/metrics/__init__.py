@@ -30,6 +30,7 @@ from sklearn_xmodal.metrics._matrix import (
     r_precision_score,
     recall_at_k_score,
 )
+from sklearn_xmodal.metrics._mixed import mixed_gallery_score, modality_gap_score
 from sklearn_xmodal.metrics._report import retrieval_report
 from sklearn_xmodal.metrics._scorer import (
     get_retrieval_scorer,
@@ -65,6 +66,8 @@ __all__ = [
     "mean_precision_recall_curve",
     "mean_reciprocal_rank_score",
     "median_rank_error",
+    "mixed_gallery_score",
+    "modality_gap_score",
     "ndcg_at_k_score",
     "paired_comparison",
     "precision_at_k_score",

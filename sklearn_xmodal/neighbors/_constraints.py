@@ -14,6 +14,7 @@ _CONSTRAINTS = {
     "k": [_AT_LEAST_1],
     "backend": [StrOptions({"exact", "faiss"})],
     "index_type": [StrOptions({"flat", "hnsw", "ivf"})],
+    "modality": [StrOptions({"image", "text"}), None],
     "index_params": [dict, None],
     "hubness": [_KINDS, None],
     "kind": [_KINDS],

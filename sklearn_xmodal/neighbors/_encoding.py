@@ -39,17 +39,6 @@ def named(n_positional=0):
     return decorate
 
 
-def only_one(**given):
-    """Return name and value of the one argument that is not None."""
-    names = [name for name, value in given.items() if value is not None]
-    if len(names) != 1:
-        raise ValueError(
-            f"Exactly one of {', '.join(given)} must be given. Got "
-            f"{' and '.join(names) or 'none'}."
-        )
-    return names[0], given[names[0]]
-
-
 def check_same_width(vectors, n_components):
     """Return codes that lie in the space of the gallery, else raise a ValueError."""
     if vectors.shape[1] != n_components:

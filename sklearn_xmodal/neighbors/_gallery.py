@@ -5,12 +5,15 @@ import numpy as np
 from sklearn_xmodal.neighbors._items import (
     check_hashable,
     check_items,
+    check_order,
     key,
     keys,
     plain,
 )
 from sklearn_xmodal.utils._containers import check_same_index
 from sklearn_xmodal.utils._validation import count
+
+MODALITIES = ("image", "text")
 
 # Rows are added in place while there is room; a full buffer grows by this factor.
 _GROWTH = 1.5
@@ -20,15 +23,19 @@ class Gallery:
     """Items in the order in which they were added.
 
     Vectors are in float32, C-contiguous; a memory map is only copied by changes. Ids,
-    labels and payload come from `check_items`. Everything that can be wrong is found
-    out before anything is changed.
+    labels and payload come from `check_items`. `is_text` tells the two modalities
+    apart, (n_items,), where they are known. Everything that can be wrong is found out
+    before anything is changed.
     """
 
-    def __init__(self, vectors, ids, labels=None, payload=None, *, next_id=0):
+    def __init__(
+        self, vectors, ids, labels=None, payload=None, *, is_text=None, next_id=0
+    ):
         self._buffer = vectors
         self.ids = ids
         self.labels = labels
         self.payload = payload
+        self.is_text = is_text
         #: What the next item without an id of its own gets.
         self.next_id = next_id
         self._codes = None
@@ -84,7 +91,7 @@ class Gallery:
                 "these items first to replace them."
             )
 
-    def add(self, vectors, ids, labels, payload):
+    def add(self, vectors, ids, labels, payload, *, is_text=None):
         """Append items that `check_new` has seen."""
         n_old, n_all = len(self), len(self) + ids.size
         places = _places(ids, n_old)
@@ -97,6 +104,8 @@ class Gallery:
             self.labels, self._codes = _joined(self.labels, labels), None
         if payload is not None:
             self.payload = self.payload + payload
+        if is_text is not None:
+            self.is_text = np.concatenate([self.is_text, is_text])
         self.ids = _joined(self.ids, ids)
 
     def remaining(self, ids):
@@ -118,6 +127,8 @@ class Gallery:
         if self.payload is not None:
             kept = np.flatnonzero(mask).tolist()
             self.payload = [self.payload[place] for place in kept]
+        if self.is_text is not None:
+            self.is_text = self.is_text[mask]
         self._buffer, self.ids, self._places = buffer, ids, places
 
     def places_of(self, ids):
@@ -132,9 +143,10 @@ class Gallery:
                 f"the first is {unknown[0]!r}."
             ) from None
 
-    def allowed(self, mask, labels, exclude):
+    def allowed(self, mask, labels, exclude, modality=None):
         """Rows that pass all filters, ascending; None where there is no filter."""
         given = {
+            "modality": modality is not None,
             "mask": mask is not None,
             "labels": labels is not None,
             "exclude": exclude is not None,
@@ -142,13 +154,15 @@ class Gallery:
         if not any(given.values()):
             return None
         allowed = np.ones(len(self), dtype=bool)
+        if modality is not None:
+            allowed &= self._is_of(modality)
         if mask is not None:
             allowed &= self._check_mask(mask)
         if labels is not None:
             allowed &= self._has_label(labels)
         if exclude is not None:
-            places = map(self._places.get, keys(check_hashable(exclude, "exclude")))
-            allowed[[place for place in places if place is not None]] = False
+            places = self._places_or_none(exclude, "exclude")
+            allowed[places[places >= 0]] = False
         if not allowed.any():
             names = " and ".join(name for name, is_given in given.items() if is_given)
             raise ValueError(
@@ -156,6 +170,35 @@ class Gallery:
                 f"let none of {count(len(self), 'item')} through."
             )
         return np.flatnonzero(allowed)
+
+    def own_rows(self, ids, n_queries, positions):
+        """Row of the item that each query is, (n_queries,); -1 if it is not searched.
+
+        `positions` are the rows that are searched, ascending; None stands for all.
+        """
+        check_order(ids, "ids_query")
+        own = self._places_or_none(ids, "ids_query")
+        if len(own) != n_queries:
+            raise ValueError(
+                f"ids_query must have one id per query. Got {len(own)} for "
+                f"{count(n_queries, 'row')} of queries."
+            )
+        if positions is not None:
+            own[~np.isin(own, positions)] = -1
+        return own
+
+    def _places_or_none(self, ids, name):
+        """Rows of some ids, or -1 where they are not there."""
+        places = (self._places.get(k, -1) for k in keys(check_hashable(ids, name)))
+        return np.fromiter(places, dtype=np.intp)
+
+    def _is_of(self, modality):
+        if self.is_text is None:
+            raise ValueError(
+                "modality can only select items of an index that was given images, "
+                "texts or vectors by modality. This one has vectors alone."
+            )
+        return self.is_text == (modality == "text")
 
     def _check_mask(self, mask):
         mask = np.asarray(mask)

@@ -1,40 +1,39 @@
 """A gallery that can be searched by either modality."""
 
+from functools import partial
+
 import numpy as np
 
-from sklearn_xmodal.base import encoder_of
 from sklearn_xmodal.neighbors._backends import (
     SEARCH_PARAMS,
     ExactBackend,
     check_index_params,
     make_engine,
 )
+from sklearn_xmodal.neighbors._coding import CodingMixin
 from sklearn_xmodal.neighbors._constraints import check_params
-from sklearn_xmodal.neighbors._encoding import (
-    check_retriever,
-    check_same_width,
-    check_vectors,
-    encode,
-    last_features,
-    named,
-    only_one,
-)
-from sklearn_xmodal.neighbors._gallery import Gallery, check_same_rows
-from sklearn_xmodal.neighbors._hubness import (
-    HubnessCorrection,
-    check_hubness_queries,
-    smooth,
-)
+from sklearn_xmodal.neighbors._contents import ContentsMixin
+from sklearn_xmodal.neighbors._encoding import named
+from sklearn_xmodal.neighbors._gallery import MODALITIES, Gallery
+from sklearn_xmodal.neighbors._hubness import HubnessCorrection, check_hubness_queries
 from sklearn_xmodal.neighbors._items import check_items
 from sklearn_xmodal.neighbors._lock import SharedLock
+from sklearn_xmodal.neighbors._own import search_others
+from sklearn_xmodal.neighbors._parts import (
+    are_texts,
+    joined_rows,
+    modality_of,
+    parts_of,
+    sequences_of,
+)
 from sklearn_xmodal.neighbors._result import SearchResult
 from sklearn_xmodal.neighbors._saving import SaveMixin
 from sklearn_xmodal.neighbors._scoring import rescore
 from sklearn_xmodal.utils._validation import count
 
 
-class RetrievalIndex(SaveMixin):
-    r"""Gallery of one modality, searched by images, texts or ready codes.
+class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
+    r"""Gallery of images, texts or both, searched by images, texts or ready codes.
 
     The cosine of codes is the score. By default search is exact: the gallery is
     multiplied with the queries block by block in float32, and what may be among the
@@ -53,25 +52,36 @@ class RetrievalIndex(SaveMixin):
         Gallery of images, in the form that the retriever takes.
 
     text : {array-like, sparse matrix, DataFrame} of shape (n_items, ...), default=None
-        Gallery of texts.
+        Gallery of texts. With `image` the gallery holds both, images first; there may
+        be more of one than of the other.
 
-    vectors : array-like of shape (n_items, n_components), default=None
-        Gallery of ready codes, of any length. Exactly one of `image`, `text` and
-        `vectors` is the gallery.
+    vectors : array-like of shape (n_items, n_components) or dict, default=None
+        Gallery of ready codes, of any length, instead of `image` and `text`. A dict
+        ``{"image": ..., "text": ...}`` of one or both says their modality.
 
-    ids : sequence of shape (n_items,), default=None
+    ids : sequence of shape (n_items,) or dict, default=None
         Distinct hashable ids. By default row numbers, which count on when items are
         added and are never given twice. Numbers and strings of NumPy, torch and pyarrow
         are those of Python; dates and times without a time zone are the same where
-        their moment is. Files hold fewer kinds, see `save`.
+        their moment is. Files hold fewer kinds, see `save`. For items of both
+        modalities `ids`, `labels` and `payload` are dicts ``{"image": ..., "text":
+        ...}``; ids are distinct over both.
 
-    labels : sequence of shape (n_items,), default=None
+    labels : sequence of shape (n_items,) or dict, default=None
         One hashable label per item, to select by in `search`.
 
-    payload : sequence of shape (n_items,), default=None
+    payload : sequence of shape (n_items,) or dict, default=None
         What belongs to the items, see `get_payload`: str, int, float, bool, None, or
         tuples, lists and dicts with str keys of these, as files hold them. Arrays
         become lists, and their scalars those of Python.
+
+    center : bool or dict, default=False
+        Whether to take the mean code of each modality from its items and queries, see
+        Notes: one ranking of images and texts needs that, unless the codes share a
+        space without a gap. `True` measures the means on the items given here, which
+        must be of both modalities; a dict ``{"image": ..., "text": ...}`` holds other
+        data to measure them on, in the form of the gallery. Means stay as they are
+        when items come and go.
 
     backend : {"exact", "faiss"}, default="exact"
         "faiss" needs the extra ``faiss``. It holds a copy of the vectors, finds
@@ -96,11 +106,12 @@ class RetrievalIndex(SaveMixin):
         "nnn", "inverted_softmax" or "dynamic_inverted_softmax" (QB-Norm), see
         :func:`sklearn_xmodal.neighbors.correct_hubness`.
 
-    hubness_queries : matrix of shape (n_references, ...), default=None
+    hubness_queries : matrix of shape (n_references, ...) or dict, default=None
         Queries that hubness is measured with: features of the modality that the
-        gallery is not of, or vectors for a gallery of vectors. Take those of the
-        training data, never the queries that are to be judged. They are kept in the
-        index for items that are added later.
+        gallery is not of, or vectors for a gallery of vectors; a dict ``{"image": ...,
+        "text": ...}`` of one or both says the modality, which a gallery of both needs.
+        Take those of the training data, never the queries that are to be judged. They
+        are kept in the index for items that are added later.
 
     n_hubness_neighbors : int, default=10
         Reference queries that count per item, of "csls" and "nnn".
@@ -114,7 +125,7 @@ class RetrievalIndex(SaveMixin):
 
     n_smoothing_neighbors : int, default=None
         If set, each gallery vector is replaced by the mean over its item and so many
-        nearest items of the gallery, by the cosine of their own features (as they
+        nearest items of its modality, by the cosine of their own features (as they
         reach the retriever): the score is then the mean cosine of these items. Meant
         for classes that training never saw; it blurs small classes. Such a
         gallery cannot be added to. Finding the neighbours takes the square of
@@ -153,6 +164,16 @@ class RetrievalIndex(SaveMixin):
     some reference query: this takes two searches, both by the backend, and scores of
     other queries stay cosines, not to be compared with those of corrected ones.
 
+    In a joint embedding images lie around one point and texts around another [1]_, so
+    that raw cosines put any text before any image where a text is the query. `center`
+    replaces codes :math:`z` of unit length by :math:`z - \mu`, scaled to unit length,
+    with the mean :math:`\mu` of such codes of their modality.
+
+    References
+    ----------
+    .. [1] Liang, Zhang, Kwon, Yeung and Zou, "Mind the gap: understanding the modality
+       gap in multi-modal contrastive representation learning", NeurIPS 2022.
+
     Examples
     --------
     >>> from sklearn_xmodal import CCARetriever, RetrievalIndex
@@ -166,6 +187,16 @@ class RetrievalIndex(SaveMixin):
     >>> index.add(text=X_txt[:1] + 0.1, ids=["new"], labels=[0])
     >>> len(index), "new" in index
     (201, True)
+
+    Images and texts in one gallery, asked by a picture that is in it, and by the same
+    picture with a text:
+
+    >>> index = RetrievalIndex(retriever, image=X_img, text=X_txt)
+    >>> index.search(image=X_img[:1], ids_query=[0], k=3).ids.shape
+    (1, 3)
+    >>> both = {"image": X_img[:1], "text": X_txt[5:6], "weights": (0.3, 0.7)}
+    >>> index.modalities[index.search(**both, modality="image", k=2).ids]
+    array([['image', 'image']], dtype='<U5')
     """
 
     @named(1)
@@ -179,6 +210,7 @@ class RetrievalIndex(SaveMixin):
         ids=None,
         labels=None,
         payload=None,
+        center=False,
         backend="exact",
         index_type="flat",
         index_params=None,
@@ -209,18 +241,23 @@ class RetrievalIndex(SaveMixin):
         check_hubness_queries(hubness, hubness_queries)
         self.n_smoothing_neighbors = n_smoothing_neighbors
         self.n_jobs, self.verbose = n_jobs, verbose
-        argument, X = only_one(image=image, text=text, vectors=vectors)
-        self.modality = None if argument == "vectors" else argument
-        vectors = self._encode(argument, X)
-        check_same_rows(X, argument, ids=ids, labels=labels, payload=payload)
-        items = check_items(len(vectors), ids, labels, payload)
+        parts = parts_of(image, text, vectors)
+        self.modality = modality_of(parts)
+        codes = self._gallery_codes(parts, center)
+        sizes = [len(Z) for Z in codes]
+        items = check_items(
+            sum(sizes), *sequences_of(parts, sizes, ids, labels, payload)
+        )
         if n_smoothing_neighbors is not None:
-            vectors = self._smoothed(vectors, X)
+            codes = list(map(self._smoothed, codes, parts))
+        vectors = joined_rows(codes)
         self._hubness = None
         if hubness is not None:
-            references = self._references(hubness_queries)
+            references = self._references(
+                hubness_queries, parts[0].are_codes, vectors.shape[1]
+            )
             self._hubness = HubnessCorrection(
-                check_same_width(references, vectors.shape[1]),
+                references,
                 kind=hubness,
                 n_neighbors=n_hubness_neighbors,
                 inverse_temperature=inverse_temperature,
@@ -228,7 +265,9 @@ class RetrievalIndex(SaveMixin):
             )
         vectors = self._with_hubness(vectors)
         self._update_hubness("add", vectors, len(vectors))
-        self._gallery = Gallery(vectors, *items, next_id=len(vectors))
+        self._gallery = Gallery(
+            vectors, *items, is_text=are_texts(parts, sizes), next_id=len(vectors)
+        )
         self._engine = make_engine(backend, index_type, self.index_params, vectors)
         self._lock = SharedLock()
 
@@ -239,10 +278,13 @@ class RetrievalIndex(SaveMixin):
         image=None,
         text=None,
         vectors=None,
+        weights=None,
         k=10,
+        modality=None,
         mask=None,
         labels=None,
         exclude=None,
+        ids_query=None,
     ) -> SearchResult:
         """Find the items with the largest scores.
 
@@ -255,13 +297,25 @@ class RetrievalIndex(SaveMixin):
         text : {array-like, sparse matrix, DataFrame} of shape (n_queries, ...), \
                 default=None
             Texts to search by. The modality of the queries may be that of the gallery.
+            With `image` every row of both is one query: the mean of the two codes,
+            each of unit length, scaled to unit length again.
 
-        vectors : array-like of shape (n_queries, n_components), default=None
-            Ready codes to search by. Exactly one of the three is given.
+        vectors : array-like of shape (n_queries, n_components) or dict, default=None
+            Ready codes to search by, instead of `image` and `text`. A dict
+            ``{"image": ..., "text": ...}`` of one or both says their modality, which an
+            index with `center` needs.
+
+        weights : tuple of two floats, default=None
+            How much image and text count in queries of both, at least 0. By default
+            equally.
 
         k : int, default=10
             Items to find per query. Where fewer pass the filters, all of these are
             returned.
+
+        modality : {"image", "text"}, default=None
+            Modality of the items that may be found. Exact search, and that with "flat",
+            answers with the bytes of an index of these items alone.
 
         mask : array-like of bool of shape (n_items,), default=None
             Which items may be found, in the order of `ids`.
@@ -273,19 +327,23 @@ class RetrievalIndex(SaveMixin):
             Ids of items that are not to be found; ids that are not in the index do
             no harm. Filters add up.
 
+        ids_query : sequence of shape (n_queries,), default=None
+            Which item each query is. That item is left out of the answer to this query
+            alone; ids that are not in the index do no harm.
+
         Returns
         -------
         result : SearchResult
             The pair ``(scores, ids)``, each of shape (n_queries, min(k, number of
-            items that pass the filters)), best first; equal scores in the order of
-            the gallery.
+            items that pass the filters, less the one that a query is)), best first;
+            equal scores in the order of the gallery.
 
         Raises
         ------
         ValueError
-            If none or several of `image`, `text` and `vectors` are given, the queries
-            are not finite or have another width than the gallery, `k` is less than 1,
-            or no item passes the filters.
+            If no queries are given or features and vectors, the queries are not finite
+            or have another width than the gallery, those of two modalities are not as
+            many, `k` is less than 1, or no item passes the filters.
 
         TypeError
             If features are given to an index without a retriever, or without a name.
@@ -301,15 +359,20 @@ class RetrievalIndex(SaveMixin):
         >>> scores.round(2)
         array([[1.  , 0.71]], dtype=float32)
         """
-        check_params(k=k)
-        query = self._query(image=image, text=text, vectors=vectors)
+        check_params(k=k, modality=modality)
+        query = self._query(parts_of(image, text, vectors), weights, ids_query)
         with self._lock.reading():
-            positions = self._gallery.allowed(mask, labels, exclude)
-            scores, found = self._found(self._engine, query, k, positions)
+            positions = self._gallery.allowed(mask, labels, exclude, modality)
+            own = None
+            if ids_query is not None:
+                own = self._gallery.own_rows(ids_query, len(query), positions)
+            scores, found = self._found(self._engine, query, k, positions, own)
             return SearchResult(scores, self._gallery.ids[found])
 
     @named()
-    def recall(self, *, image=None, text=None, vectors=None, k: int = 10) -> float:
+    def recall(
+        self, *, image=None, text=None, vectors=None, weights=None, k: int = 10
+    ) -> float:
         """Share of the exact k best items that the backend finds.
 
         An item that scores as much as the k-th best counts as one of them.
@@ -322,10 +385,13 @@ class RetrievalIndex(SaveMixin):
 
         text : {array-like, sparse matrix, DataFrame} of shape (n_queries, ...), \
                 default=None
-            Texts to search by.
+            Texts to search by; with `image` as in `search`.
 
-        vectors : array-like of shape (n_queries, n_components), default=None
-            Ready codes to search by. Exactly one of the three is given.
+        vectors : array-like of shape (n_queries, n_components) or dict, default=None
+            Ready codes to search by, as in `search`.
+
+        weights : tuple of two floats, default=None
+            How much image and text count in queries of both.
 
         k : int, default=10
             Items to find per query.
@@ -347,7 +413,7 @@ class RetrievalIndex(SaveMixin):
         1.0
         """
         check_params(k=k)
-        query = self._query(image=image, text=text, vectors=vectors)
+        query = self._query(parts_of(image, text, vectors), weights)
         with self._lock.reading():
             _, found = self._found(self._engine, query, k, None)
             expected, _ = self._found(ExactBackend(), query, k, None)
@@ -378,19 +444,22 @@ class RetrievalIndex(SaveMixin):
 
         text : {array-like, sparse matrix, DataFrame} of shape (n_new, ...), \
                 default=None
-            Texts, for a gallery of texts.
+            Texts, for a gallery of texts. A gallery of both takes either or both.
 
-        vectors : array-like of shape (n_new, n_components), default=None
-            Ready codes, for any gallery. Exactly one of the three is given.
+        vectors : array-like of shape (n_new, n_components) or dict, default=None
+            Ready codes, for any gallery, instead of `image` and `text`. To a gallery of
+            both modalities they come as a dict ``{"image": ..., "text": ...}`` of one
+            or both.
 
-        ids : sequence of shape (n_new,), default=None
+        ids : sequence of shape (n_new,) or dict, default=None
             New ids. By default integers that count on from the number of items ever
-            added.
+            added. For new items of both modalities `ids`, `labels` and `payload` are
+            dicts, as in the constructor.
 
-        labels : sequence of shape (n_new,), default=None
+        labels : sequence of shape (n_new,) or dict, default=None
             Needed if and only if the index was built with labels.
 
-        payload : sequence of shape (n_new,), default=None
+        payload : sequence of shape (n_new,) or dict, default=None
             Needed if and only if the index was built with payload.
 
         Raises
@@ -404,19 +473,14 @@ class RetrievalIndex(SaveMixin):
                 "A smoothed gallery cannot be added to: every vector depends on all "
                 "items. Build a new index, or one without n_smoothing_neighbors."
             )
-        argument, X = only_one(image=image, text=text, vectors=vectors)
-        if argument not in ("vectors", self.modality):
-            raise ValueError(
-                f"Items must be of the modality of the gallery, "
-                f"{self.modality or 'vectors'}. Got {argument}."
-            )
-        new = self._with_hubness(
-            check_same_width(self._encode(argument, X), self.n_components)
-        )
-        check_same_rows(X, argument, ids=ids, labels=labels, payload=payload)
+        parts = self._new_parts(parts_of(image, text, vectors))
+        codes = [self._codes(part) for part in parts]
+        sizes = [len(Z) for Z in codes]
+        new = self._with_hubness(joined_rows(codes))
+        sequences = sequences_of(parts, sizes, ids, labels, payload)
         with self._lock.writing():
-            items = self._gallery.check_new(len(new), ids, labels, payload)
-            self._gallery.add(new, *items)
+            items = self._gallery.check_new(len(new), *sequences)
+            self._gallery.add(new, *items, is_text=are_texts(parts, sizes))
             self._engine.add(self._gallery.vectors, len(new))
             self._update_hubness("add", self._gallery.vectors, len(new))
 
@@ -444,49 +508,6 @@ class RetrievalIndex(SaveMixin):
             self._gallery.keep(keep)
             self._engine.keep(self._gallery.vectors, keep)
             self._update_hubness("keep", self._gallery.vectors, keep)
-
-    def get_payload(self, ids):
-        """Return what was given with some items.
-
-        Parameters
-        ----------
-        ids : array-like
-            Ids in any shape, such as those that a search returned. A list is one
-            dimension, so that it may hold tuples.
-
-        Returns
-        -------
-        payload : ndarray of the same shape
-            Of dtype object.
-
-        Raises
-        ------
-        KeyError
-            If an id is not in the index.
-
-        ValueError
-            If the index was built without payload.
-
-        Examples
-        --------
-        >>> from sklearn_xmodal import RetrievalIndex
-        >>> index = RetrievalIndex(vectors=[[1, 0], [0, 1]], payload=["x", {"n": 2}])
-        >>> index.get_payload(index.search(vectors=[[0, 1]], k=2).ids)
-        array([[{'n': 2}, 'x']], dtype=object)
-        """
-        shape = ids.shape if isinstance(ids, np.ndarray) else (-1,)
-        ids = ids.ravel() if isinstance(ids, np.ndarray) else ids
-        with self._lock.reading():
-            payload = self._gallery.payload
-            if payload is None:
-                raise ValueError(
-                    "get_payload needs an index built with payload. This one has none."
-                )
-            places = self._gallery.places_of(ids).tolist()
-            found = np.empty(len(places), dtype=object)
-            for i, place in enumerate(places):
-                found[i] = payload[place]
-        return found.reshape(shape)
 
     def set_index_params(self, **params):
         """Change the parameters of a search with "faiss".
@@ -519,92 +540,15 @@ class RetrievalIndex(SaveMixin):
             self.index_params = self._engine.params = params
         return self
 
-    @property
-    def ids(self):
-        """Ids of all items, in their order; a copy."""
-        with self._lock.reading():
-            return self._gallery.ids.copy()
-
-    @property
-    def labels(self):
-        """Labels of all items, in their order, or None; a copy."""
-        with self._lock.reading():
-            labels = self._gallery.labels
-            return None if labels is None else labels.copy()
-
-    @property
-    def vectors(self):
-        """Vectors of all items, not to be written to: unit length unless smoothed."""
-        with self._lock.reading():
-            vectors = self._gallery.vectors[:, : self.n_components]
-        vectors.flags.writeable = False
-        return vectors
-
-    @property
-    def n_components(self):
-        """Width of the codes."""
-        n_columns = self._gallery.vectors.shape[1]
-        return n_columns if self._hubness is None else n_columns - 1
-
-    def __len__(self) -> int:
-        return len(self._gallery)
-
-    def __contains__(self, id_):
-        return id_ in self._gallery
-
     def __repr__(self):
-        of = "vectors" if self.modality is None else f"{self.modality} codes"
+        of = "vectors"
+        if self.modality is not None:
+            of = " and ".join(MODALITIES) if self.modality == "both" else self.modality
+            of = f"{'' if self._centring is None else 'centred '}{of} codes"
         kind = "" if self.backend == "exact" else f", index_type={self.index_type!r}"
         return (
             f"RetrievalIndex({count(len(self), 'item')}, {self.n_components} columns "
             f"of {of}, backend={self.backend!r}{kind})"
-        )
-
-    def _take_retriever(self, retriever):
-        """Hold what encodes queries: nothing for an index of ready vectors."""
-        self.retriever = self.image_encoder = self.text_encoder = None
-        if retriever is not None:
-            self.retriever = check_retriever(retriever)
-            self.image_encoder = encoder_of(self.retriever, "image")
-            self.text_encoder = encoder_of(self.retriever, "text")
-
-    def _encode(self, argument, X):
-        """Return unit vectors of features of a modality, or of ready vectors."""
-        if argument == "vectors":
-            return check_vectors(X, "vectors", verbose=self.verbose)
-        encoder = self.image_encoder if argument == "image" else self.text_encoder
-        if encoder is None:
-            raise TypeError(
-                f"{argument} needs an index with a retriever, which encodes features. "
-                "Got one without; hand over codes as vectors."
-            )
-        return encode(encoder, X, argument, verbose=self.verbose)
-
-    def _references(self, queries):
-        """Return unit vectors of what hubness is measured with."""
-        if self.modality is None:
-            return check_vectors(queries, "hubness_queries", verbose=self.verbose)
-        return self._encode("text" if self.modality == "image" else "image", queries)
-
-    def _smoothed(self, vectors, X):
-        n_neighbors = self.n_smoothing_neighbors
-        if n_neighbors >= len(vectors):
-            raise ValueError(
-                "n_smoothing_neighbors must be less than the number of items. Got "
-                f"{n_neighbors} for {count(len(vectors), 'item')}."
-            )
-        features = vectors
-        if self.modality is not None:
-            features = last_features(self.retriever, X, self.modality)
-        return smooth(
-            vectors, features, n_neighbors, n_jobs=self.n_jobs, verbose=self.verbose
-        )
-
-    def _with_hubness(self, vectors):
-        if self._hubness is None:
-            return vectors
-        return self._hubness.extend_gallery(
-            vectors, n_jobs=self.n_jobs, verbose=self.verbose
         )
 
     def _update_hubness(self, method, *args):
@@ -612,17 +556,20 @@ class RetrievalIndex(SaveMixin):
             options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
             getattr(self._hubness, method)(*args, **options)
 
-    def _query(self, **given):
-        argument, X = only_one(**given)
-        return check_same_width(self._encode(argument, X), self.n_components)
-
-    def _found(self, engine, query, k, positions):
+    def _found(self, engine, query, k, positions, own=None):
         """Scores and rows of what is found, of shape (n_queries, n_found)."""
         if len(self) == 0:
             raise ValueError("The index must hold items to be searched. Got none left.")
         n_searched = len(self) if positions is None else positions.size
-        query = self._corrected(engine, query)
-        scores, found = self._best(engine, query, min(k, n_searched), positions)
+        query = self._corrected(engine, query, own)
+
+        def search(k):
+            return self._best(engine, query, k, positions)
+
+        if own is None:
+            scores, found = search(min(k, n_searched))
+        else:
+            scores, found = search_others(search, own, k, n_searched)
         return self._clipped(scores), found
 
     def _best(self, engine, query, k, positions=None):
@@ -635,13 +582,18 @@ class RetrievalIndex(SaveMixin):
             verbose=self.verbose,
         )
 
-    def _corrected(self, engine, query):
+    def _corrected(self, engine, query, own=None):
         """Append the column of hubness to queries; an engine finds their nearest."""
         if self._hubness is None:
             return query
-        return self._hubness.extend_queries(
-            query, lambda query: self._best(engine, query, 1)[1][:, 0]
-        )
+
+        def find_nearest(query):
+            if own is None:
+                return self._best(engine, query, 1)[1][:, 0]
+            search = partial(self._best, engine, query)
+            return search_others(search, own, 1, len(self))[1][:, 0]
+
+        return self._hubness.extend_queries(query, find_nearest)
 
     def _scores_of(self, query, found):
         """Score rows (n_queries, n_found) of the gallery exactly."""

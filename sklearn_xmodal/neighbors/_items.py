@@ -19,25 +19,25 @@ def check_items(n, ids, labels, payload, next_id=0):
     a list; the last two may be None.
     """
     for name, values in (("ids", ids), ("labels", labels), ("payload", payload)):
-        _check_order(values, name)
+        check_order(values, name)
     if ids is None:
         ids = np.arange(next_id, next_id + n)
     else:
         ids = check_hashable(ids, "ids")
-        _check_length(ids, n, "ids")
+        check_length(ids, n, "ids")
         _check_distinct(ids)
     if labels is not None:
         labels = check_hashable(labels, "labels")
-        _check_length(labels, n, "labels")
+        check_length(labels, n, "labels")
     if payload is not None:
         payload = storable_payload(payload)
-        _check_length(payload, n, "payload")
+        check_length(payload, n, "payload")
     return ids, labels, payload
 
 
 def check_hashable(values, name):
     """Return ids or labels as an array of shape (n,), of integers or of objects."""
-    values = [plain(value) for value in _as_list(values, name)]
+    values = [plain(value) for value in as_list(values, name)]
     for value in values:
         _check_id(value, name)
     if all(type(value) is int and abs(value) < 2**63 for value in values):
@@ -116,7 +116,7 @@ def storable_payload(payload):
     lists.
     """
     try:
-        return [_storable(value) for value in _as_list(payload, "payload")]
+        return [_storable(value) for value in as_list(payload, "payload")]
     except RecursionError:
         raise ValueError(
             "payload must not be nested without end. Got a list or dict that holds "
@@ -171,7 +171,8 @@ def _is_nan(value):
         return True
 
 
-def _as_list(values, name):
+def as_list(values, name):
+    """Return values that have an order and are more than one, as a list."""
     is_single = isinstance(values, (str, bytes)) or _shape(values) == ()
     if is_single or not hasattr(values, "__iter__"):
         raise TypeError(
@@ -191,7 +192,8 @@ def _as_list(values, name):
     return list(values)
 
 
-def _check_order(values, name):
+def check_order(values, name):
+    """Raise a TypeError for sets."""
     if isinstance(values, Set):
         raise TypeError(
             f"{name} must be in the order of the items. Got a {type(values).__name__}, "
@@ -199,7 +201,8 @@ def _check_order(values, name):
         )
 
 
-def _check_length(values, n, name):
+def check_length(values, n, name):
+    """Raise a ValueError unless there is one value per item."""
     if len(values) != n:
         raise ValueError(
             f"{name} must have one entry per item. Got {len(values)} for "

@@ -7,9 +7,10 @@ import numpy as np
 
 from sklearn_xmodal.encoders import Encoder
 from sklearn_xmodal.neighbors._backends import check_index_params, load_engine
+from sklearn_xmodal.neighbors._centring import Centring
 from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._encoding import check_same_width
-from sklearn_xmodal.neighbors._gallery import Gallery
+from sklearn_xmodal.neighbors._gallery import MODALITIES, Gallery
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection
 from sklearn_xmodal.neighbors._items import SCALARS, check_items, storable_payload
 from sklearn_xmodal.neighbors._lock import SharedLock
@@ -170,6 +171,8 @@ class SaveMixin:
                 "vectors": gallery.vectors,
                 "ids": _storable(gallery.ids, "ids"),
                 "labels": _storable(gallery.labels, "labels"),
+                "is_text": gallery.is_text if self.modality == "both" else None,
+                "means": None if self._centring is None else self._centring.means,
                 # Checked again: lists and dicts are handed out, and can be changed.
                 "payload": None
                 if gallery.payload is None
@@ -187,6 +190,8 @@ class SaveMixin:
             "modality",
             "hubness",
             "vectors",
+            "is_text",
+            "means",
             "next_id",
             "graph",
             *_PARAMS,
@@ -197,7 +202,7 @@ class SaveMixin:
             if not isinstance(state[name], Encoder | None):
                 raise ValueError(f"the {name} is a {type(state[name]).__name__}")
             setattr(self, name, state[name])
-        if state["modality"] not in ("image", "text", None):
+        if state["modality"] not in (*MODALITIES, "both", None):
             raise ValueError(f"the modality is {state['modality']!r}")
         self.modality, self.n_jobs, self.verbose = state["modality"], None, 0
         self._lock = SharedLock()
@@ -217,12 +222,14 @@ class SaveMixin:
         next_id = state["next_id"]
         if not isinstance(next_id, Integral) or not 0 <= int(next_id) < _LAST_ID:
             raise ValueError(f"next_id is {next_id!r:.40}")
-        self._gallery = Gallery(vectors, *items, next_id=int(next_id))
+        is_text = _checked_is_text(state["is_text"], self.modality, len(vectors))
+        self._gallery = Gallery(vectors, *items, is_text=is_text, next_id=int(next_id))
         self._hubness = None
         if state["hubness"] is not None:
             queries = _checked_vectors(state["hubness"]["queries"])
             check_same_width(queries, vectors.shape[1] - 1)
             self._hubness = HubnessCorrection.from_state(vectors, **state["hubness"])
+        self._centring = _checked_centring(state["means"], self)
         self._engine = load_engine(
             self.backend, self.index_type, self.index_params, vectors, state["graph"]
         )
@@ -242,6 +249,31 @@ def _checked_vectors(vectors):
     if not is_right or not vectors.flags.c_contiguous:
         raise ValueError("vectors must be a C-contiguous matrix of float32")
     return vectors
+
+
+def _checked_is_text(is_text, modality, n_items):
+    """Tell texts from images, (n_items,), where there are such."""
+    if modality != "both":
+        if is_text is not None:
+            raise ValueError(f"is_text must be None for items of {modality!r}")
+        return None if modality is None else np.full(n_items, modality == "text")
+    if is_text.dtype != bool or is_text.shape != (n_items,):
+        raise ValueError("is_text must be boolean, one value per item")
+    return is_text
+
+
+def _checked_centring(means, index):
+    """Return what takes means away, if these can be means of unit vectors."""
+    if means is None:
+        return None
+    check_entries(means, MODALITIES)
+    for mean in means.values():
+        is_right = mean.dtype == np.float64 and mean.shape == (index.n_components,)
+        if not is_right or not mean @ mean <= _LONGEST_SQUARED:  # nor is NaN
+            raise ValueError("means must be those of vectors of float64")
+    if index.modality is None:
+        raise ValueError("means must be of items of some modality")
+    return Centring(means)
 
 
 def _objects_in(values):

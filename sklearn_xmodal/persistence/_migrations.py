@@ -401,11 +401,15 @@ def _index(parameters, state):
     }
 
 
-def _with_all_corrections(parameters, state):
-    """Say of a correction for hubs what later ones need."""
-    if state["hubness"] is not None:
-        state["hubness"] = {**state["hubness"], "weight": 0.75, "nearest": None}
-    return parameters, state
+def _of_one_modality(parameters, state):
+    """Add what tells the items of an index of both modalities apart: it had none.
+
+    And what later corrections for hubs need.
+    """
+    hubness = state["hubness"]
+    if hubness is not None:
+        hubness = {**hubness, "weight": 0.75, "nearest": None}
+    return parameters, {**state, "hubness": hubness, "is_text": None, "means": None}
 
 
 MIGRATIONS = {
@@ -439,7 +443,7 @@ MIGRATIONS = {
         _Linear("singular_values_", "singular_value_power")
     ),
     ("RetrievalIndex", 0): _index,
-    ("RetrievalIndex", 1): _with_all_corrections,
+    ("RetrievalIndex", 1): _of_one_modality,
     ("RidgeRetriever", 0): _of_retriever(_Linear()),
     ("SCMRetriever", 0): _of_retriever(_Matching()),
     ("SemanticAutoencoderRetriever", 0): _of_retriever(_Linear()),

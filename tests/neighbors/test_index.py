@@ -406,7 +406,7 @@ class TestChanges:
             (_add(payload=[1, 2]), ValueError, "The gallery has none. Got some"),
             (_add(vectors=np.eye(3)[:2]), ValueError, "has 2 columns. Got 3"),
             (_add(vectors=[[1, np.nan], [1, 2]]), ValueError, "contains NaN"),
-            (_add(vectors=None), ValueError, "Exactly one of image, text, vectors"),
+            (_add(vectors=None), ValueError, "Either features .* or vectors must be"),
             (
                 _add(vectors=None, text=[[1]]),
                 ValueError,
@@ -472,8 +472,12 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
-            ({}, ValueError, "Exactly one of image, text, vectors .* Got none"),
-            ({"text": 0, "image": 0}, ValueError, "Got image and text"),
+            ({}, ValueError, "Either features .* or vectors must be given. Got none"),
+            (
+                {"text": 0, "image": 0, "vectors": 0},
+                ValueError,
+                "Got image and text and vectors",
+            ),
             ({"vectors": np.empty((0, 3))}, ValueError, r"at least one row.*\(0, 3\)"),
             ({"vectors": [1.0, 2.0]}, ValueError, r"must be a matrix .* shape \(2,\)"),
             ({"vectors": [[1, np.inf]]}, ValueError, "vectors contains infinity"),
@@ -506,8 +510,8 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
-            ({}, ValueError, "Exactly one of image, text, vectors must be given"),
-            ({"image": 1, "text": 1}, ValueError, "Got image and text"),
+            ({}, ValueError, "Either features .* or vectors must be given. Got none"),
+            ({"image": 1, "vectors": 1}, ValueError, "Got image and vectors"),
             ({"k": 0}, ValueError, "'k' parameter .* Got 0"),
             ({"k": 2.0}, ValueError, "'k' parameter .* Got 2.0"),
             ({"image": np.ones((1, 6))}, ValueError, "7 features of fit. Got 6"),

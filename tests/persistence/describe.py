@@ -16,7 +16,7 @@ TOLERANCES = {"float32": 2e-5, "float64": 1e-8}
 # Larger arrays among the attributes are told by shape and type: codes say the rest.
 _MOST_VALUES = 16
 _OF_AN_INDEX = ("backend", "index_type", "index_params", "n_smoothing_neighbors",
-                "modality", "ids", "labels", "retriever")  # fmt: skip
+                "modality", "modalities", "ids", "labels", "retriever")  # fmt: skip
 
 
 @singledispatch

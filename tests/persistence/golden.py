@@ -80,6 +80,8 @@ def _search(index, queries):
     if index.labels is not None:
         of_one = index.labels[:1].tolist()
         found["of one label"] = _results(index, **{name: X}, labels=of_one)
+    if index.modality == "both":
+        found["of images"] = _results(index, **{name: X}, modality="image")
     if "payload" in queries:
         found["payload"] = index.get_payload(queries["payload"])
     if "more_vectors" in queries:

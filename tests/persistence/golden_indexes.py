@@ -29,6 +29,25 @@ def _gallery(**params):
     return index, {**queries, "payload": np.array(ids[:2], object)}
 
 
+def _both():
+    """Return an index of images and texts, some of which are gone."""
+    X_img, X_txt, y, queries = draw()
+    classes = np.array(["a", "b", "c"])
+    index = RetrievalIndex(
+        CCARetriever(2).fit(X_img, X_txt),
+        image=X_img[:8],
+        text=X_txt,
+        ids={
+            "image": [f"image {i}" for i in range(8)],
+            "text": [f"text {i}" for i in range(len(y))],
+        },
+        labels={"image": classes[y[:8]], "text": classes[y]},
+        center={"image": X_img, "text": X_txt},
+    )
+    index.remove(["image 3", "text 0"])
+    return index, queries
+
+
 def _with_hubness(make, **params):
     references = np.random.default_rng(1).normal(size=(6, 3))
     return make(hubness_queries=references, **params)
@@ -53,6 +72,7 @@ INDEXES = {
     "exact-removed": _removed,
     "exact-mixed-ids": _mixed_ids,
     "exact-gallery": _gallery,
+    "exact-both": _both,
     "exact-smoothed": lambda: _gallery(n_smoothing_neighbors=2),
     "exact-csls": lambda: _with_hubness(
         _vectors, hubness="csls", n_hubness_neighbors=2

@@ -10,6 +10,7 @@ here, and nothing else of it. In the order of a ranking:
 - `_costs`: negated scores, of a matrix or as cosines of codes;
 - `_relevance`: which gallery items are relevant to which query;
 - `_own`: both without the query itself, where it is in the gallery;
+- `_mixed`: queries in a gallery of both modalities, which holds them;
 - `_ranking`: the places of the relevant items, for a block of queries;
 - `_formulas`: the value of each metric at these places, and `_ties`: its expectation
   over the orders of items with equal scores;

@@ -222,6 +222,7 @@ class CodePairs:
             y_txt = self.pictures.items if y is None else y
             make_relevance(y_txt, y_txt, self.n_pairs, self.n_pairs, ("y", "y"))
             y_img = self.pictures.labels_once(y_txt, "y")
+        self.y = y_txt
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
         self.relevance = self._relevance_of(y_img, y_txt)
         self.weights = self._weights_of(sample_weight)

@@ -1,0 +1,98 @@
+"""What an index tells of its items."""
+
+import numpy as np
+
+from sklearn_xmodal.neighbors._gallery import Gallery
+from sklearn_xmodal.neighbors._hubness import HubnessCorrection
+from sklearn_xmodal.neighbors._lock import SharedLock
+
+
+class ContentsMixin:
+    """The part of an index that hands out what it holds."""
+
+    _gallery: Gallery
+    _hubness: HubnessCorrection | None
+    _lock: SharedLock
+
+    def get_payload(self, ids):
+        """Return what was given with some items.
+
+        Parameters
+        ----------
+        ids : array-like
+            Ids in any shape, such as those that a search returned. A list is one
+            dimension, so that it may hold tuples.
+
+        Returns
+        -------
+        payload : ndarray of the same shape
+            Of dtype object.
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the index.
+
+        ValueError
+            If the index was built without payload.
+
+        Examples
+        --------
+        >>> from sklearn_xmodal import RetrievalIndex
+        >>> index = RetrievalIndex(vectors=[[1, 0], [0, 1]], payload=["x", {"n": 2}])
+        >>> index.get_payload(index.search(vectors=[[0, 1]], k=2).ids)
+        array([[{'n': 2}, 'x']], dtype=object)
+        """
+        shape = ids.shape if isinstance(ids, np.ndarray) else (-1,)
+        ids = ids.ravel() if isinstance(ids, np.ndarray) else ids
+        with self._lock.reading():
+            payload = self._gallery.payload
+            if payload is None:
+                raise ValueError(
+                    "get_payload needs an index built with payload. This one has none."
+                )
+            places = self._gallery.places_of(ids).tolist()
+            found = np.empty(len(places), dtype=object)
+            for i, place in enumerate(places):
+                found[i] = payload[place]
+        return found.reshape(shape)
+
+    @property
+    def ids(self):
+        """Ids of all items, in their order; a copy."""
+        with self._lock.reading():
+            return self._gallery.ids.copy()
+
+    @property
+    def labels(self):
+        """Labels of all items, in their order, or None; a copy."""
+        with self._lock.reading():
+            labels = self._gallery.labels
+            return None if labels is None else labels.copy()
+
+    @property
+    def modalities(self):
+        """Modality of all items, "image" or "text", or None where none is known."""
+        with self._lock.reading():
+            is_text = self._gallery.is_text
+        return None if is_text is None else np.where(is_text, "text", "image")
+
+    @property
+    def vectors(self):
+        """Vectors of all items, not to be written to: unit length unless smoothed."""
+        with self._lock.reading():
+            vectors = self._gallery.vectors[:, : self.n_components]
+        vectors.flags.writeable = False
+        return vectors
+
+    @property
+    def n_components(self):
+        """Width of the codes."""
+        n_columns = self._gallery.vectors.shape[1]
+        return n_columns if self._hubness is None else n_columns - 1
+
+    def __len__(self) -> int:
+        return len(self._gallery)
+
+    def __contains__(self, id_):
+        return id_ in self._gallery
