@@ -28,12 +28,13 @@ def test_readme_names_every_public_name():
         feature_extraction,
         metrics,
         model_selection,
+        neighbors,
         protocols,
     )
 
     text = README.read_text(encoding="utf-8")
     homes = (datasets, encoders, feature_extraction, metrics, model_selection)
-    for module in (sklearn_xmodal, *homes, protocols):
+    for module in (sklearn_xmodal, *homes, neighbors, protocols):
         for name in module.__all__:
             assert name == "__version__" or f"`{name}`" in text, name
 

@@ -97,6 +97,7 @@ class CodingMixin:
         else:
             other = {"image": "text", "text": "image", None: None}[self.modality]
             parts = [Part(other, queries, are_codes)]
+        parts = [Part(p.modality, p.X, p.are_codes, "hubness_queries") for p in parts]
         return joined_rows(
             [self._centred(self._encode(p, n_components), p) for p in parts]
         )
@@ -144,5 +145,4 @@ class CodingMixin:
             others = {p.name: p.X for p in parts if p is not part}
             check_same_rows(part.X, part.name, **others, ids_query=ids)
         codes = [self._codes(part) for part in parts]
-        query = codes[0] if weights is None else fused(codes, weights)
-        return query if self._hubness is None else self._hubness.extend_queries(query)
+        return codes[0] if weights is None else fused(codes, weights)

@@ -9,15 +9,18 @@ from sklearn_xmodal.utils._sklearn_compat import (
 )
 
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
+_KINDS = StrOptions({"csls", "dynamic_inverted_softmax", "inverted_softmax", "nnn"})
 _CONSTRAINTS = {
     "k": [_AT_LEAST_1],
     "backend": [StrOptions({"exact", "faiss"})],
     "index_type": [StrOptions({"flat", "hnsw", "ivf"})],
     "modality": [StrOptions({"image", "text"}), None],
     "index_params": [dict, None],
-    "hubness": [StrOptions({"csls", "inverted_softmax"}), None],
+    "hubness": [_KINDS, None],
+    "kind": [_KINDS],
     "n_hubness_neighbors": [_AT_LEAST_1],
     "inverse_temperature": [Interval(Real, 0, None, closed="neither")],
+    "hubness_weight": [Interval(Real, 0, 10, closed="both")],
     "n_smoothing_neighbors": [_AT_LEAST_1, None],
     "n_jobs": [Integral, None],
     "verbose": ["verbose"],
@@ -25,6 +28,6 @@ _CONSTRAINTS = {
 }
 
 
-def check_params(**params):
+def check_params(owner="RetrievalIndex", **params):
     """Raise a ValueError that names a parameter whose value is not allowed."""
-    validate_parameter_constraints(_CONSTRAINTS, params, "RetrievalIndex")
+    validate_parameter_constraints(_CONSTRAINTS, params, owner)

@@ -1,5 +1,7 @@
 """A gallery that can be searched by either modality."""
 
+from functools import partial
+
 import numpy as np
 
 from sklearn_xmodal.neighbors._backends import (
@@ -26,6 +28,7 @@ from sklearn_xmodal.neighbors._parts import (
 )
 from sklearn_xmodal.neighbors._result import SearchResult
 from sklearn_xmodal.neighbors._saving import SaveMixin
+from sklearn_xmodal.neighbors._scoring import rescore
 from sklearn_xmodal.utils._validation import count
 
 
@@ -98,22 +101,27 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         number of items, with at least 39 items per list) and ``nprobe`` (16) for
         "ivf".
 
-    hubness : {"csls", "inverted_softmax"}, default=None
-        What is taken from the score of items that are near to many queries, see
-        Notes.
+    hubness : str, default=None
+        What is taken from the score of items that are near to many queries: "csls",
+        "nnn", "inverted_softmax" or "dynamic_inverted_softmax" (QB-Norm), see
+        :func:`sklearn_xmodal.neighbors.correct_hubness`.
 
     hubness_queries : matrix of shape (n_references, ...) or dict, default=None
-        Queries that hubness is measured with, such as the training data: features
-        of the modality that the gallery is not of, or vectors for a gallery of
-        vectors; a dict ``{"image": ..., "text": ...}`` of one or both says the
-        modality, which a gallery of both needs. They are kept in the index for items
-        that are added later.
+        Queries that hubness is measured with: features of the modality that the
+        gallery is not of, or vectors for a gallery of vectors; a dict ``{"image": ...,
+        "text": ...}`` of one or both says the modality, which a gallery of both needs.
+        Take those of the training data, never the queries that are to be judged. They
+        are kept in the index for items that are added later.
 
     n_hubness_neighbors : int, default=10
-        Reference queries that count per item, of "csls".
+        Reference queries that count per item, of "csls" and "nnn".
 
     inverse_temperature : float, default=30.0
-        The :math:`\beta` of "inverted_softmax", larger than 0.
+        The :math:`\beta` of "inverted_softmax" and "dynamic_inverted_softmax",
+        larger than 0.
+
+    hubness_weight : float, default=0.75
+        The :math:`\alpha` of "nnn", from 0 to 10.
 
     n_smoothing_neighbors : int, default=None
         If set, each gallery vector is replaced by the mean over its item and so many
@@ -144,41 +152,26 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
     See Also
     --------
     sklearn_xmodal.metrics.retrieval_score : Score rankings of a whole gallery.
+    sklearn_xmodal.metrics.k_occurrence_skewness : How much hubs there are.
 
     Notes
     -----
     Searches may run in many threads at a time. `add` and `remove` wait for them.
 
-    Hubs are items that are near to many queries without being what they ask for. Both
-    corrections measure that with reference queries :math:`q'` and rank by
+    Corrections are those of :func:`sklearn_xmodal.neighbors.correct_hubness`. What
+    they take from an item depends on no filter. "dynamic_inverted_softmax" corrects a
+    query if the item that is nearest to it in the whole gallery is also nearest to
+    some reference query: this takes two searches, both by the backend, and scores of
+    other queries stay cosines, not to be compared with those of corrected ones.
 
-    .. math:: \cos(q, g) - b(g)
-
-    With "csls" [1]_, :math:`b(g)` is half the mean cosine of :math:`g` with its
-    nearest reference queries; the published
-    :math:`2 \cos(q, g) - r(q) - r(g)` orders items in the same way, since
-    :math:`r(q)` is one number per query. With "inverted_softmax" [2]_,
-
-    .. math:: b(g) = \frac{1}{\beta} \log \frac{1}{n} \sum_{q'} e^{\beta \cos(q', g)}
-
-    which orders items as the published
-    :math:`e^{\beta \cos(q, g)} / \sum_{q'} e^{\beta \cos(q', g)}`. A correction is
-    meant for queries like the references, and applies to all queries.
-
-    In a joint embedding images lie around one point and texts around another [3]_, so
+    In a joint embedding images lie around one point and texts around another [1]_, so
     that raw cosines put any text before any image where a text is the query. `center`
     replaces codes :math:`z` of unit length by :math:`z - \mu`, scaled to unit length,
     with the mean :math:`\mu` of such codes of their modality.
 
     References
     ----------
-    .. [1] Conneau, Lample, Ranzato, Denoyer and Jegou, "Word translation without
-       parallel data", ICLR 2018.
-
-    .. [2] Smith, Turban, Hamblin and Hammerla, "Offline bilingual word vectors,
-       orthogonal transformations and the inverted softmax", ICLR 2017.
-
-    .. [3] Liang, Zhang, Kwon, Yeung and Zou, "Mind the gap: understanding the modality
+    .. [1] Liang, Zhang, Kwon, Yeung and Zou, "Mind the gap: understanding the modality
        gap in multi-modal contrastive representation learning", NeurIPS 2022.
 
     Examples
@@ -225,6 +218,7 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         hubness_queries=None,
         n_hubness_neighbors=10,
         inverse_temperature=30.0,
+        hubness_weight=0.75,
         n_smoothing_neighbors=None,
         n_jobs=None,
         verbose=0,
@@ -236,6 +230,7 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
             hubness=hubness,
             n_hubness_neighbors=n_hubness_neighbors,
             inverse_temperature=inverse_temperature,
+            hubness_weight=hubness_weight,
             n_smoothing_neighbors=n_smoothing_neighbors,
             n_jobs=n_jobs,
             verbose=verbose,
@@ -258,13 +253,18 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         vectors = joined_rows(codes)
         self._hubness = None
         if hubness is not None:
+            references = self._references(
+                hubness_queries, parts[0].are_codes, vectors.shape[1]
+            )
             self._hubness = HubnessCorrection(
-                hubness,
-                self._references(hubness_queries, parts[0].are_codes, vectors.shape[1]),
+                references,
+                kind=hubness,
                 n_neighbors=n_hubness_neighbors,
                 inverse_temperature=inverse_temperature,
+                weight=hubness_weight,
             )
         vectors = self._with_hubness(vectors)
+        self._update_hubness("add", vectors, len(vectors))
         self._gallery = Gallery(
             vectors, *items, is_text=are_texts(parts, sizes), next_id=len(vectors)
         )
@@ -415,8 +415,9 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         check_params(k=k)
         query = self._query(parts_of(image, text, vectors), weights)
         with self._lock.reading():
-            scores, _ = self._found(self._engine, query, k, None)
+            _, found = self._found(self._engine, query, k, None)
             expected, _ = self._found(ExactBackend(), query, k, None)
+            scores = self._scores_of(query, found)
         return float(np.mean(scores >= expected[:, -1:]))
 
     @named()
@@ -481,6 +482,7 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
             items = self._gallery.check_new(len(new), *sequences)
             self._gallery.add(new, *items, is_text=are_texts(parts, sizes))
             self._engine.add(self._gallery.vectors, len(new))
+            self._update_hubness("add", self._gallery.vectors, len(new))
 
     def remove(self, ids):
         """Take items out of the gallery.
@@ -505,6 +507,7 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
             keep = self._gallery.remaining(ids)
             self._gallery.keep(keep)
             self._engine.keep(self._gallery.vectors, keep)
+            self._update_hubness("keep", self._gallery.vectors, keep)
 
     def set_index_params(self, **params):
         """Change the parameters of a search with "faiss".
@@ -548,26 +551,58 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
             f"of {of}, backend={self.backend!r}{kind})"
         )
 
+    def _update_hubness(self, method, *args):
+        if self._hubness is not None:
+            options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
+            getattr(self._hubness, method)(*args, **options)
+
     def _found(self, engine, query, k, positions, own=None):
         """Scores and rows of what is found, of shape (n_queries, n_found)."""
         if len(self) == 0:
             raise ValueError("The index must hold items to be searched. Got none left.")
         n_searched = len(self) if positions is None else positions.size
+        query = self._corrected(engine, query, own)
 
         def search(k):
-            return engine.search(
-                query,
-                self._gallery.vectors,
-                k,
-                positions=positions,
-                n_jobs=self.n_jobs,
-                verbose=self.verbose,
-            )
+            return self._best(engine, query, k, positions)
 
         if own is None:
             scores, found = search(min(k, n_searched))
         else:
             scores, found = search_others(search, own, k, n_searched)
+        return self._clipped(scores), found
+
+    def _best(self, engine, query, k, positions=None):
+        return engine.search(
+            query,
+            self._gallery.vectors,
+            k,
+            positions=positions,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+
+    def _corrected(self, engine, query, own=None):
+        """Append the column of hubness to queries; an engine finds their nearest."""
+        if self._hubness is None:
+            return query
+
+        def find_nearest(query):
+            if own is None:
+                return self._best(engine, query, 1)[1][:, 0]
+            search = partial(self._best, engine, query)
+            return search_others(search, own, 1, len(self))[1][:, 0]
+
+        return self._hubness.extend_queries(query, find_nearest)
+
+    def _scores_of(self, query, found):
+        """Score rows (n_queries, n_found) of the gallery exactly."""
+        query = self._corrected(ExactBackend(), query)
+        rows = np.repeat(np.arange(len(found)), found.shape[1])
+        scores = rescore(query, self._gallery.vectors, rows, found.ravel())
+        return self._clipped(scores.reshape(found.shape))
+
+    def _clipped(self, scores):
         if self._hubness is None:  # else scores are no cosines
             np.clip(scores, -1, 1, out=scores)
-        return scores, found
+        return scores

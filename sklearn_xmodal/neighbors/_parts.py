@@ -15,13 +15,14 @@ class Part(NamedTuple):
     modality: str | None
     X: Any
     are_codes: bool
+    argument: str = "vectors"  # where codes come from
 
     @property
     def name(self):
         """How users write it."""
         if not self.are_codes:
             return self.modality
-        return "vectors" if self.modality is None else f"vectors[{self.modality!r}]"
+        return self.argument + (f"[{self.modality!r}]" if self.modality else "")
 
 
 def parts_of(image, text, vectors):

@@ -11,8 +11,8 @@ class SearchResult(NamedTuple):
     Parameters
     ----------
     scores : ndarray of shape (n_queries, n_found)
-        Cosines in float32 (their means in a smoothed gallery, less the hubness of
-        the item where that is corrected).
+        Cosines in float32 (their means in a smoothed gallery; less the hubness of the
+        item where that is corrected, of a dynamic correction for some queries).
 
     ids : ndarray of shape (n_queries, n_found)
         Ids of the items: int64 where all ids of the index are integers, otherwise

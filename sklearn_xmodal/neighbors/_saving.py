@@ -161,15 +161,13 @@ class SaveMixin:
         with self._lock.reading():
             if len(self._gallery) == 0:
                 raise ValueError("An index must hold items to be saved. Got none left.")
-            gallery, hubness = self._gallery, None
-            if self._hubness is not None:
-                hubness = {**self._hubness.params, "queries": self._hubness.queries}
+            gallery, hubness = self._gallery, self._hubness
             return {
                 "image_encoder": self.image_encoder,
                 "text_encoder": self.text_encoder,
                 "modality": self.modality,
                 **{name: getattr(self, name) for name in _PARAMS},
-                "hubness": hubness,
+                "hubness": None if hubness is None else hubness.state(),
                 "vectors": gallery.vectors,
                 "ids": _storable(gallery.ids, "ids"),
                 "labels": _storable(gallery.labels, "labels"),
@@ -228,9 +226,9 @@ class SaveMixin:
         self._gallery = Gallery(vectors, *items, is_text=is_text, next_id=int(next_id))
         self._hubness = None
         if state["hubness"] is not None:
-            self._hubness = HubnessCorrection(**state["hubness"])
-            queries = _checked_vectors(self._hubness.queries)
+            queries = _checked_vectors(state["hubness"]["queries"])
             check_same_width(queries, vectors.shape[1] - 1)
+            self._hubness = HubnessCorrection.from_state(vectors, **state["hubness"])
         self._centring = _checked_centring(state["means"], self)
         self._engine = load_engine(
             self.backend, self.index_type, self.index_params, vectors, state["graph"]

@@ -402,8 +402,14 @@ def _index(parameters, state):
 
 
 def _of_one_modality(parameters, state):
-    """Add what tells the items of an index of both modalities apart: it had none."""
-    return parameters, {**state, "is_text": None, "means": None}
+    """Add what tells the items of an index of both modalities apart: it had none.
+
+    And what later corrections for hubs need.
+    """
+    hubness = state["hubness"]
+    if hubness is not None:
+        hubness = {**hubness, "weight": 0.75, "nearest": None}
+    return parameters, {**state, "hubness": hubness, "is_text": None, "means": None}
 
 
 MIGRATIONS = {

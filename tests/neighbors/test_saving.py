@@ -126,13 +126,23 @@ class TestRoundTrip:
             assert got.tolist() == expected
             assert list(map(type, got)) == list(map(type, expected))
 
-    def test_hubness_is_kept(self, data, path):
+    @pytest.mark.parametrize("kind", ["csls", "nnn", "dynamic_inverted_softmax"])
+    def test_hubness_is_kept(self, data, path, kind):
         query, gallery = data
-        index = RetrievalIndex(vectors=gallery, hubness="csls", hubness_queries=query)
+        index = RetrievalIndex(
+            vectors=gallery,
+            hubness=kind,
+            hubness_queries=query[::-1],
+            n_hubness_neighbors=2,
+            hubness_weight=1.5,
+        )
         index.save(path)
         loaded = RetrievalIndex.load(path)
+        one, two = (i.search(vectors=query) for i in (index, loaded))
+        assert one.scores.tobytes() == two.scores.tobytes()
         for i in (index, loaded):
-            i.add(vectors=query, ids=range(200, 210))
+            i.add(vectors=query[:4] * [1, 1, 1, 1, 0], ids=range(200, 204))
+            i.remove([*range(0, 80, 3)])
         one, two = (i.search(vectors=query) for i in (index, loaded))
         assert one.scores.tobytes() == two.scores.tobytes()
 
@@ -428,6 +438,34 @@ class TestStrangers:
 
         rewrite(path, change)
         with pytest.raises(InvalidFileError, match="vectors must not be longer than 1"):
+            RetrievalIndex.load(path)
+
+    @pytest.mark.parametrize(
+        ("kind", "change"),
+        [
+            ("dynamic_inverted_softmax", lambda nearest: nearest - 81),
+            ("dynamic_inverted_softmax", lambda nearest: nearest + 80),
+            ("dynamic_inverted_softmax", lambda nearest: nearest[:-1]),
+            ("dynamic_inverted_softmax", lambda nearest: nearest.astype("i4")),
+            ("csls", lambda nearest: nearest),
+        ],
+    )
+    def test_nearest_rows_that_no_index_writes_are_refused(
+        self, path, data, kind, change
+    ):
+        query, gallery = data
+        right = "dynamic_inverted_softmax"
+        index = RetrievalIndex(vectors=gallery, hubness=right, hubness_queries=query)
+        index.save(path)
+
+        def forge(state, tensors):
+            name = "RetrievalIndex.hubness['nearest']"
+            tensors[name] = change(tensors[name])
+            (entry,) = (i for i in state["hubness"]["items"] if i[0] == "kind")
+            entry[1] = kind
+
+        rewrite(path, forge)
+        with pytest.raises(InvalidFileError, match="nearest"):
             RetrievalIndex.load(path)
 
     @pytest.mark.parametrize(

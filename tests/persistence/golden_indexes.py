@@ -80,6 +80,12 @@ INDEXES = {
     "exact-inverted-softmax": lambda: _with_hubness(
         _vectors, hubness="inverted_softmax", inverse_temperature=5.0
     ),
+    "exact-nnn": lambda: _with_hubness(
+        _vectors, hubness="nnn", n_hubness_neighbors=2, hubness_weight=1.25
+    ),
+    "exact-dynamic-inverted-softmax": lambda: _with_hubness(
+        _removed, hubness="dynamic_inverted_softmax", inverse_temperature=5.0
+    ),
     "faiss-flat": lambda: _vectors(backend="faiss"),
     "faiss-flat-gallery": lambda: _gallery(backend="faiss"),
     "faiss-hnsw": lambda: _vectors(
@@ -92,6 +98,13 @@ INDEXES = {
         _vectors,
         hubness="csls",
         n_hubness_neighbors=2,
+        backend="faiss",
+        index_type="hnsw",
+        index_params=HNSW,
+    ),
+    "faiss-hnsw-dynamic-inverted-softmax": lambda: _with_hubness(
+        _removed,
+        hubness="dynamic_inverted_softmax",
         backend="faiss",
         index_type="hnsw",
         index_params=HNSW,
