@@ -263,6 +263,22 @@ def code_entries():
         of_pairs | RANKED | {"direction": DIRECTIONS},
     )
     yield Entry(
+        "mixed_gallery_score",
+        metrics.mixed_gallery_score,
+        pairs | RANKED_GOOD | {"query": "mean"},
+        of_pairs
+        | RANKED
+        | {"query": [instead(repr(v), v) for v in ("both", "images", None, 1, [])]},
+    )
+    # Any number of each.
+    of_one = [c for c in CODES if c.name not in ("a row less", "a row more", "one row")]
+    yield Entry(
+        "modality_gap_score",
+        metrics.modality_gap_score,
+        {"Z_img": Z_QUERY, "Z_txt": Z_GALLERY},
+        {"Z_img": of_one, "Z_txt": of_one},
+    )
+    yield Entry(
         "cross_modal_score(indicator)",
         metrics.cross_modal_score,
         pairs | {"y": Y_INDICATOR},
