@@ -177,9 +177,7 @@ NETWORKS = (
 )
 
 
-@pytest.fixture(
-    params=thorough_but([*DISTINCT, "AdapterRetriever"], ALL_RETRIEVERS)
-)
+@pytest.fixture(params=thorough_but([*DISTINCT, "AdapterRetriever"], ALL_RETRIEVERS))
 def make_retriever(request):
     """Make a fast retriever; keyword arguments are its parameters."""
     return ALL_RETRIEVERS[request.param]

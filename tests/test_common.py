@@ -96,7 +96,9 @@ def _expected_failures(estimator):
     elif isinstance(estimator, ACMRRetriever | DCCARetriever | MSLNRetriever):
         reason = "dropout and triplets are drawn row by row, and repeating makes more"
     elif getattr(estimator, "adapt", None) == "both":
-        reason = "directions of one singular value turn among each other: what pairs do "
+        reason = (
+            "directions of one singular value turn among each other: what pairs do "
+        )
         reason += "not tell has the value 1. No similarity sees that"
     if reason:
         name = "check_sample_weight_equivalence_on_{}_data"

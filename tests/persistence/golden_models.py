@@ -206,10 +206,7 @@ def _sides():
 
 
 MODELS = {
-    **{
-        name: partial(_retriever, name)
-        for name in sorted(ALL_RETRIEVERS)
-    },
+    **{name: partial(_retriever, name) for name in sorted(ALL_RETRIEVERS)},
     "AdapterRetriever-partial-fit": lambda: _going_on(AdapterRetriever(2)),
     "AdapterRetriever-text": lambda: _retriever("AdapterRetriever", adapt="text"),
     "CosineRetriever-centred": lambda: _retriever("CosineRetriever", center=0.5),

@@ -41,13 +41,13 @@ class TrainingProblems:
         """Return the problem of a training part."""
         rows = self._parts[j]
         if self._moments is None:
-            return pair_problem(*self._rows(rows), most_rows=self._most_rows)
+            return pair_problem(*self._rows(rows), self._most_rows)
         return self._moment_problem(self._moments[j], rows)
 
     def whole(self):
         """Return the problem of all pairs."""
         if self._moments is None:
-            return pair_problem(*self._data, most_rows=self._most_rows)
+            return pair_problem(*self._data, self._most_rows)
         return self._moment_problem(self._whole, slice(None))
 
     def _moment_problem(self, moments, rows):
