@@ -1,4 +1,4 @@
-"""Retrievers of one width for tools that choose the widths: the narrower side is padded.
+"""Retrievers of one width for tools that choose two: the narrower side is padded.
 
 scikit-learn's checks hand over matrices of 1 to 30 columns, of which the first is the
 image. With columns of zeros beside the narrower modality, all that these classes share

@@ -96,10 +96,8 @@ def _expected_failures(estimator):
     elif isinstance(estimator, ACMRRetriever | DCCARetriever | MSLNRetriever):
         reason = "dropout and triplets are drawn row by row, and repeating makes more"
     elif getattr(estimator, "adapt", None) == "both":
-        reason = (
-            "directions of one singular value turn among each other: what pairs do "
-        )
-        reason += "not tell has the value 1. No similarity sees that"
+        reason = "directions of equal singular values turn among each other, and what "
+        reason += "pairs do not tell has the value 1; no similarity sees that"
     if reason:
         name = "check_sample_weight_equivalence_on_{}_data"
         failures |= {name.format(kind): reason for kind in ("dense", "sparse")}

@@ -86,7 +86,7 @@ def test_recall_without_labels_is_that_of_a_loop():
     S = normalize(Z_img) @ normalize(Z_txt).T
     for k in (1, 5, 10):
         found = [
-            i in sorted(range(30), key=lambda j: -side[i, j])[:k]  # noqa: B023
+            i in sorted(range(30), key=lambda j: -side[i, j])[:k]
             for side in (S, S.T)
             for i in range(30)
         ]

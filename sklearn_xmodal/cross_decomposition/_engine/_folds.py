@@ -41,7 +41,8 @@ class TrainingProblems:
         """Return the problem of a training part."""
         rows = self._parts[j]
         if self._moments is None:
-            return pair_problem(*self._rows(rows), self._most_rows)
+            X_img, X_txt, sample_weight = self._rows(rows)
+            return pair_problem(X_img, X_txt, sample_weight, self._most_rows)
         return self._moment_problem(self._moments[j], rows)
 
     def whole(self):
