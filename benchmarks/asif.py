@@ -162,8 +162,8 @@ def main():
         "# Neighbours and powers of ASIF\n\n"
         "The defaults, 150 neighbours and a power of 5, and what is around them. "
         "Development splits alone (seeds of 100 and more), features as they are. "
-        "Pictograms: mAP on unseen classes, mean of three splits; coco: Recall@1 of 250 "
-        "pairs by CLIP's vectors, the mean of five. Mean of both directions. Made "
+        "Pictograms: mAP on unseen classes, mean of three splits; coco: Recall@1 of "
+        "250 pairs by CLIP's vectors, the mean of five. Mean of both directions. Made "
         f"by `python -m benchmarks.asif`.\n\n{markdown(rows)}",
         encoding="utf-8",
     )
