@@ -244,6 +244,7 @@ MODELS = {
         gamma=("median", 0.1),
         random_state=np.random.RandomState(3),
     ),
+    "ASIFRetriever-sparse": lambda: _sparse("ASIFRetriever"),
     "KCCARetriever-sparse": lambda: _sparse("KCCARetriever", kernel="cosine"),
     "MSLNRetriever-seen": lambda: _fit(_msln()),
     "MSLNRetriever-unseen": lambda: _fit(
