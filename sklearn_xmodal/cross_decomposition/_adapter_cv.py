@@ -199,7 +199,8 @@ class AdapterRetrieverCV(BaseAdapter):
         scores = np.empty((len(grid), len(splits)))
         for j, (_, test) in enumerate(splits):
             moments = JointMoments(data.problem(j))
-            found = {alpha: self._adapted(moments, alpha)[0] for alpha, _ in grid}
+            alphas = dict.fromkeys(alpha for alpha, _ in grid)
+            found = {alpha: self._adapted(moments, alpha)[0] for alpha in alphas}
             for i, (alpha, center) in enumerate(grid):
                 encoders = centred(found[alpha], moments.means, center)
                 scores[i, j] = score(encoders, test)

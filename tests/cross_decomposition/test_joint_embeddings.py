@@ -20,6 +20,7 @@ from sklearn_xmodal import (
     load,
     save,
 )
+from sklearn_xmodal.cross_decomposition._adapter import JointMoments
 from sklearn_xmodal.metrics import get_retrieval_scorer, retrieval_score
 from tests.conftest import JOINT_RETRIEVERS, SEEDS
 
@@ -274,6 +275,14 @@ class TestCrossValidation:
                 for b in np.geomspace(1, 300, 2000)
             )
             assert_allclose(est.cv_results_[f"split{j}_test_score"], best, atol=1e-4)
+
+    def test_all_centers_share_what_is_decomposed(self, monkeypatch):
+        solved, both = [], JointMoments.both
+        monkeypatch.setattr(
+            JointMoments, "both", lambda self, a: solved.append(a) or both(self, a)
+        )
+        AdapterRetrieverCV([1.0, 30.0], centers=[0, 0.5, 1], cv=3).fit(*draw())
+        assert len(solved) == 2 * 3 + 1
 
     def test_more_held_out_pairs_than_a_group_takes(self):
         X_img, X_txt = draw(n=600)
