@@ -16,6 +16,7 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
 )
 from sklearn_xmodal.encoders import IdentityEncoder, LinearEncoder
 from sklearn_xmodal.utils._linalg import stable_eigh, stable_svd
+from sklearn_xmodal.utils._memory import check_memory
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
 #: Part of the means that is taken away unless told otherwise.
@@ -48,6 +49,12 @@ class JointMoments:
         return [side.covariance / side.variance for side in problem.sides]
 
     def _from_rows(self, sides):
+        p = len(self.means[0])
+        check_memory(
+            3 * 8 * p**2,
+            f"What an adapter of {p} features multiplies by",
+            "Reduce the features first, with TruncatedSVD in a ModalityTransformer.",
+        )
         rows = np.vstack(
             [
                 side.centred_rows() * (scale / np.sqrt(side.weight))

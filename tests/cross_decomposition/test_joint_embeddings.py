@@ -206,6 +206,13 @@ class TestFewPairs:
         assert_allclose(est.singular_values_, whole.singular_values_)
 
 
+@pytest.mark.parametrize("n", [4, 60], ids=["few", "many"])
+def test_widths_beyond_the_memory_are_refused(n, monkeypatch):
+    monkeypatch.setattr("sklearn_xmodal.utils._memory.usable_memory", lambda: 5e4)
+    with pytest.raises(ValueError, match=r"must fit into memory.* Reduce the features"):
+        AdapterRetriever().fit(*draw(n=n, p=60))
+
+
 @pytest.mark.parametrize("center", [True, 0.5])
 def test_the_mean_of_a_cosine_is_weighted(center):
     X_img, X_txt = draw(n=12)
