@@ -266,8 +266,9 @@ class AdapterRetriever(PartialFitMixin, BaseAdapter):
     Notes
     -----
     Any number of pairs from two will do, since what they do not tell stays as the model
-    has it. The data are read once, in blocks; the rest takes time and memory of
-    matrices of the square of the width.
+    has it. The data are read once, in blocks; the rest takes memory of matrices of the
+    square of the width, and time of its cube. Where there are fewer than half as many
+    pairs as features, all happens in the space that the pairs span.
 
     Examples
     --------
