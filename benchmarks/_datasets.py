@@ -21,14 +21,21 @@ FILES = {
     "mfeat-kz": ("mfeat/mfeat.npz", "view_kar", "view_zer", "y"),
     "ccv": ("ccv/ccv.npz", "X_img", "X_txt", "y"),
 }
+#: Vectors of a joint model, without labels: name -> (file, key of picture ids or None).
+JOINT = {
+    "coco": ("clip/coco500.npz", None),
+    "flickr8k": ("clip/flickr8k_captions.npz", "image_id"),
+}
+_PICTOGRAMS = "pictograms/pictograms.npz"
+_DRAWINGS = "twemoji"  # one of four sets: a text of each, so that none is on both sides
 #: Other features or labels of the items of another set: overall means leave them out.
 VARIANTS = ("pascal100", "emoji-groups", "mfeat-kz")
 EMBEDDED = ("glyphs", "digits")
-NAMES = (*EMBEDDED, *FILES)
+NAMES = (*EMBEDDED, *FILES, "pictograms", *JOINT)
 
 
 def load(name, data_home):
-    """Return pairs and labels of a data set."""
+    """Return pairs and labels of a data set, `None` where there are no labels."""
     if name == "glyphs":
         image, text, y = load_unicode_glyphs(return_X_y=True)
         return ImageTextPairs(image, text), y
@@ -37,9 +44,34 @@ def load(name, data_home):
         left, right = np.split(images.reshape(-1, 8, 8), 2, axis=2)
         n = len(y)
         return ImageTextPairs(left.reshape(n, -1), right.reshape(n, -1)), y
+    if name in JOINT:
+        return _load_joint(name, data_home), None
+    if name == "pictograms":
+        return load_pictograms(data_home)
     path, image, text, labels = FILES[name]
     with np.load(_locate(path, data_home, name), allow_pickle=False) as archive:
         return ImageTextPairs(archive[image], archive[text]), archive[labels]
+
+
+def _load_joint(name, data_home):
+    """Return a pair per picture, with the first of its captions."""
+    path, ids = JOINT[name]
+    with np.load(_locate(path, data_home, name), allow_pickle=False) as archive:
+        pairs = ImageTextPairs(archive["X_img"], archive["X_txt"])
+        if ids is None:
+            return pairs
+        return pairs[np.unique(archive[ids], return_index=True)[1]]
+
+
+def load_pictograms(data_home, drawings=_DRAWINGS):
+    """Return pairs and labels of a set of drawings, `None` for the four of them."""
+    file = _locate(_PICTOGRAMS, data_home, "pictograms")
+    with np.load(file, allow_pickle=False) as archive:
+        source = archive["source"]
+        rows = np.isin(source, source if drawings is None else [drawings])
+        X_img, emoji = archive["X_img"][rows], archive["emoji"][rows]
+        sides = X_img.astype(np.float32), archive["T_emoji"][emoji].astype(np.float32)
+        return ImageTextPairs(*sides), archive["y"][rows]
 
 
 def load_class_embeddings(name, data_home):

@@ -1,6 +1,8 @@
 """The compared methods: those of the command, more baselines, and the paper's."""
 
 from sklearn_xmodal.cross_decomposition import (
+    AdapterRetrieverCV,
+    ASIFRetriever,
     CCARetriever,
     KCCARetriever,
     MvDARetriever,
@@ -97,6 +99,10 @@ METHODS = {
         [{"weights": weights} for weights in ((1, 1, 0), (1, 1, 1), (1, 1, 4))],
         needs_labels=True,
     ),
+    "asif": Method(
+        "ASIF", ASIFRetriever(), [{"n_neighbors": k} for k in (50, 150, 500)]
+    ),
+    "adapter-cv": Method("adapter, CV", AdapterRetrieverCV(), [{}], is_joint=True),
     "dcca": Method(
         "deep CCA",
         DCCARetriever(),
@@ -113,6 +119,11 @@ METHODS = {
         needs_labels=True,
         # Classes that are searched for among others do harm, in every trial.
         unseen_candidates=[{"temperature": t} for t in (0.05, 0.1, 0.2)],
+    ),
+    "contrastive-pairs": Method(
+        "contrastive, pairs alone",
+        ContrastiveRetriever(positives="pairs"),
+        [{"temperature": t} for t in (0.05, 0.1, 0.2)],
     ),
     "acmr": Method(
         "ACMR",

@@ -33,6 +33,7 @@ def write_tables(rows, path, title=TITLE):
     for protocol in _unique(rows, "protocol"):
         own = _select(rows, protocol=protocol)
         lines += ["", f"## {protocol.capitalize()} protocol", "", *_means(own)]
+        lines += _recalls(own)
         lines += ["", *_wins(own), "", *_gains(own)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -103,6 +104,34 @@ def _means(rows):
         _explanation(rows, datasets),
         "",
         *table(columns, [*lines, ["*chance*", *map(_digits, levels)]]),
+    ]
+
+
+def _recalls(rows):
+    """One row per method of data without labels, where there are such."""
+    rows = [row for row in rows if "recall_at_1" in row]
+    if not rows:
+        return []
+    datasets, cutoffs = _unique(rows, "dataset"), (1, 5, 10)
+    columns = [(d, f"recall_at_{k}") for d in datasets for k in cutoffs]
+    titles = [f"{d}, R@{k}" for d in datasets for k in cutoffs]
+    cells = [
+        [
+            method,
+            *(
+                _digits(np.mean([row[name] for row in own if row["dataset"] == d]))
+                for d, name in columns
+            ),
+        ]
+        for method in _scores(rows)
+        if (own := _select(rows, method=method))
+    ]
+    return [
+        "",
+        "Without labels only the other half of a pair is relevant: how often it is "
+        "among the first k, the mean of both directions.",
+        "",
+        *table({"method": WORDS, **dict.fromkeys(titles, NUMBERS)}, cells),
     ]
 
 

@@ -19,6 +19,7 @@ from benchmarks._markdown import NUMBERS, WORDS, table
 from sklearn_xmodal import (
     AdapterRetriever,
     AdapterRetrieverCV,
+    ASIFRetriever,
     CCARetriever,
     CosineRetriever,
     PLSRetriever,
@@ -45,6 +46,8 @@ METHODS = {
     "CCARetriever(alpha=10)": CCARetriever(alpha=10.0),
     "PLSRetriever()": PLSRetriever(),
     "ProcrustesRetriever()": ProcrustesRetriever(),
+    "ASIFRetriever()": ASIFRetriever(),
+    "ASIFRetriever(n_neighbors=50)": ASIFRetriever(n_neighbors=50),
 }
 
 

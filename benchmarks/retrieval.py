@@ -27,6 +27,7 @@ __all__ = ["METHODS", "Method", "main"]  # what docs/user_guide/own_method.md ne
 COLUMNS = ["dataset", "protocol", "split", "method", "image_to_text", "text_to_image"]
 COLUMNS += ["mean", "seen", "unseen", "chance", "n_train", "n_test", "n_test_classes"]
 COLUMNS += ["validation_score", "parameters"]
+RECALLS = ["recall_at_1", "recall_at_5", "recall_at_10"]
 
 
 def build_parser(methods=METHODS):
@@ -101,6 +102,17 @@ def run_task(key, data_home, seed, quick, methods=METHODS):
     }
 
 
+def suits(key, methods):
+    """Return whether a method can be scored on a data set in a protocol.
+
+    Data without labels are vectors of a joint model, for which the joint methods are.
+    """
+    dataset, protocol, _, name = key
+    if dataset in _datasets.JOINT:
+        return protocol == "standard" and not methods[name].needs_labels
+    return not methods[name].is_joint
+
+
 def _order(key, methods):
     dataset, protocol, split, name = key
     return (
@@ -125,6 +137,7 @@ def run(arguments, methods=METHODS):
         for protocol in arguments.protocol
         for name in arguments.methods
     ]
+    keys = [key for key in keys if suits(key, methods)]
     missing = [key for key in keys if key not in journal.rows]
     options = arguments.data_home, arguments.seed, arguments.quick, methods
     tasks = (delayed(_keyed_task)(key, *options) for key in missing)
@@ -136,7 +149,8 @@ def run(arguments, methods=METHODS):
             bar.set_postfix_str(f"{row['dataset']}, {row['protocol']}, {row['method']}")
             bar.update()
     rows = journal.sorted_rows(partial(_order, methods=methods))
-    write_csv(rows, COLUMNS, out / "results.csv")
+    more = [name for name in RECALLS if any(name in row for row in rows)]
+    write_csv(rows, [*COLUMNS, *more], out / "results.csv")
     seconds = ["dataset", "protocol", "split", "method", "seconds"]
     write_csv(rows, seconds, out / "seconds.csv")
     write_environment(out / "environment.json")

@@ -1,5 +1,6 @@
 """How fast the package is beside what users would otherwise take.
 
+    python -m benchmarks.speed adapter
     python -m benchmarks.speed cca
     python -m benchmarks.speed devices
     python -m benchmarks.speed encoders
@@ -24,6 +25,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from benchmarks import (
+    _speed_adapter,
     _speed_cca,
     _speed_devices,
     _speed_encoders,
@@ -37,6 +39,7 @@ from benchmarks import (
 from benchmarks._environment import environment_record
 
 COMMANDS = {
+    "adapter": _speed_adapter,
     "cca": _speed_cca,
     "devices": _speed_devices,
     "encoders": _speed_encoders,

@@ -142,6 +142,22 @@ JOINT_RETRIEVERS = {
     "CosineRetriever": _factory(CosineRetriever),
 }
 
+#: All of the package.
+ALL_RETRIEVERS = {**RETRIEVERS, **JOINT_RETRIEVERS}
+
+
+def of_one_width(name, X_img, X_txt):
+    """Return features as a retriever takes them: cut to one width where it needs that.
+
+    Of matrices; what else a test has of an item stays with it.
+    """
+    if name not in JOINT_RETRIEVERS:
+        return X_img, X_txt
+    width = min(X_img.shape[1], X_txt.shape[1])
+    sides = (X.iloc if hasattr(X, "iloc") else X for X in (X_img, X_txt))
+    return tuple(X[:, :width] for X in sides)
+
+
 #: One per way through the code: moments, kernels, classifiers, networks.
 PATHS = (
     "RidgeRetriever",
@@ -161,29 +177,34 @@ NETWORKS = (
 )
 
 
-@pytest.fixture(params=thorough_but(DISTINCT, RETRIEVERS))
+@pytest.fixture(params=thorough_but([*DISTINCT, "AdapterRetriever"], ALL_RETRIEVERS))
 def make_retriever(request):
     """Make a fast retriever; keyword arguments are its parameters."""
-    return RETRIEVERS[request.param]
+    return ALL_RETRIEVERS[request.param]
 
 
 @pytest.fixture(params=SEEDS, ids="seed{}".format)
 def paired(request):
     """Image features, text features and labels of 60 pairs in 3 classes."""
+    return _pair(request, request.param)
+
+
+@pytest.fixture
+def pair(request):
+    """One draw of what `paired` draws several times."""
+    return _pair(request, 0)
+
+
+def _pair(request, seed):
+    """Draw pairs of two widths, but for retrievers that take one."""
+    cases = getattr(request.node, "callspec", None)
+    name = cases and cases.params.get("make_retriever")
     return make_paired_modalities(
         60,
         n_classes=3,
         n_image_features=7,
-        n_text_features=6,
-        random_state=request.param,
-    )
-
-
-@pytest.fixture
-def pair():
-    """One draw of what `paired` draws several times."""
-    return make_paired_modalities(
-        60, n_classes=3, n_image_features=7, n_text_features=6, random_state=0
+        n_text_features=7 if name in JOINT_RETRIEVERS else 6,
+        random_state=seed,
     )
 
 

@@ -20,14 +20,20 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from tests.conftest import DISTINCT, RETRIEVERS, thorough_but
+from tests.conftest import (
+    ALL_RETRIEVERS,
+    DISTINCT,
+    RETRIEVERS,
+    of_one_width,
+    thorough_but,
+)
 
 N_THREADS = 8
 
 
 def _make(name):
     return {
-        **RETRIEVERS,
+        **ALL_RETRIEVERS,
         "KCCARetriever(nystroem)": lambda: KCCARetriever(
             3, approximation="nystroem", n_landmarks=20
         ),
@@ -43,7 +49,7 @@ def _make(name):
 
 
 NAMES = [
-    *RETRIEVERS,
+    *ALL_RETRIEVERS,
     "KCCARetriever(nystroem)",
     "KCCARetriever(rff)",
     "MSLNRetriever(early stopping)",
@@ -51,20 +57,21 @@ NAMES = [
 QUICK = [name for name in NAMES if name in DISTINCT or "(" in name]
 
 
-def _data():
-    return make_paired_modalities(120, n_classes=4, random_state=0)
+def _data(name=None):
+    X_img, X_txt, y = make_paired_modalities(120, n_classes=4, random_state=0)
+    return *of_one_width(name, X_img, X_txt), y
 
 
 def _fit_bytes(name):
     """Fit, and return all bytes of the codes."""
-    X_img, X_txt, y = _data()
+    X_img, X_txt, y = _data(name)
     codes = _make(name).fit(X_img, X_txt, y).transform(X_img, X_txt)
     return b"".join(Z.tobytes() for Z in codes)
 
 
 @pytest.mark.parametrize("name", thorough_but(QUICK, NAMES))
 def test_many_threads_transform_to_the_same_bytes(name):
-    X_img, X_txt, y = _data()
+    X_img, X_txt, y = _data(name)
     fitted = _make(name).fit(X_img, X_txt, y)
     tasks = [
         (method, convert(X[start:]))

@@ -30,15 +30,27 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     class_disjoint_train_test_split,
 )
-from tests.conftest import DISTINCT, NETWORKS, PATHS, RETRIEVERS, SEEDS, thorough_but
+from tests.conftest import (
+    ALL_RETRIEVERS,
+    DISTINCT,
+    NETWORKS,
+    PATHS,
+    RETRIEVERS,
+    SEEDS,
+    of_one_width,
+    thorough_but,
+)
 
 # A parameter worth searching, for each retriever.
 GRIDS = {
     "ACMRRetriever": {"triplet_weight": [1e-2, 1.0]},
     "ASIFRetriever": {"power": [1, 4]},
+    "AdapterRetriever": {"alpha": [1, 10]},
+    "AdapterRetrieverCV": {"centers": [[0], [1]]},
     "CCARetriever": {"alpha": [1e-2, 1.0]},
     "CCARetrieverCV": {"component_power": [0.0, 1.0]},
     "ContrastiveRetriever": {"temperature": [0.1, 1.0]},
+    "CosineRetriever": {"center": [0, 1]},
     "DCCARetriever": {"alpha": [1e-2, 1.0]},
     "DSCMRRetriever": {"invariance_weight": [1e-2, 1.0]},
     "KCCARetriever": {"alpha": [1e-2, 1.0]},
@@ -217,10 +229,11 @@ class TestPairsInTools:
         with pytest.raises(ValueError, match="n_components must be at most"):
             cross_val_score(CCARetriever(40), pairs, y, error_score="raise")
 
-    @pytest.mark.parametrize("name", RETRIEVERS)
+    @pytest.mark.parametrize("name", ALL_RETRIEVERS)
     def test_metadata_routing_takes_neither_modality_for_metadata(self, name):
         pairs, y = _six_classes(0)
-        retriever = RETRIEVERS[name]()
+        pairs = ImageTextPairs(*of_one_width(name, pairs.image, pairs.text))
+        retriever = ALL_RETRIEVERS[name]()
         with config_context(enable_metadata_routing=True):
             requests = retriever.get_metadata_routing()
             assert set(requests.fit.requests) <= {"sample_weight"}

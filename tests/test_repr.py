@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_xmodal import CCARetriever, ImageTextPairs, ModalityTransformer
-from tests.conftest import RETRIEVERS
+from tests.conftest import ALL_RETRIEVERS
 
 
 def _labels(estimator):
@@ -26,12 +26,12 @@ def _pairs():
     return ImageTextPairs(rng.normal(size=(30, 5)), rng.normal(size=(30, 6)))
 
 
-@pytest.mark.parametrize("name", RETRIEVERS)
+@pytest.mark.parametrize("name", ALL_RETRIEVERS)
 def test_only_what_is_not_the_default_is_printed(name):
-    shown = repr(RETRIEVERS[name]())
+    shown = repr(ALL_RETRIEVERS[name]())
     assert shown.startswith(f"{name}(")
     assert "n_image_features" not in shown
-    assert "n_image_features=3" in repr(RETRIEVERS[name](n_image_features=3))
+    assert "n_image_features=3" in repr(ALL_RETRIEVERS[name](n_image_features=3))
 
 
 def test_fitting_leaves_what_is_printed_as_it_was(make_retriever, pair):

@@ -2,7 +2,7 @@
 
 import warnings
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from sklearn_xmodal.protocols import (
     evaluate_split,
     split_pairs,
 )
+from sklearn_xmodal.protocols._methods import split_by_width
 from sklearn_xmodal.protocols._repeats import ON_BOTH_SIDES, describe_repeats
 
 #: Those of a search among seen, and among unseen classes.
@@ -45,6 +46,11 @@ class Run:
     test_rows: np.ndarray = field(repr=False)
     codes: tuple = field(repr=False)  # image (n_test, d), text (n_test, d)
     curves: dict = field(repr=False)  # direction -> (precision, recall)
+    _: KW_ONLY
+    # Without labels, how often the other half of a pair is among the first ones.
+    recall_at_1: float | None = None
+    recall_at_5: float | None = None
+    recall_at_10: float | None = None
 
     @property
     def mean(self):
@@ -60,7 +66,7 @@ def plan(data, methods, protocols, *, n_splits=1, seed=0):
     splits = {"n_splits": n_splits, "seed": seed}
     if data.y is None:
         return _plan_pairs(data, methods, protocols, **splits)
-    methods = list(dict.fromkeys(methods or METHODS))
+    methods = _methods_of_width(data, methods, METHODS)
     if protocols is not None:
         for protocol in protocols:
             if reason := _obstacle(data, protocol, **splits):
@@ -82,7 +88,7 @@ def _plan_pairs(data, methods, protocols, **splits):
     if reason:
         raise CommandError(f"--protocol standard {reason}")
     without_labels = [m for m in METHODS if not METHODS[m].needs_labels]
-    methods = list(dict.fromkeys(methods or without_labels))
+    methods = _methods_of_width(data, methods, without_labels)
     for name in methods:
         if METHODS[name].needs_labels:
             raise CommandError(f"--methods {name} needs class labels (--labels)")
@@ -92,6 +98,17 @@ def _plan_pairs(data, methods, protocols, **splits):
             "apart"
         )
     return methods, ["standard"]
+
+
+def _methods_of_width(data, asked, default):
+    """Return names of the methods asked for, or of all that the widths allow."""
+    names = list(dict.fromkeys(asked or default))
+    kept, left_out = split_by_width({name: METHODS[name] for name in names}, data.pairs)
+    if left_out and asked:
+        raise CommandError(f"--methods: cannot be compared: {left_out}")
+    if left_out:
+        print(f"Left out: {left_out}.")
+    return list(kept)
 
 
 def _obstacle(data, protocol, **splits):

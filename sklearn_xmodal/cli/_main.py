@@ -93,7 +93,7 @@ def build_parser():
         "--methods",
         nargs="+",
         choices=list(METHODS),
-        help="what to compare (default: all)",
+        help="what to compare (default: all that the data allow)",
     )
     run.add_argument(
         "--splits",

@@ -5,6 +5,9 @@ import numpy as np
 from sklearn_xmodal.metrics import RetrievedItemsDisplay
 
 _COLOURS = {
+    "raw cosine (nothing fitted)": "#b9b4a7",
+    "adapter": "#c9a13b",
+    "text adapter": "#8c6fa8",
     "CCA": "#7a8ba3",
     "KCCA": "#3b6ea8",
     "semantic matching": "#6f9e6e",

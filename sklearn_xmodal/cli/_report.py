@@ -11,7 +11,13 @@ _PROTOCOL_TEXT = {
     "extendable": "Extendable protocol: no class of the test part was seen in training",
 }
 _WHERE = {"standard": "On seen classes", "extendable": "On unseen classes"}
-_COLUMNS = ("image->text", "text->image", "mean", "chance", "seconds")
+_COLUMNS = {
+    "image->text": "image_to_text",
+    "text->image": "text_to_image",
+    "mean": "mean",
+    "chance": "chance",
+}
+_RECALLS = {f"R@{k}": f"recall_at_{k}" for k in (1, 5, 10)}
 
 
 def format_tables(runs):
@@ -32,23 +38,32 @@ def _format_table(protocol, runs):
     )
     n_splits = len({run.split for run in runs})
     lines = ["", f"{what}.", _describe_splits(runs, n_splits)]
-    width = 13 if n_splits == 1 else 16
+    columns = {**_COLUMNS, **_RECALLS} if by_pair else _COLUMNS
+    widths = [_width(name, n_splits) for name in (*columns, "seconds")]
     methods = list(dict.fromkeys(run.method for run in runs))
     first = max(len(name) for name in ["method", *methods])
-    header = "".join(f"{name:>{width}}" for name in _COLUMNS)
+    header = _row((*columns, "seconds"), widths)
     lines.append(f"{'method':<{first}}{header}")
     for method in methods:
         own = [run for run in runs if run.method == method]
         cells = [
-            _cell([run.image_to_text for run in own], 3),
-            _cell([run.text_to_image for run in own], 3),
-            _cell([run.mean for run in own], 3),
-            _cell([run.chance for run in own], 3),
+            *(_cell([getattr(run, c) for run in own], 3) for c in columns.values()),
             f"{np.mean([run.seconds for run in own]):.1f}",
         ]
-        row = "".join(f"{cell:>{width}}" for cell in cells)
-        lines.append(f"{method:<{first}}{row}")
+        lines.append(f"{method:<{first}}{_row(cells, widths)}")
     return "\n".join(lines)
+
+
+def _width(name, n_splits):
+    if n_splits > 1:
+        return 16
+    return 7 if name in _RECALLS else 13
+
+
+def _row(cells, widths):
+    return "".join(
+        f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)
+    )
 
 
 def _describe_splits(runs, n_splits):
@@ -64,6 +79,8 @@ def _describe_splits(runs, n_splits):
     )
     if n_splits > 1:
         line += f" (first of {n_splits} splits; mean ± standard deviation)"
+    if first.n_test_classes is None:
+        line += ".\nR@k: the other half among the first k, mean of both directions"
     return line + "."
 
 
@@ -127,7 +144,7 @@ def write_csv(runs, path):
     """Write one row per method and split, and return the path."""
     columns = ["protocol", "split", "method", "image_to_text", "text_to_image", "mean"]
     columns += ["chance", "seconds", "n_train", "n_test", "n_test_classes"]
-    columns += ["validation_score", "parameters"]
+    columns += ["validation_score", "parameters", *_RECALLS.values()]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

@@ -3,15 +3,20 @@
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import linalg
 
 from sklearn_xmodal.cross_decomposition._cosine import OneWidthRetriever
-from sklearn_xmodal.cross_decomposition._engine._problems import moment_problem
+from sklearn_xmodal.cross_decomposition._engine._problems import (
+    RowProblem,
+    pair_problem,
+)
 from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     PartialFitMixin,
     SpectralRetriever,
 )
 from sklearn_xmodal.encoders import IdentityEncoder, LinearEncoder
 from sklearn_xmodal.utils._linalg import stable_eigh, stable_svd
+from sklearn_xmodal.utils._memory import check_memory
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
 #: Part of the means that is taken away unless told otherwise.
@@ -21,45 +26,82 @@ _HALF = 0.5
 class JointMoments:
     """Moments of both modalities at unit mean variance, decomposed once for all ridges.
 
-    Of a MomentProblem of two modalities with one width, p.
+    Of a problem of two modalities with one width, p. Where few pairs are given by their
+    rows, all happens in the space of r dimensions that these span: in those that are
+    left covariances are zero, so that only the identity is there, whatever the ridge.
     """
 
     def __init__(self, problem):
         sides = problem.sides
         self.means = [side.mean for side in sides]
         self.scales = [1 / np.sqrt(side.variance) for side in sides]
-        columns = [np.full(len(side.mean), scale) for side, scale in zip(
-            sides, self.scales, strict=True
-        )]  # fmt: skip
+        if isinstance(problem, RowProblem):
+            covariances = self._from_rows(sides)
+        else:
+            covariances = self._from_moments(problem)
+        self._spectra = [stable_eigh(C) for C in covariances]
+
+    def _from_moments(self, problem):
+        p = len(self.means[0])
+        columns = [np.full(p, scale) for scale in self.scales]
         self._cross = problem.scaled(columns).cross
-        self._spectra = [stable_eigh(s.covariance / s.variance) for s in sides]
+        self._span, self._rest = None, np.empty((p, 0))
+        return [side.covariance / side.variance for side in problem.sides]
+
+    def _from_rows(self, sides):
+        p = len(self.means[0])
+        check_memory(
+            3 * 8 * p**2,
+            f"What an adapter of {p} features multiplies by",
+            "Reduce the features first, with TruncatedSVD in a ModalityTransformer.",
+        )
+        rows = np.vstack(
+            [
+                side.centred_rows() * (scale / np.sqrt(side.weight))
+                for side, scale in zip(sides, self.scales, strict=True)
+            ]
+        )
+        basis = linalg.qr(rows.T)[0]  # (p, p)
+        self._span, self._rest = np.hsplit(basis, [len(rows)])
+        A, B = np.vsplit(rows @ self._span, 2)
+        self._cross = A.T @ B
+        return A.T @ A, B.T @ B
 
     def both(self, alpha):
         """Return weights of images and texts, (p, p) each, and singular values (p,)."""
-        p = len(self._cross)
+        p, n_rest = self._rest.shape
         if np.isinf(alpha):
             return [scale * np.eye(p) for scale in self.scales], np.ones(p)
         prior, cross = self._towards_identity(alpha)
         # Symmetric roots, which do not turn the space: a ridge without end leaves it.
         roots = [V / np.sqrt(w) @ V.T for w, V in self._ridged(prior)]
         U, S, Vt = stable_svd(roots[0] @ cross @ roots[1])
+        rest = self._rest / np.sqrt(prior)  # of singular values 1, which none exceeds
         weights = [
-            scale * root @ (axes * np.sqrt(S))
+            scale * np.hstack([rest, self._of_features(root @ (axes * np.sqrt(S)))])
             for scale, root, axes in zip(self.scales, roots, (U, Vt.T), strict=True)
         ]
-        return weights, S
+        return weights, np.concatenate([np.ones(n_rest), S])
 
     def onto_image(self, alpha):
         """Return weights that predict images from texts, (p, p)."""
         prior, cross = self._towards_identity(alpha)
-        w, V = self._ridged(prior)[1]
-        return self.scales[1] / self.scales[0] * ((V / w @ V.T) @ cross.T)
+        return self.scales[1] / self.scales[0] * self._predicting(prior, 1, cross.T)
 
     def onto_text(self, alpha):
         """Return weights that predict texts from images, (p, p)."""
         prior, cross = self._towards_identity(alpha)
-        w, V = self._ridged(prior)[0]
-        return self.scales[0] / self.scales[1] * ((V / w @ V.T) @ cross)
+        return self.scales[0] / self.scales[1] * self._predicting(prior, 0, cross)
+
+    def _predicting(self, prior, side, cross):
+        """Return the ridge regression of one side onto the other, (p, p)."""
+        w, V = self._ridged(prior)[side]
+        within = self._of_features((V / w @ V.T) @ cross)
+        return self._of_features(within.T).T + self._rest @ self._rest.T
+
+    def _of_features(self, W):
+        """Return weights of features for those of coordinates, (r, k) -> (p, k)."""
+        return W if self._span is None else self._span @ W
 
     def _towards_identity(self, alpha):
         """Return the weight of the identity, and the cross-covariance mixed with it."""
@@ -70,6 +112,11 @@ class JointMoments:
         return [((1 - prior) * np.maximum(w, 0.0) + prior, V) for w, V in self._spectra]
 
 
+def most_rows(X_img):
+    """Return up to how many pairs of this width rows are the cheaper way."""
+    return (X_img.shape[1] - 1) // 2
+
+
 class BaseAdapter(OneWidthRetriever, SpectralRetriever):
     """Base of the adapters, which differ in how `alpha` and `center` are found."""
 
@@ -77,7 +124,9 @@ class BaseAdapter(OneWidthRetriever, SpectralRetriever):
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         self.__dict__.pop("_moments", None)  # of `partial_fit`
-        return self._solve(moment_problem(X_img, X_txt, sample_weight))
+        return self._solve(
+            pair_problem(X_img, X_txt, sample_weight, most_rows=most_rows(X_img))
+        )
 
     def _record(self, moments, alpha, center):
         """Return the encoders, and set the singular values where there are some."""
@@ -217,8 +266,9 @@ class AdapterRetriever(PartialFitMixin, BaseAdapter):
     Notes
     -----
     Any number of pairs from two will do, since what they do not tell stays as the model
-    has it. The data are read once, in blocks; the rest takes time and memory of
-    matrices of the square of the width.
+    has it. The data are read once, in blocks; the rest takes memory of matrices of the
+    square of the width, and time of its cube. Where there are fewer than half as many
+    pairs as features, all happens in the space that the pairs span.
 
     Examples
     --------

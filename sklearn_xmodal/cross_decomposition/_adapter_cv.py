@@ -13,6 +13,7 @@ from sklearn_xmodal.cross_decomposition._adapter import (
     BaseAdapter,
     JointMoments,
     centred,
+    most_rows,
 )
 from sklearn_xmodal.cross_decomposition._engine._folds import TrainingProblems
 from sklearn_xmodal.metrics import get_retrieval_scorer
@@ -192,11 +193,14 @@ class AdapterRetrieverCV(BaseAdapter):
         pairs = ImageTextPairs(X_img, X_txt)
         score = self._scorer(pairs, y, sample_weight)
         splits = list(check_cv(self.cv, y).split(pairs, y))
-        data = TrainingProblems(X_img, X_txt, sample_weight, splits, by_moments=True)
+        data = TrainingProblems(
+            X_img, X_txt, sample_weight, splits, most_rows=most_rows(X_img)
+        )
         scores = np.empty((len(grid), len(splits)))
         for j, (_, test) in enumerate(splits):
             moments = JointMoments(data.problem(j))
-            found = {alpha: self._adapted(moments, alpha)[0] for alpha, _ in grid}
+            alphas = dict.fromkeys(alpha for alpha, _ in grid)
+            found = {alpha: self._adapted(moments, alpha)[0] for alpha in alphas}
             for i, (alpha, center) in enumerate(grid):
                 encoders = centred(found[alpha], moments.means, center)
                 scores[i, j] = score(encoders, test)

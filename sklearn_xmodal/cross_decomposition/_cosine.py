@@ -21,7 +21,8 @@ class OneWidthRetriever(BaseRetriever):
                 "The image and text features must have one width, as those of one "
                 f"joint model (CLIP, SigLIP) do. Got {p} image features and {q} text "
                 "features. For two encoders that were trained apart take CCARetriever, "
-                "or MSLNRetriever where there are labels."
+                "MSLNRetriever where there are labels, or ASIFRetriever where pairs "
+                "come and go."
             )
         return X_img, X_txt, y
 

@@ -1,6 +1,7 @@
 """Score on test parts what was chosen and fitted on training parts."""
 
 import time
+import warnings
 from collections.abc import Mapping
 from numbers import Integral
 
@@ -16,7 +17,7 @@ from sklearn_xmodal.protocols._checks import (
     labelled_rows,
     labels_of,
 )
-from sklearn_xmodal.protocols._methods import FULL, Method
+from sklearn_xmodal.protocols._methods import FULL, Method, split_by_width
 from sklearn_xmodal.protocols._repeats import warn_of_repeats
 from sklearn_xmodal.protocols._scores import score_codes
 from sklearn_xmodal.protocols._splits import inner_folds, split_pairs
@@ -95,7 +96,8 @@ def evaluate(
     -----
     UserWarning
         If items of a test part have the features of one in its training part, see
-        :func:`count_repeats`.
+        :func:`count_repeats`; if methods for vectors of one joint model are left out,
+        since images and texts differ in width.
 
     See Also
     --------
@@ -118,6 +120,10 @@ def evaluate(
     """
     _check_methods(methods)
     _check_random_state(random_state)
+    check_pairs(pairs)
+    methods, left_out = split_by_width(methods, pairs)
+    if left_out:
+        warnings.warn(f"Left out: {left_out}.", UserWarning, stacklevel=2)
     options = {"random_state": random_state, "budget": budget}
     options |= {"n_jobs": n_jobs, "validate": validate}
     return [

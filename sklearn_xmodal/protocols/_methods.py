@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 
 from sklearn.base import clone
 
-from sklearn_xmodal.cross_decomposition import CCARetriever, KCCARetriever
+from sklearn_xmodal.cross_decomposition import (
+    AdapterRetriever,
+    CCARetriever,
+    CosineRetriever,
+    KCCARetriever,
+)
 from sklearn_xmodal.linear_model import SemanticMatchingRetriever
 from sklearn_xmodal.protocols._checks import check_protocol
 
@@ -77,6 +82,11 @@ class Method:
         Whether it is of `sklearn_xmodal.deep`: its fits then run in threads, and tell
         of their epochs.
 
+    is_joint : bool, default=False
+        Whether it is for vectors of one joint model, such as CLIP's. It gets the
+        features at unit length, nothing else is done to them, and it is left out where
+        images and texts differ in width.
+
     Raises
     ------
     TypeError
@@ -105,6 +115,7 @@ class Method:
     while_tuning: dict | None = None
     unseen_candidates: list | None = None
     trains_network: bool = False
+    is_joint: bool = False
 
     def __post_init__(self):
         for candidates in (self.candidates, self.unseen_candidates or [{}]):
@@ -184,6 +195,27 @@ class Method:
         )
 
 
+def split_by_width(methods, pairs):
+    """Return methods that can be fitted to pairs, by name, and why not the others.
+
+    The second is the end of a sentence, empty where there are no others.
+    """
+    joint = [name for name in methods if getattr(methods[name], "is_joint", False)]
+    image, text = (_describe_width(side) for side in (pairs.image, pairs.text))
+    if not joint or image == text:
+        return methods, ""
+    kept = {name: method for name, method in methods.items() if name not in joint}
+    return kept, (
+        f"{', '.join(joint)} (for vectors of one joint model, such as CLIP's, so of "
+        f"one width): got {image} image features and {text} text features"
+    )
+
+
+def _describe_width(side):
+    shape: tuple = getattr(side, "shape", ())
+    return f"{shape[1]:,}" if len(shape) == 2 else "no"
+
+
 def _build_msln(random_state, budget, protocol):
     from sklearn_xmodal.deep import MSLNRetriever
 
@@ -196,9 +228,25 @@ def _build_msln(random_state, budget, protocol):
 # Twice the default: many classes gain by it (benchmarks/results/attribution).
 _WIDE = {"hidden_layer_sizes": (512,)}
 
-#: Methods of the command line by name: "cca", "kcca", "sm" (semantic matching) and
-#: "msln". None has more than three candidates.
+#: Methods of the command line by name: "cosine", "adapter" and "text-adapter" (for
+#: vectors of one joint model), "cca", "kcca", "sm" (semantic matching) and "msln". None
+#: has more than three candidates.
 METHODS = {
+    "cosine": Method(
+        "raw cosine (nothing fitted)", CosineRetriever(), [{}], is_joint=True
+    ),
+    "adapter": Method(
+        "adapter",
+        AdapterRetriever(),
+        [{"alpha": a} for a in (30, 100, 300)],
+        is_joint=True,
+    ),
+    "text-adapter": Method(
+        "text adapter",
+        AdapterRetriever(adapt="text"),
+        [{"alpha": a} for a in (30, 100, 300)],
+        is_joint=True,
+    ),
     "cca": Method("CCA", CCARetriever(), [{"alpha": a} for a in (0.1, 1, 10)]),
     "kcca": Method("KCCA", KCCARetriever(), [{"alpha": a} for a in (1, 10, 100)]),
     "sm": Method(

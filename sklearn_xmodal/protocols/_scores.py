@@ -12,6 +12,8 @@ from sklearn_xmodal.metrics._engine import labelled_codes
 from sklearn_xmodal.protocols._checks import check_classes
 
 _DIRECTIONS = ("image_to_text", "text_to_image")
+#: Cut-offs of recall, where only the other half of a pair is relevant.
+_CUTOFFS = (1, 5, 10)
 
 
 def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None):
@@ -41,7 +43,9 @@ def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None)
     scores : dict of str to float
         Mean average precision of "image_to_text" and "text_to_image", their "mean",
         and what codes without information would score, "chance". In the generalized
-        protocol "seen" and "unseen" too, means of both directions.
+        protocol "seen" and "unseen" too, means of both directions. Without labels
+        "recall_at_1", "recall_at_5" and "recall_at_10" too, how often the other half of
+        a pair is among the first items, in the mean of both directions.
 
     Raises
     ------
@@ -79,7 +83,15 @@ def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None)
         }
     mean = (scores["image_to_text"] + scores["text_to_image"]) / 2
     labels = np.arange(len(Z_img)) if y is None else y
-    return {**scores, "mean": mean, "chance": _chance(labels, protocol, seen_classes)}
+    scores |= {"mean": mean, "chance": _chance(labels, protocol, seen_classes)}
+    return scores if y is not None else scores | _recalls(Z_img, Z_txt)
+
+
+def _recalls(Z_img, Z_txt):
+    return {
+        f"recall_at_{k}": cross_modal_score(Z_img, Z_txt, metric="recall_at_k", k=k)
+        for k in _CUTOFFS
+    }
 
 
 def _score_both_kinds(Z_img, Z_txt, y, seen_classes):

@@ -6,7 +6,9 @@ from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import Normalizer
 
+from sklearn_xmodal.pairs import ModalityTransformer
 from sklearn_xmodal.protocols._checks import check_classes, check_pairs
 from sklearn_xmodal.protocols._features import choose_features
 from sklearn_xmodal.protocols._methods import FULL
@@ -116,7 +118,13 @@ def tune(
             pairs, y, protocol, n_splits=budget.n_folds, random_state=random_state
         )
     folds = list(check_cv(cv, y).split(pairs, y))
-    scaled, features = choose_features(pairs, y, cv=folds, random_state=random_state)
+    if method.is_joint:
+        unit = ModalityTransformer(image=Normalizer(), text=Normalizer())
+        scaled, features = "none", unit
+    else:
+        scaled, features = choose_features(
+            pairs, y, cv=folds, random_state=random_state
+        )
     candidates = method.candidates_for(protocol, budget.n_candidates)
     retriever = method.make_retriever(
         protocol, budget=budget, random_state=random_state

@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 from benchmarks import _datasets, retrieval
 from benchmarks._journal import Journal, write_csv
+from benchmarks._methods import METHODS
 from benchmarks._tables import draw, write_tables
 
 ROOT = Path(__file__).parents[2]
@@ -169,11 +170,41 @@ def test_csv_is_replaced_whole(tmp_path):
 @pytest.mark.parametrize("name", _datasets.NAMES)
 def test_every_data_set_loads_as_pairs(name, request):
     data_home = None
-    if name in _datasets.FILES:
+    if name not in _datasets.EMBEDDED:
         data_home = request.getfixturevalue("shared_data")
     pairs, y = _datasets.load(name, data_home)
+    if name == "pictograms":  # of several drawings of a text, one
+        assert len(np.unique(pairs.text, axis=0)) == len(pairs)
+    if name in _datasets.JOINT:
+        assert y is None
+        assert len(np.unique(pairs.image, axis=0)) == len(pairs)
+        return
     assert len(pairs) == len(y)
     assert len(np.unique(y)) >= 9
+
+
+def test_methods_are_tried_where_they_can_be():
+    can = {
+        (dataset, name): retrieval.suits((dataset, protocol, 0, name), METHODS)
+        for dataset in ("coco", "glyphs")
+        for name in ("cosine", "cca", "sm")
+        for protocol in ["standard"]
+    }
+    assert [key for key, value in can.items() if not value] == [
+        ("coco", "sm"),
+        ("glyphs", "cosine"),
+    ]
+    assert not retrieval.suits(("coco", "extendable", 0, "cca"), METHODS)
+
+
+def test_recall_has_a_table_where_there_are_no_labels(tmp_path):
+    rows = rows_of({("coco", "A"): 0.4, ("coco", "B"): 0.2})
+    for row in rows:
+        row |= {f"recall_at_{k}": row["mean"] / 4 + k / 100 for k in (1, 5, 10)}
+    write_tables(rows, tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    assert "| method | coco, R@1 | coco, R@5 | coco, R@10 |" in text
+    assert re.search(r"\| A \| \.11\d \| \.15\d \| \.20\d \|", text)
 
 
 def test_help_is_clear(capsys):

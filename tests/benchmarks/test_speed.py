@@ -19,7 +19,7 @@ from benchmarks import (
     speed,
 )
 from benchmarks._timing import limited
-from sklearn_xmodal import RetrievalIndex
+from sklearn_xmodal import AdapterRetriever, RetrievalIndex
 from sklearn_xmodal.deep._layers import StackedLinear
 from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
 
@@ -69,6 +69,20 @@ def test_help_names_the_parts(capsys):
     with pytest.raises(SystemExit, match="0"):
         speed.main(["--help"])
     assert "metrics" in capsys.readouterr().out
+
+
+def test_adapters_of_few_pairs_are_timed_beside_moments(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks._speed_adapter._RETRIEVERS", (AdapterRetriever(),))
+    argv = "adapter --pairs 6 --width 20 --repeats 1 --out"
+    speed.main([*argv.split(), str(tmp_path)])
+    lines = (tmp_path / "speed_adapter.csv").read_text().splitlines()
+    (row,) = csv.DictReader(lines)
+    ratio = float(row["seconds_by_moments"]) / float(row["seconds"])
+    assert float(row["ratio"]) == pytest.approx(ratio, rel=1e-3)
+    assert (
+        "| `AdapterRetriever()` | 6 | 2 x 20 |"
+        in (tmp_path / "speed_adapter.md").read_text()
+    )
 
 
 @pytest.fixture(scope="module")

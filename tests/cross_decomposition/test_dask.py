@@ -13,9 +13,11 @@ from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_xmodal import (
+    AdapterRetriever,
     CCARetriever,
     CCARetrieverCV,
     ImageTextPairs,
@@ -89,6 +91,20 @@ def again(est, **params):
 def threads():
     with dask.config.set(scheduler="threads", num_workers=2):
         yield
+
+
+@pytest.mark.parametrize("adapt", ["both", "text"])
+@pytest.mark.parametrize(("n", "p"), [(300, 8), (11, 30)], ids=["many", "few"])
+def test_adapters_are_those_in_memory(adapt, n, p):
+    X, Y = draw(n, p, p)
+    weights = np.arange(n) % 3
+    expected = AdapterRetriever(2, adapt=adapt).fit(X, Y, sample_weight=weights)
+    est = AdapterRetriever(2, adapt=adapt)
+    est.fit(*chunked(X, Y, 7, 4), sample_weight=weights)
+    found, expected = (
+        cosine_similarity(*one.transform(X, Y)) for one in (est, expected)
+    )
+    assert_allclose(found, expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("est", RETRIEVERS, ids=str)

@@ -20,6 +20,7 @@ from sklearn_xmodal import (
     load,
     save,
 )
+from sklearn_xmodal.cross_decomposition._adapter import JointMoments
 from sklearn_xmodal.metrics import get_retrieval_scorer, retrieval_score
 from tests.conftest import JOINT_RETRIEVERS, SEEDS
 
@@ -145,6 +146,85 @@ class TestAdapter:
             assert_allclose(cosines(*est.transform(X_img, X_txt)), expected, atol=1e-10)
 
 
+@EVERY_SEED
+class TestFewPairs:
+    """Fewer than half as many pairs as features, and one more than that."""
+
+    @pytest.mark.parametrize("n", [3, 9, 10])
+    @pytest.mark.parametrize("alpha", [0.3, 30.0])
+    def test_similarities_are_those_of_the_formula(self, seed, n, alpha):
+        X_img, X_txt = draw(seed, n=n + 5, p=20)
+        est = AdapterRetriever(alpha).fit(X_img[:n], X_txt[:n])
+        C_ii, C_it, C_tt = covariances(X_img[:n], X_txt[:n])
+        ridge = alpha * np.eye(20)
+        R_i, R_t = (linalg.inv(linalg.sqrtm(C + ridge)) for C in (C_ii, C_tt))
+        U, S, Vt = linalg.svd(R_i @ (C_it + ridge) @ R_t)
+        A, B = X_img - X_img[:n].mean(axis=0) / 2, X_txt - X_txt[:n].mean(axis=0) / 2
+        expected = cosines(A @ R_i @ (U * S**0.5), B @ R_t @ (Vt.T * S**0.5))
+        assert_allclose(cosines(*est.transform(X_img, X_txt)), expected, atol=1e-10)
+        assert_allclose(est.singular_values_, S, rtol=1e-10)
+
+    @pytest.mark.parametrize("adapt", ["image", "text"])
+    def test_one_side_alone(self, seed, adapt):
+        X_img, X_txt = draw(seed, n=8, p=20)
+        sides = (X_img, X_txt) if adapt == "image" else (X_txt, X_img)
+        C, cross, _ = covariances(*sides)
+        W = linalg.solve(C + 2 * np.eye(20), cross + 2 * np.eye(20))
+        est = AdapterRetriever(2, adapt=adapt).fit(X_img, X_txt)
+        mapped = getattr(est, f"transform_{adapt}")(sides[0])
+        assert_allclose(normalize(mapped), normalize(sides[0] @ W), atol=1e-10)
+
+    @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+    @pytest.mark.parametrize("adapt", ["both", "text"])
+    def test_weights_repeat_pairs_of_any_container(self, seed, form, adapt):
+        X_img, X_txt = draw(seed, n=9, p=30)
+        X_img, X_txt = np.where(X_img > 0, X_img, 0), np.where(X_txt > 0, X_txt, 0)
+        weights = np.arange(9) % 3
+        repeated = (np.repeat(X, weights, axis=0) for X in (X_img, X_txt))
+        expected = AdapterRetriever(2, adapt=adapt).fit(*repeated)
+        est = AdapterRetriever(2, adapt=adapt)
+        est.fit(form(X_img), form(X_txt), sample_weight=weights)
+        assert_allclose(
+            cosines(*est.transform(form(X_img), form(X_txt))),
+            cosines(*expected.transform(X_img, X_txt)),
+            atol=1e-10,
+        )
+
+    def test_search_equals_folds_by_hand_where_folds_are_few_and_all_are_not(
+        self, seed
+    ):
+        X_img, X_txt = draw(seed, n=12, p=22)  # 8 to train on, of 10 at most, then 12
+        est = AdapterRetrieverCV([1.0, 30.0], centers=[0.5], cv=3, scoring="map")
+        est.fit(X_img, X_txt)
+        for i, alpha in enumerate([1.0, 30.0]):
+            for j, (train, test) in enumerate(KFold(3).split(X_img)):
+                one = AdapterRetriever(alpha).fit(X_img[train], X_txt[train])
+                expected = one.score(X_img[test], X_txt[test])
+                found = est.cv_results_[f"split{j}_test_score"][i]
+                assert_allclose(found, expected, atol=1e-12)
+        whole = AdapterRetriever(est.alpha_).fit(X_img, X_txt)
+        assert_allclose(est.singular_values_, whole.singular_values_)
+
+
+@pytest.mark.parametrize("n", [4, 60], ids=["few", "many"])
+def test_widths_beyond_the_memory_are_refused(n, monkeypatch):
+    monkeypatch.setattr("sklearn_xmodal.utils._memory.usable_memory", lambda: 5e4)
+    with pytest.raises(ValueError, match=r"must fit into memory.* Reduce the features"):
+        AdapterRetriever().fit(*draw(n=n, p=60))
+
+
+@pytest.mark.parametrize("center", [True, 0.5])
+def test_the_mean_of_a_cosine_is_weighted(center):
+    X_img, X_txt = draw(n=12)
+    weights = np.arange(12) % 3
+    rows = np.repeat(np.arange(12), weights)
+    for form in (np.asarray, sparse.csr_matrix):
+        est = CosineRetriever(center=center)
+        est.fit(form(X_img), form(X_txt), sample_weight=weights)
+        for Z, X in zip(est.transform(X_img, X_txt), (X_img, X_txt), strict=True):
+            assert_allclose(Z, X - center * X[rows].mean(axis=0))
+
+
 def test_an_index_of_images_stays_valid():
     X_img, X_txt = draw()
     before = RetrievalIndex(CosineRetriever().fit(X_img, X_txt), image=X_img)
@@ -203,6 +283,14 @@ class TestCrossValidation:
             )
             assert_allclose(est.cv_results_[f"split{j}_test_score"], best, atol=1e-4)
 
+    def test_all_centers_share_what_is_decomposed(self, monkeypatch):
+        solved, both = [], JointMoments.both
+        monkeypatch.setattr(
+            JointMoments, "both", lambda self, a: solved.append(a) or both(self, a)
+        )
+        AdapterRetrieverCV([1.0, 30.0], centers=[0, 0.5, 1], cv=3).fit(*draw())
+        assert len(solved) == 2 * 3 + 1
+
     def test_more_held_out_pairs_than_a_group_takes(self):
         X_img, X_txt = draw(n=600)
         est = AdapterRetrieverCV([1.0, 30.0], cv=2).fit(X_img, X_txt)
@@ -222,8 +310,11 @@ class TestContract:
     def test_unequal_widths_are_refused(self, name):
         X_img, X_txt = draw()
         est = JOINT_RETRIEVERS[name]()
-        with pytest.raises(ValueError, match=r"one width.*Got 6 image.*4 text.*CCA"):
+        advice = r"CCARetriever, MSLNRetriever where there are labels, or ASIF"
+        with pytest.raises(ValueError, match=f"one width.*Got 6 im.*4 text.*{advice}"):
             est.fit(X_img, X_txt[:, :4])
+        with pytest.raises(ValueError, match=r"one width.*Got 4 image.*6 text"):
+            est.fit(X_img[:, :4], X_txt)
         assert not hasattr(est, "image_encoder_")
 
     def test_stacked_pipelined_and_saved(self, name, tmp_path):

@@ -18,10 +18,18 @@ from sklearn_xmodal.base import encoder_of
 from sklearn_xmodal.encoders import Chain, EstimatorEncoder, LinearEncoder
 from sklearn_xmodal.encoders._base import PARTS
 from sklearn_xmodal.encoders._kernel import OWN_KERNELS, kernel_values
-from tests.conftest import PATHS, RETRIEVERS, thorough_but
+from tests.conftest import (
+    ALL_RETRIEVERS,
+    PATHS,
+    RETRIEVERS,
+    of_one_width,
+    thorough_but,
+)
 from tests.labelled import draw
 
-EVERY = thorough_but([*PATHS, "DCCARetriever", "VotingRetriever"], [*RETRIEVERS])
+EVERY = thorough_but(
+    [*PATHS, "CosineRetriever", "DCCARetriever", "VotingRetriever"], [*ALL_RETRIEVERS]
+)
 NETWORKS = ("ACMR", "Contrastive", "DCCA", "DSCMR", "MSLN")
 
 
@@ -37,8 +45,8 @@ def _alone(encoder):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_fitted_retriever_is_two_encoders(name, data):
-    X, T, y = data
-    est = RETRIEVERS[name]().fit(X, T, y)
+    X, T = of_one_width(name, *data[:2])
+    est = ALL_RETRIEVERS[name]().fit(X, T, data[2])
     sides = (
         (est.image_encoder_, X, est.transform_image(X)),
         (est.text_encoder_, T, est.transform_text(T)),
@@ -51,8 +59,8 @@ def test_a_fitted_retriever_is_two_encoders(name, data):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_alone_an_encoder_gives_the_same_codes(name, data):
-    X, T, y = data
-    est = RETRIEVERS[name]().fit(X, T, y)
+    X, T = of_one_width(name, *data[:2])
+    est = ALL_RETRIEVERS[name]().fit(X, T, data[2])
     # Networks of three steps: codes close to their mean magnify float32.
     tolerance = 1e-5 if name.startswith(NETWORKS) else 1e-12
     for encoder, features in ((est.image_encoder_, X), (est.text_encoder_, T)):

@@ -25,7 +25,14 @@ from sklearn_xmodal.encoders import (
     LinearEncoder,
     _onnx,
 )
-from tests.conftest import PATHS, RETRIEVERS, thorough_but
+from tests.conftest import (
+    ALL_RETRIEVERS,
+    JOINT_RETRIEVERS,
+    PATHS,
+    RETRIEVERS,
+    of_one_width,
+    thorough_but,
+)
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -39,7 +46,7 @@ BLOCKS = (
     "kernel",
     "reconstruction",
 )
-EXPORTED = [name for name in RETRIEVERS if name != "ViewsRetriever"]
+EXPORTED = [name for name in ALL_RETRIEVERS if name != "ViewsRetriever"]
 NETWORKS = {
     "default": {},
     "all blocks": {"block_weights": dict.fromkeys(BLOCKS, 1.0)},
@@ -80,10 +87,13 @@ def _assert_same_codes(retriever, paths, X_img, X_txt, tolerance=1e-5):
             assert_allclose(codes, expected[:n_rows], rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("name", thorough_but(PATHS[:3], EXPORTED))
+@pytest.mark.parametrize(
+    "name", thorough_but([*PATHS[:3], *JOINT_RETRIEVERS, "ASIFRetriever"], EXPORTED)
+)
 def test_graphs_of_every_retriever_give_the_codes_of_transform(name, tmp_path):
     X_img, X_txt, y = _pairs()
-    retriever = RETRIEVERS[name]().fit(X_img, X_txt, y)
+    X_img, X_txt = of_one_width(name, X_img, X_txt)
+    retriever = ALL_RETRIEVERS[name]().fit(X_img, X_txt, y)
     paths = export_onnx(retriever, tmp_path)
     assert paths == {m: tmp_path / f"{m}.onnx" for m in MODALITIES}
     tolerance = 5e-5 if name == "MSLNRetriever" else 1e-5

@@ -41,7 +41,7 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from tests.conftest import JOINT_RETRIEVERS, RETRIEVERS
+from tests.conftest import ALL_RETRIEVERS, RETRIEVERS
 
 _N_QUERIES = 2
 
@@ -68,7 +68,7 @@ def _fit(retriever, *, labels=None, convert=lambda X: X):
 
 
 def _retriever(name, *, labels=None, convert=lambda X: X, **params):
-    make = {**RETRIEVERS, **JOINT_RETRIEVERS}[name]
+    make = ALL_RETRIEVERS[name]
     return _fit(make(**params), labels=labels, convert=convert)
 
 
@@ -206,10 +206,7 @@ def _sides():
 
 
 MODELS = {
-    **{
-        name: partial(_retriever, name)
-        for name in sorted({**RETRIEVERS, **JOINT_RETRIEVERS})
-    },
+    **{name: partial(_retriever, name) for name in sorted(ALL_RETRIEVERS)},
     "AdapterRetriever-partial-fit": lambda: _going_on(AdapterRetriever(2)),
     "AdapterRetriever-text": lambda: _retriever("AdapterRetriever", adapt="text"),
     "CosineRetriever-centred": lambda: _retriever("CosineRetriever", center=0.5),
@@ -247,6 +244,7 @@ MODELS = {
         gamma=("median", 0.1),
         random_state=np.random.RandomState(3),
     ),
+    "ASIFRetriever-sparse": lambda: _sparse("ASIFRetriever"),
     "KCCARetriever-sparse": lambda: _sparse("KCCARetriever", kernel="cosine"),
     "MSLNRetriever-seen": lambda: _fit(_msln()),
     "MSLNRetriever-unseen": lambda: _fit(

@@ -35,7 +35,7 @@ from sklearn_xmodal.model_selection import (
     GeneralizedShuffleSplit,
 )
 from sklearn_xmodal.persistence._objects import find_class
-from tests.conftest import JOINT_RETRIEVERS, RETRIEVERS
+from tests.conftest import ALL_RETRIEVERS, of_one_width
 from tests.persistence.compare import assert_same
 
 KERNELS = ("rbf", "laplacian", "linear", "poly", "cosine", "sigmoid", "chi2")
@@ -118,7 +118,7 @@ def test_every_public_estimator_has_a_place_in_files():
     }
     assert {n for n in names if find_class(n) is None} == {"BaseRetriever"}
     others = {"BaseRetriever", "ModalityTransformer", "ViewsModel"}
-    assert names == {*RETRIEVERS, *JOINT_RETRIEVERS} | others
+    assert names == {*ALL_RETRIEVERS} | others
 
 
 def test_unfitted_retriever_survives(make_retriever, round_trip):
@@ -226,11 +226,12 @@ def test_memory_mapped_training_items_come_back_in_memory(pair, tmp_path):
     _assert_same_codes(retriever, loaded, X_img, X_txt)
 
 
-@pytest.mark.parametrize("name", ["CCARetriever", "PLSRetriever"])
+@pytest.mark.parametrize("name", ["AdapterRetriever", "CCARetriever", "PLSRetriever"])
 def test_partial_fit_goes_on_as_if_nothing_had_been(name, paired, round_trip):
     X_img, X_txt, y = paired
+    X_img, X_txt = of_one_width(name, X_img, X_txt)
     first, rest = slice(30), slice(30, None)
-    retriever = RETRIEVERS[name]()
+    retriever = ALL_RETRIEVERS[name]()
     retriever.partial_fit(X_img[first], X_txt[first], y[first])
     loaded = round_trip(retriever)
     for one in (retriever, loaded):

@@ -32,7 +32,7 @@ from sklearn_xmodal.persistence import (
 )
 from sklearn_xmodal.persistence._objects import OTHERS, PACKAGES, find_class
 from sklearn_xmodal.utils._entries import check_entries
-from tests.conftest import RETRIEVERS
+from tests.conftest import ALL_RETRIEVERS, of_one_width
 
 PUBLIC = {n for package in PACKAGES for n in import_module(package).__all__}
 
@@ -313,8 +313,8 @@ def test_encoders_need_neither_torch_nor_scikit_learn(tmp_path):
     X, T, y = make_paired_modalities(300, random_state=0)
     np.save(tmp_path / "X.npy", T)
     fitted = {
-        name: make().fit(X, T, y)
-        for name, make in RETRIEVERS.items()
+        name: make().fit(*of_one_width(name, X, T), y)
+        for name, make in ALL_RETRIEVERS.items()
         if name != "ViewsRetriever"  # a model of another package
     }
     # Codes of three steps are close to their mean, which magnifies rounding.

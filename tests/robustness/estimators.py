@@ -6,8 +6,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import get_tags
 
-from sklearn_xmodal import CCARetriever, KCCARetriever, ProcrustesRetriever
-from tests.conftest import RETRIEVERS
+from sklearn_xmodal import (
+    CCARetriever,
+    CosineRetriever,
+    KCCARetriever,
+    ProcrustesRetriever,
+)
+from tests.conftest import ALL_RETRIEVERS, JOINT_RETRIEVERS, RETRIEVERS
 from tests.robustness import containers, labels, values
 from tests.robustness.case import REFUSED, SAME, Change, Entry
 from tests.robustness.containers import SINGLE, same
@@ -59,14 +64,14 @@ NOT_LEARNT_FROM = [
 _N, _P, _Q = 24, 5, 4
 
 
-def _data(seed):
+def _data(seed, n_text_features=_Q):
     """Whole numbers with some zeros, that one byte holds: exact in every type."""
     rng = np.random.default_rng(seed)
     y = np.arange(_N) % 3
     latent = rng.normal(size=(3, 3))[y] * 2 + rng.normal(size=(_N, 3))
     sides = [
         latent @ rng.normal(size=(3, width)) + 0.3 * rng.normal(size=(_N, width))
-        for width in (_P, _Q)
+        for width in (_P, n_text_features)
     ]
     return *(np.clip(np.rint(4 * X), -100, 100) for X in sides), y
 
@@ -75,8 +80,19 @@ TRAIN, TEST = _data(0), _data(1)
 GOOD = dict(zip(("X_img", "X_txt", "y"), TRAIN, strict=True))
 NEW = dict(zip(("new_img", "new_txt"), TEST, strict=False))
 
+
+def train_for(name):
+    """Return good arguments of the `fit` of a retriever."""
+    return _data(0, _P) if name in JOINT_RETRIEVERS else TRAIN
+
+
+def test_for(name):
+    """Return pairs and labels that such a fit has not seen."""
+    return _data(1, _P) if name in JOINT_RETRIEVERS else TEST
+
+
 MAKERS = {
-    **RETRIEVERS,
+    **ALL_RETRIEVERS,
     "CCARetriever(oas)": lambda **params: CCARetriever(3, alpha="oas", **params),
     "MSLNRetriever": lambda **params: RETRIEVERS["MSLNRetriever"](
         **{"max_epochs": 2, "n_estimators": 2, "batch_size": 8, **params}
@@ -95,7 +111,9 @@ MAKERS = {
         3, kernel="linear", **params
     ),
 }
-IN_PARTS = "CCARetriever", "PLSRetriever", "MSLNRetriever"
+IN_PARTS = "AdapterRetriever", "CCARetriever", "PLSRetriever", "MSLNRetriever"
+#: Those to which it matters where the origin is.
+NOT_CENTRED = ("ASIFRetriever", *JOINT_RETRIEVERS)
 
 
 def _learns_from_labels(name):
@@ -106,7 +124,8 @@ def similarities(retriever, new_img, new_txt):
     """What retrieval depends on: products of the codes of unseen pairs."""
     Z_img, Z_txt = retriever.transform(new_img, new_txt)
     products = Z_img.astype(float) @ Z_txt.T.astype(float)
-    if isinstance(retriever, ProcrustesRetriever):  # codes in the units of features
+    if isinstance(retriever, ProcrustesRetriever | CosineRetriever):
+        # Codes are in the units of features.
         products /= np.linalg.norm(products)
     return products
 
@@ -123,7 +142,7 @@ def _fit_entry(name, make, method):
     if name == "CCARetrieverCV":  # which scores by them
         differs |= {"y-all NaN": REFUSED, "y-all minus one": REFUSED}
     sides = [*FEATURES, *CONSTANT, *values.OTHER_LENGTH]
-    scales = SCALES[: -1 if name == "ASIFRetriever" else None]  # not centred
+    scales = SCALES[: -1 if name in NOT_CENTRED else None]
     changes = {
         "X_img": sides,
         "X_txt": sides,
@@ -136,7 +155,17 @@ def _fit_entry(name, make, method):
         sides = [*containers.DTYPES, *containers.SPARSE, *CONSTANT]
         changes |= {"X_img": sides, "X_txt": sides, "y": labels.OTHER_LENGTH}
     call = partial(_fit, make, method)
-    return Entry(f"{name}.{method}", call, GOOD | NEW, changes, differs)
+    # A cosine takes features that do not vary.
+    without = [c.name for c in CONSTANT] if name == "CosineRetriever" else []
+    return Entry(
+        f"{name}.{method}",
+        call,
+        dict(zip(GOOD, train_for(name), strict=True))
+        | dict(zip(NEW, test_for(name), strict=False)),
+        changes,
+        differs,
+        without=tuple(without),
+    )
 
 
 ENTRIES = [

@@ -21,6 +21,8 @@ from tests.robustness.estimators import (
     TEST,
     TRAIN,
     similarities,
+    test_for,
+    train_for,
 )
 from tests.robustness.values import instead, wrong
 
@@ -45,14 +47,13 @@ FEW_ROWS = [
 
 @cache
 def fitted(name):
-    return MAKERS[name]().fit(*TRAIN)
+    return MAKERS[name]().fit(*train_for(name))
 
 
 @cache
 def fitted_to_frames(name):
-    frames = (
-        named(X, modality) for X, modality in zip(TRAIN, ("i", "t"), strict=False)
-    )
+    sides = zip(train_for(name), ("i", "t"), strict=False)
+    frames = (named(X, modality) for X, modality in sides)
     return MAKERS[name]().fit(*frames, TRAIN[2])
 
 
@@ -86,7 +87,7 @@ def transform_entries():
         if name in NETWORKS:  # which compute in float32
             sides = [*sides, wrong("another scale", lambda x: x * 1e100)]
         for modality, argument, X in zip(
-            ("image", "text"), ("X_img", "X_txt"), TEST, strict=False
+            ("image", "text"), ("X_img", "X_txt"), test_for(name), strict=False
         ):
             yield Entry(
                 f"{name}.transform_{modality}",
@@ -242,13 +243,13 @@ WEIGHTS = [
 
 
 def _fit_weighted(name, sample_weight):
-    fitted = MAKERS[name]().fit(*TRAIN, sample_weight=sample_weight)
-    return similarities(fitted, *TEST[:2])
+    fitted = MAKERS[name]().fit(*train_for(name), sample_weight=sample_weight)
+    return similarities(fitted, *test_for(name)[:2])
 
 
 def weight_entries():
     weights = 1.0 + np.arange(len(TRAIN[2])) % 3
-    for name in ("CCARetriever", "CCARetrieverCV", "PLSRetriever"):
+    for name in ("AdapterRetriever", "CCARetriever", "CCARetrieverCV", "PLSRetriever"):
         yield Entry(
             f"{name}.fit(sample_weight)",
             partial(_fit_weighted, name),

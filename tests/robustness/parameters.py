@@ -5,9 +5,9 @@ from functools import partial
 from sklearn.base import clone
 
 from sklearn_xmodal import CCARetriever, ModalityTransformer
-from tests.conftest import RETRIEVERS
+from tests.conftest import ALL_RETRIEVERS, RETRIEVERS
 from tests.robustness.case import Entry
-from tests.robustness.estimators import GOOD, MAKERS
+from tests.robustness.estimators import MAKERS, train_for
 from tests.robustness.values import instead
 
 _NAN, _INF = float("nan"), float("inf")
@@ -62,6 +62,8 @@ _NO_SETTINGS = [
     *_NO_DICT,
     *({name: wrong} for name, values in _SETTINGS.items() for wrong in values),
 ]
+#: A part of a mean.
+_NO_PART = [-0.1, 1.5, _NAN, _INF, "half", [0.5], {}, Ellipsis, 1j]
 #: Own parameters of MSLN's neighbours; those that all networks have are tried on MSLN.
 _NEIGHBOURS = {
     "ACMRRetriever": {
@@ -101,6 +103,13 @@ WRONG = {
     "ASIFRetriever": {
         "n_neighbors": NO_COUNT,
         "power": NO_POSITIVE,
+        "n_image_features": NO_WIDTH,
+    },
+    "CosineRetriever": {"center": [*_NO_PART, None], "n_image_features": NO_WIDTH},
+    "AdapterRetriever": {
+        "alpha": _without(NO_POSITIVE, _INF),
+        "center": _NO_PART,
+        "adapt": _no_name(None),
         "n_image_features": NO_WIDTH,
     },
     "RidgeRetriever": {
@@ -279,6 +288,14 @@ WRONG |= {
         "n_image_features": NO_WIDTH,
     },
 }
+WRONG["AdapterRetrieverCV"] = {
+    "alphas": [3, "a", [], [0], [-1.0], [_NAN], ["a"], [None], {}, Ellipsis],
+    "centers": [3, "a", [], [2], [_NAN], ["a"], {}, Ellipsis],
+    "adapt": _no_name(None),
+    "cv": WRONG["CCARetrieverCV"]["cv"],
+    "scoring": _without(WRONG["CCARetrieverCV"]["scoring"], None),
+    "n_image_features": NO_WIDTH,
+}
 #: What counts only where weights are searched for.
 WRONG_IN_SEARCH = {
     "cv": WRONG["CCARetrieverCV"]["cv"],
@@ -299,7 +316,7 @@ def _words(parameter, value):
 
 def _entry(name, make, parameter, wrong):
     def call(**arguments):
-        make(**arguments).fit(*GOOD.values())
+        make(**arguments).fit(*train_for(name))
 
     values = [instead(repr(value), value, _words(parameter, value)) for value in wrong]
     return Entry(f"{name}()", call, {parameter: None}, {parameter: values})
@@ -309,7 +326,7 @@ def _set_entry(name, parameter, wrong):
     """The same through `set_params`."""
 
     def call(**arguments):
-        clone(MAKERS[name]()).set_params(**arguments).fit(*GOOD.values())
+        clone(MAKERS[name]()).set_params(**arguments).fit(*train_for(name))
 
     values = [instead(repr(value), value) for value in wrong]
     return Entry(f"{name}.set_params", call, {parameter: None}, {parameter: values})
@@ -334,5 +351,5 @@ ENTRIES = [
         _entry("ModalityTransformer", ModalityTransformer, side, SIDES)
         for side in ("image", "text")
     ),
-    *(_set_entry(name, "n_image_features", (*NO_WIDTH,)) for name in RETRIEVERS),
+    *(_set_entry(name, "n_image_features", (*NO_WIDTH,)) for name in ALL_RETRIEVERS),
 ]

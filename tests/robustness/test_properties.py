@@ -17,7 +17,8 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from tests.conftest import NETWORKS, RETRIEVERS
+from tests.conftest import JOINT_RETRIEVERS, NETWORKS, RETRIEVERS, thorough_but
+from tests.equal_widths import PADDED
 from tests.metrics import textbook
 from tests.robustness.case import fingerprint
 
@@ -104,6 +105,13 @@ def test_wild_pairs_give_finite_codes_or_a_named_error(name, data):
     if name == "CCARetrieverCV":
         params["cv"] = 2
     _check_fit(RETRIEVERS[name](**params), *data)
+
+
+@pytest.mark.parametrize("name", thorough_but(["AdapterRetriever"], JOINT_RETRIEVERS))
+@seldom
+@given(data=pairs())
+def test_wild_pairs_of_a_joint_space_give_finite_codes_or_a_named_error(name, data):
+    _check_fit(PADDED[name](**{"cv": 2} if name.endswith("CV") else {}), *data)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

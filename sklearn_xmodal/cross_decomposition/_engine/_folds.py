@@ -11,7 +11,6 @@ from sklearn_xmodal.cross_decomposition._engine._moments import (
 )
 from sklearn_xmodal.cross_decomposition._engine._problems import (
     MomentProblem,
-    moment_problem,
     pair_problem,
 )
 
@@ -19,17 +18,19 @@ from sklearn_xmodal.cross_decomposition._engine._problems import (
 class TrainingProblems:
     """The problems of all training parts, from moments of the folds where possible.
 
-    `by_moments` asks for moments of every part, also of fewer samples than features.
+    `most_rows` is that of `pair_problem`.
     """
 
-    def __init__(self, X_img, X_txt, sample_weight, splits, by_moments=False):
+    def __init__(self, X_img, X_txt, sample_weight, splits, most_rows=None):
         self._data = X_img, X_txt, sample_weight
         self._parts = [train for train, _ in splits]
         self._moments = None
         tests = [test for _, test in splits]
         n_least = min(self._count(train) for train in self._parts)
-        self._problem = moment_problem if by_moments else pair_problem
-        if not by_moments and n_least <= max(X_img.shape[1], X_txt.shape[1]):
+        if most_rows is None:
+            most_rows = max(X_img.shape[1], X_txt.shape[1])
+        self._most_rows = most_rows
+        if n_least <= most_rows:
             return
         if _are_folds(self._parts, tests, X_img.shape[0]):
             folds = [pair_moments(*self._rows(test)) for test in tests]
@@ -40,13 +41,14 @@ class TrainingProblems:
         """Return the problem of a training part."""
         rows = self._parts[j]
         if self._moments is None:
-            return self._problem(*self._rows(rows))
+            X_img, X_txt, sample_weight = self._rows(rows)
+            return pair_problem(X_img, X_txt, sample_weight, self._most_rows)
         return self._moment_problem(self._moments[j], rows)
 
     def whole(self):
         """Return the problem of all pairs."""
         if self._moments is None:
-            return self._problem(*self._data)
+            return pair_problem(*self._data, self._most_rows)
         return self._moment_problem(self._whole, slice(None))
 
     def _moment_problem(self, moments, rows):

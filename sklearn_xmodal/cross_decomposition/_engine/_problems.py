@@ -137,14 +137,16 @@ class RowProblem(Problem):
         return image.rows.T @ text.rows / self.sides[0].weight
 
 
-def pair_problem(X_img, X_txt, sample_weight=None):
+def pair_problem(X_img, X_txt, sample_weight=None, most_rows=None):
     """Choose the way for these pairs: arrays, sparse matrices or Dask arrays.
 
-    By moments where there are more samples than features in both modalities, and for
-    Dask arrays, whose rows are elsewhere.
+    By moments where there are more samples than `most_rows`, by default than features
+    in either modality, and for Dask arrays, whose rows are elsewhere.
     """
     n = _count_samples(X_img, sample_weight)
-    if is_dask_array(X_img) or n > max(X_img.shape[1], X_txt.shape[1]):
+    if most_rows is None:
+        most_rows = max(X_img.shape[1], X_txt.shape[1])
+    if is_dask_array(X_img) or n > most_rows:
         return moment_problem(X_img, X_txt, sample_weight)
     if sample_weight is not None and not sample_weight.all():
         rows = np.flatnonzero(sample_weight)

@@ -148,16 +148,16 @@ class RowSide(Side):
         if not self._is_wide:
             root = cholesky_root(self._covariance(), self, alpha)
             if root is not None:
-                return root.transposed_times(self._dense().T).T, root
+                return root.transposed_times(self.centred_rows().T).T, root
         elif sparse.issparse(self._X) or self._is_strong(alpha):
             return self._coordinates(None if alpha else self.unit_scale(), alpha)
-        return whitened_rows(self._dense(), self, alpha)
+        return whitened_rows(self.centred_rows(), self, alpha)
 
     def scaled(self, scale):
         """Return coordinates of the rows with scaled columns, not whitened."""
         if self._is_wide:
             return self._coordinates(scale, None)
-        return self._dense() * scale, Diagonal(scale)
+        return self.centred_rows() * scale, Diagonal(scale)
 
     def axes(self, X=None, memberships=None):
         """Return the principal axes; the rows along them serve memberships."""
@@ -165,7 +165,7 @@ class RowSide(Side):
             Z, root = self._coordinates(None, None)
         else:
             _, V = principal_axes(self._covariance(), self)
-            Z, root = self._dense() @ V, Root(V)
+            Z, root = self.centred_rows() @ V, Root(V)
         variances = np.einsum("ij,ij->j", Z, Z) / self.weight
         with_classes = None
         if memberships is not None:
@@ -207,10 +207,11 @@ class RowSide(Side):
         return W if scale is None else W * scale[:, None] ** 2
 
     def _covariance(self):
-        A = self._dense()
+        A = self.centred_rows()
         return A.T @ A / self.weight
 
-    def _dense(self):
+    def centred_rows(self):
+        """Return the rows around their mean, times the roots of their weights."""
         return np.hstack([A for _, A in self._column_blocks()])
 
     def _column_blocks(self, mean=None):
