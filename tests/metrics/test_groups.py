@@ -12,7 +12,6 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn_xmodal.metrics import (
     cross_modal_score,
     get_retrieval_scorer,
-    make_generalized_scorer,
     make_retrieval_scorer,
     retrieval_precision_recall_curve,
     retrieval_report,
@@ -247,13 +246,6 @@ class TestScorers:
                     for _, rows in folds.split(X, groups=ids)
                 ]
                 assert_allclose(got, want)
-
-    def test_of_the_generalized_protocol_take_none(self):
-        with (
-            config_context(enable_metadata_routing=True),
-            pytest.raises(TypeError, match=r"make_generalized_scorer.* no groups"),
-        ):
-            make_generalized_scorer().set_score_request(groups=True)
 
 
 @pytest.mark.parametrize(
