@@ -8,15 +8,20 @@ import numpy as np
 
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._progress import Progress
-from sklearn_xmodal.cli._splits import class_codes, draw_folds, draw_split
+from sklearn_xmodal.cli._splits import class_codes, draw_split
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
+from sklearn_xmodal.metrics._engine import IMAGE_CODES_REPEAT
 from sklearn_xmodal.protocols import (
     METHODS,
     count_repeats,
     evaluate_split,
     split_pairs,
 )
-from sklearn_xmodal.protocols._repeats import ON_BOTH_SIDES, describe_repeats
+from sklearn_xmodal.protocols._repeats import (
+    ON_BOTH_SIDES,
+    describe_repeats,
+    repeated_pictures,
+)
 
 #: Those of a search among seen, and among unseen classes.
 PROTOCOLS = ("standard", "extendable")
@@ -45,6 +50,7 @@ class Run:
     test_rows: np.ndarray = field(repr=False)
     codes: tuple = field(repr=False)  # image (n_test, d), text (n_test, d)
     curves: dict = field(repr=False)  # direction -> (precision, recall)
+    n_test_images: int | None = None  # with groups, in which a picture counts once
 
     @property
     def mean(self):
@@ -117,7 +123,8 @@ def _bad_groups(data, protocol):
                 f"{n_shared} groups on both sides"
             )
     elif protocol == "standard":
-        if (n_groups := len(np.unique(data.groups))) < _MIN_GROUPS:
+        known = data.groups if data.y is None else data.groups[data.labelled]
+        if (n_groups := len(np.unique(known))) < _MIN_GROUPS:
             return f"needs at least {_MIN_GROUPS} groups (--groups): got {n_groups}"
     else:
         known = data.labelled
@@ -229,19 +236,17 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
         train = train[data.labelled[train]]
     y = class_codes(data)
     try:
-        folds = draw_folds(
-            data, train, protocol, n_splits=budget.n_folds, seed=seed + split
-        )
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", f".*{ON_BOTH_SIDES}")  # told before
+            for told in (ON_BOTH_SIDES, IMAGE_CODES_REPEAT):
+                warnings.filterwarnings("ignore", f".*{told}")
             record = evaluate_split(
                 method,
                 data.pairs,
                 y,
                 protocol,
                 split,
+                groups=data.groups,
                 rows=(train, test),
-                cv=folds,
                 random_state=seed,
                 budget=budget,
                 n_jobs=n_jobs,
@@ -251,19 +256,19 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error
     del record["mean"]  # a property of Run
+    pictures = None
+    if data.groups is not None:
+        pictures = repeated_pictures(data.pairs[test], data.groups[test])
     y_test = None if y is None else y[test]
-    return Run(
-        method=method.title,
-        test_rows=test,
-        curves=_curves(record["codes"], y_test),
-        **record,
-    )
+    curves = _curves(record["codes"], y_test, pictures)
+    return Run(method=method.title, test_rows=test, curves=curves, **record)
 
 
-def _curves(codes, y):
+def _curves(codes, y, pictures):
     """Return direction -> (precision, recall)."""
     image, text = codes
+    curve = retrieval_precision_recall_curve
     return {
-        "image_to_text": retrieval_precision_recall_curve(image, text, y, y),
-        "text_to_image": retrieval_precision_recall_curve(text, image, y, y),
+        "image_to_text": curve(image, text, y, y, ids_query=pictures),
+        "text_to_image": curve(text, image, y, y, ids_gallery=pictures),
     }

@@ -51,6 +51,7 @@ __all__ = [
     "check_parameters",
     "get_feature_names",
     "in_output_container",
+    "is_search",
     "member_params",
     "pipelines_around",
     "safe_indexing",
@@ -160,6 +161,11 @@ def weights_for(estimator, sample_weight):
     if hasattr(estimator, "__sklearn_tags__") and not get_tags(estimator).requires_fit:
         return {}
     return {_weight_argument(estimator, estimator): sample_weight}
+
+
+def is_search(estimator):
+    """Return whether it is a search of scikit-learn over parameters."""
+    return isinstance(estimator, BaseSearchCV)
 
 
 def pipelines_around(estimator):

@@ -10,6 +10,7 @@ from sklearn_xmodal.metrics._engine._grades import (
     shared_labels,
 )
 from sklearn_xmodal.metrics._engine._groups import check_groups
+from sklearn_xmodal.metrics._engine._hints import warn_of_copies
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.metrics._engine._own import CostsOfOthers, RelevanceOfOthers
 from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
@@ -265,6 +266,8 @@ class CodePairs:
         self.pictures = check_groups(groups, self.n_pairs, "groups")
         if self.pictures is not None:
             Z_img = self.pictures.codes_once(Z_img, "Z_img")
+        elif relevance is None:
+            warn_of_copies(Z_img, Z_txt, y)
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
         if relevance is None or isinstance(relevance, str):
             self.relevance = self._relevance_of(y, relevance)
