@@ -50,6 +50,7 @@ class Run:
     test_rows: np.ndarray = field(repr=False)
     codes: tuple = field(repr=False)  # image (n_test, d), text (n_test, d)
     curves: dict = field(repr=False)  # direction -> (precision, recall)
+    n_train_unlabelled: int = 0
     n_test_images: int | None = None  # with groups, in which a picture counts once
 
     @property

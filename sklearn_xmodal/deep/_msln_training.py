@@ -193,9 +193,7 @@ def validation_score(retriever, data, held_out, y):
                 on.to_numpy(encoder._codes(x))
                 for encoder, x in zip(encoders, sides, strict=True)
             )
-        # Pairs without a class, which multi-label y may have, do not count. Each pair
-        # is one of its own, as in training, also where pictures repeat.
-        own = np.arange(len(image)) if y is None else None
-        return cross_modal_score(image, text, y, groups=own, zero_division=np.nan)
+        # Pairs without a class, which multi-label y may have, do not count.
+        return cross_modal_score(image, text, y, zero_division=np.nan)
 
     return score

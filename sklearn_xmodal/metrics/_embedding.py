@@ -285,6 +285,12 @@ def cross_modal_score(
     TypeError
         If `k` is not an integer.
 
+    Warns
+    -----
+    UserWarning
+        If image codes repeat where texts differ, so that they seem to be pictures of
+        several texts, and there are no `groups`.
+
     See Also
     --------
     retrieval_score : One set of queries against any gallery.

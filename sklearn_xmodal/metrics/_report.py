@@ -114,6 +114,12 @@ def retrieval_report(
     TypeError
         If `k` does not hold integers.
 
+    Warns
+    -----
+    UserWarning
+        If image codes repeat where texts differ, so that they seem to be pictures of
+        several texts, and there are no `groups`.
+
     See Also
     --------
     cross_modal_score : A single number.

@@ -215,12 +215,12 @@ def evaluate_split(
     -------
     record : dict
         Of the split, "protocol" and "split". Of the test part, "image_to_text" to
-        "chance" as from :func:`score_codes`. Its size, "n_train", "n_test" and
-        "n_test_classes" (`None` without labels), with groups also "n_test_images",
-        the pictures that were counted once. Of the tuning, "validation_score"
-        (NaN where there was none) and "parameters", what won (of a search that was
-        given as an estimator, its `best_score_` and `best_params_`). "seconds" to tune,
-        fit and encode.
+        "chance" as from :func:`score_codes`. Sizes: "n_train", "n_train_unlabelled"
+        (those of them without a label), "n_test", "n_test_classes" (`None` without
+        labels) and, with groups, "n_test_images", the pictures that were counted once.
+        Of the tuning, "validation_score" (NaN where there was none) and "parameters",
+        what won (of a search that was given as an estimator, its `best_score_` and
+        `best_params_`). "seconds" to tune, fit and encode.
 
     Raises
     ------
@@ -285,6 +285,7 @@ def evaluate_split(
         "split": split,
         **score_codes(Z_img, Z_txt, y_test, protocol, **scoring),
         "n_train": len(train),
+        "n_train_unlabelled": len(train) - len(labelled_rows(y, np.asarray(train))),
         **n_test,
         "n_test_classes": count_classes(y_test),
         "validation_score": validation_score,

@@ -36,22 +36,17 @@ def run(path, *arguments):
     return main(["--image", str(path), "--out", str(path.parent), *RUN, *arguments])
 
 
-def test_repeats_are_counted(captions, capsys):
-    assert run(captions, "--protocol", "standard") == 0
-    out = capsys.readouterr().out
-    assert "Warning: standard protocol, split 1: " in out
-    assert "different pictures" not in out  # of one class, which copies share
-    assert "of 90 test pictures have the features of one in the training part" in out
-    assert "--groups keeps pairs of own files together" in out
-
-
-def test_repeated_pictures_without_groups_are_told_once(captions, capsys):
-    """Without labels, where copies are no right answers; by the command alone."""
-    argv = ["--labels", f"{captions}:no_labels", "--protocol", "standard"]
+@pytest.mark.parametrize("labels", thorough_but(["no_labels"], ["y", "no_labels"]))
+def test_repeats_are_counted(captions, labels, capsys):
+    argv = ["--labels", f"{captions}:{labels}", "--protocol", "standard"]
     assert run(captions, *argv) == 0
     out, err = capsys.readouterr()
-    assert out.count("300 pairs have 60 different pictures") == 1
-    assert "each copy counts as an item of its own. --groups" in out
+    assert "Warning: standard protocol, split 1: " in out
+    assert "of 90 test pictures have the features of one in the training part" in out
+    assert "--groups keeps pairs of own files together" in out
+    # Where copies are of one class they are right answers; and one warning will do.
+    n_told = out.count("300 pairs have 60 different pictures, and each copy counts")
+    assert n_told == (labels == "no_labels")
     assert "Image codes repeat" not in out + err
 
 

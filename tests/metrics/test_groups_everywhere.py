@@ -35,6 +35,7 @@ from sklearn_xmodal.metrics import (
     retrieval_report,
     retrieval_score,
 )
+from tests.conftest import thorough_but
 from tests.metrics import textbook
 from tests.metrics.table import CASES
 
@@ -218,7 +219,7 @@ class TestDisplays:
         yield
         matplotlib.pyplot.close("all")
 
-    @pytest.mark.parametrize("with_labels", [False, True])
+    @pytest.mark.parametrize("with_labels", thorough_but([True], [False, True]))
     def test_curves(self, with_labels):
         pictures, texts, picture = _captions()
         y = _y_of(6) if with_labels else np.arange(6)
@@ -290,7 +291,7 @@ class TestDisplays:
             [np.sum(y == c) + np.sum(y[first] == c) for c in (0, 1)]
         )
 
-    @pytest.mark.parametrize("with_labels", [False, True])
+    @pytest.mark.parametrize("with_labels", thorough_but([True], [False, True]))
     def test_items(self, with_labels):
         pictures, texts, picture = _captions()
         y = _y_of(6)[picture] if with_labels else None

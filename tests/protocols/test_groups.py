@@ -77,7 +77,8 @@ def test_unlabelled_pairs_go_with_their_group():
     y = np.where(np.arange(len(Y)) % 4 == 0, -1, Y)
     train, test = split_pairs(PAIRS, y, groups=IDS, random_state=0)
     assert (y[test] >= 0).all()
-    assert (y[train] == -1).any()
+    record = evaluate_split(PLSRetriever(3), PAIRS, y, groups=IDS)
+    assert record["n_train_unlabelled"] == (y[train] == -1).sum() > 0
     assert not set(IDS[train]) & set(IDS[test])
     folds = inner_folds(PAIRS[train], y[train], groups=IDS[train], random_state=0)
     for fit, check in folds:
