@@ -5,8 +5,7 @@ from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options
 from sklearn_xmodal.metrics._engine._relevance import relevance_of_labels
 from sklearn_xmodal.metrics._engine._scoring import chance_per_query
-from sklearn_xmodal.utils._containers import as_matrix
-from sklearn_xmodal.utils._validation import as_labels
+from sklearn_xmodal.utils._validation import as_labels, check_numbers
 
 
 def relevance_from_labels(y_query, y_gallery):
@@ -172,7 +171,7 @@ def chance_level(
 def _shape(labels, ids, relevance):
     """Rows of queries and of the gallery: of the relevance, the labels or the ids."""
     if not (relevance is None or isinstance(relevance, str)):
-        return as_matrix(relevance).shape
+        return check_numbers(relevance, "relevance", accept_sparse="csr").shape
     given = dict(zip(("y_query", "y_gallery"), labels, strict=True))
     if all(y is None for y in labels):
         given = dict(zip(("ids_query", "ids_gallery"), ids, strict=True))

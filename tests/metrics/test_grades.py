@@ -207,6 +207,8 @@ def test_blocks_threads_and_chance():
     grades = _grades_of(y, y, "jaccard")
     options["relevance"] = csr_array(grades)
     assert_allclose(chance_level(**options), chance)
+    options["relevance"] = grades.tolist()
+    assert_allclose(chance_level(**options), chance)
     best = [_dcg(sorted(row, reverse=True), "linear", 7) for row in grades]
     discounts = sum(1 / log2(place + 1) for place in range(1, 8))
     assert_allclose(chance, np.mean(grades.mean(axis=1) * discounts / best))
@@ -313,6 +315,12 @@ class TestRefusals:
         options = {"metric": "ndcg_at_k", **options}
         with pytest.raises(error, match=message):
             cross_modal_score(Z, Z, **options)
+
+    def test_of_rows_of_other_queries(self):
+        Z, grades = pd.DataFrame(np.eye(3), index=[5, 6, 7]), pd.DataFrame(np.eye(3))
+        for function in (retrieval_score, cross_modal_score):
+            with pytest.raises(ValueError, match="and relevance belong together"):
+                function(Z, Z, relevance=grades, metric="ndcg_at_k")
 
     def test_of_matrices_elsewhere(self):
         for function in (hit_rate_at_k_score, mean_precision_recall_curve):

@@ -200,6 +200,7 @@ class ItemSearch:
         relevance=None,
     ):
         _check_indexes(Z_query, Z_gallery, y_query, y_gallery, sample_weight)
+        check_same_index(Z_query, relevance, ("Z_query", "relevance"))
         check_same_index(Z_query, ids_query, ("Z_query", "ids_query"))
         check_same_index(Z_gallery, ids_gallery, ("Z_gallery", "ids_gallery"))
         Z_query = check_codes(Z_query, "Z_query")
@@ -256,7 +257,8 @@ class CodePairs:
         self, Z_img, Z_txt, y, sample_weight=None, groups=None, relevance=None
     ):
         tables = {"Z_img": Z_img, "Z_txt": Z_txt, "y": y, "groups": groups}
-        check_same_indexes({**tables, "sample_weight": sample_weight})
+        more = {"sample_weight": sample_weight, "relevance": relevance}
+        check_same_indexes({**tables, **more})
         Z_img, Z_txt = check_pairs(
             Z_img,
             Z_txt,
