@@ -10,7 +10,7 @@ from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._progress import Progress
 from sklearn_xmodal.cli._splits import class_codes, draw_split
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
-from sklearn_xmodal.metrics._engine import IMAGE_CODES_REPEAT
+from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS
 from sklearn_xmodal.protocols import (
     METHODS,
     count_repeats,
@@ -236,9 +236,13 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
     if method.needs_labels:
         train = train[data.labelled[train]]
     y = class_codes(data)
+    pictures = None
+    if data.groups is not None:
+        pictures = repeated_pictures(data.pairs[test], data.groups[test])
+    y_test = None if y is None else y[test]
     try:
         with warnings.catch_warnings():
-            for told in (ON_BOTH_SIDES, IMAGE_CODES_REPEAT):
+            for told in (ON_BOTH_SIDES, EACH_COPY_COUNTS):
                 warnings.filterwarnings("ignore", f".*{told}")
             record = evaluate_split(
                 method,
@@ -254,14 +258,10 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
                 begin_fit=progress.begin_fit,
                 return_codes=True,
             )
+            curves = _curves(record["codes"], y_test, pictures)
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error
     del record["mean"]  # a property of Run
-    pictures = None
-    if data.groups is not None:
-        pictures = repeated_pictures(data.pairs[test], data.groups[test])
-    y_test = None if y is None else y[test]
-    curves = _curves(record["codes"], y_test, pictures)
     return Run(method=method.title, test_rows=test, curves=curves, **record)
 
 

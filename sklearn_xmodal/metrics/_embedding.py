@@ -134,6 +134,12 @@ def retrieval_score(
     TypeError
         If `k` is not an integer.
 
+    Warns
+    -----
+    UserWarning
+        If rows of one side repeat where those of the other differ, without labels and
+        ids.
+
     See Also
     --------
     cross_modal_score : Both directions between two modalities.

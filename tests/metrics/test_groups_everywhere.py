@@ -386,6 +386,22 @@ class TestHints:
         few[1] = few[0]
         assert self._seen(cross_modal_score, few, texts) == []
 
+    def test_where_queries_and_a_gallery_are_pairs(self):
+        pictures, texts, picture = _captions()
+        repeated, y = pictures[picture], np.arange(17)
+        for function in (retrieval_score, retrieval_precision_recall_curve):
+            (found,) = self._seen(function, repeated, texts)
+            assert found.startswith("Rows of Z_query repeat")
+            assert "pass its id as ids_query" in found
+            (found,) = self._seen(function, texts, repeated)
+            assert "pass ids_gallery=np.arange(n)" in found
+            for options in (
+                {"ids_query": picture},
+                {"ids_query": np.arange(17)},
+                {"y_query": y, "y_gallery": y},
+            ):
+                assert self._seen(function, repeated, texts, **options) == []
+
     def test_groups_of_one_row_change_no_score(self):
         pictures, texts, picture = _captions()
         repeated = pictures[picture].astype(np.float32)

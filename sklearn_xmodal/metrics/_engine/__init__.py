@@ -25,7 +25,7 @@ from sklearn_xmodal.metrics._engine._codes import (
 )
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._equal import TOLERANCE_OF_FLOAT64
-from sklearn_xmodal.metrics._engine._hints import IMAGE_CODES_REPEAT
+from sklearn_xmodal.metrics._engine._hints import EACH_COPY_COUNTS
 from sklearn_xmodal.metrics._engine._metric import ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import directions_of
 from sklearn_xmodal.metrics._engine._ranking import rank_block
@@ -38,7 +38,7 @@ from sklearn_xmodal.metrics._engine._scoring import (
 
 __all__ = [
     "CACHED_BYTES",
-    "IMAGE_CODES_REPEAT",
+    "EACH_COPY_COUNTS",
     "TOLERANCE_OF_FLOAT64",
     "CosineCosts",
     "ScoreRequest",

@@ -213,6 +213,11 @@ class ItemSearch:
             relevance,
         )
         self.queries, self.gallery = items.queries, items.gallery
+        if isinstance(items.relevance, PairRelevance):
+            names = "Rows of Z_query", "those of Z_gallery"
+            warn_of_copies(Z_query, Z_gallery, names=(*names, "ids_query"))
+            names = "Rows of Z_gallery", "those of Z_query"
+            warn_of_copies(Z_gallery, Z_query, names=(*names, "ids_gallery"))
         if self.queries:
             Z_query = self.queries.codes_once(Z_query, "Z_query")
         if self.gallery:

@@ -8,41 +8,42 @@ from sklearn_xmodal.metrics._engine._equal import integer_rows
 from sklearn_xmodal.utils._blocks import row_blocks
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
-#: How the warning begins.
-IMAGE_CODES_REPEAT = "Image codes repeat"
+#: What every such warning says.
+EACH_COPY_COUNTS = "each copy counts as an item of its own"
 # Fewer change scores by less than what chance does.
 _SHARE_THAT_MATTERS = 0.1
 # Of the largest number of a code: codes of equal features, computed in float32.
 _ROUNDING = 1e-6
 
 
-def warn_of_copies(Z_img, Z_txt, y):
-    """Warn where equal image codes with other texts count as items of their own.
+def warn_of_copies(Z, partners, y=None, *, names=("Image codes", "texts", "groups")):
+    """Warn where equal codes count as different items, with a partner each.
 
-    Without labels a copy is no right answer to the texts of the others. Labels of
-    classes are shared by copies, but where they are ids of the pictures, copies still
-    fill the first places. Codes of integers are equal for other reasons.
+    Without labels a copy is no right answer to the partners of the others. Labels of
+    classes are shared by copies, but where they are ids of the items, copies still fill
+    the first places. Codes of integers are equal for other reasons. Names are those of
+    both sides, and of the argument that says which rows are one item.
     """
-    n = len(Z_img)
     # Equal rows are neighbours in the order of their first numbers.
-    order = np.argsort(Z_img[:, 0], kind="stable")
-    least = max(_SHARE_THAT_MATTERS * n, 1)
-    largest = _largest(Z_img)
-    if np.count_nonzero(_equal_neighbours(Z_img[:, :1], order, largest)) < least:
+    order = np.argsort(Z[:, 0], kind="stable")
+    least = max(_SHARE_THAT_MATTERS * len(Z), 1)
+    largest = _largest(Z)
+    if np.count_nonzero(_equal_neighbours(Z[:, :1], order, largest)) < least:
         return
-    is_copy = _equal_neighbours(Z_img, order, largest)
+    is_copy = _equal_neighbours(Z, order, largest)
     if is_copy.all() or np.count_nonzero(is_copy) < least:
         return
-    other_text = is_copy & ~_equal_neighbours(Z_txt, order, _largest(Z_txt))
-    if np.count_nonzero(other_text) < least or integer_rows(Z_img) is not None:
+    other_partner = is_copy & ~_equal_neighbours(partners, order, _largest(partners))
+    if np.count_nonzero(other_partner) < least or integer_rows(Z) is not None:
         return
     if y is not None and not _are_ids(as_labels(y), is_copy, order):
         return
+    codes, others, ids = names
     warnings.warn(
-        f"{IMAGE_CODES_REPEAT} where texts differ, and each copy counts as an item of "
-        "its own. If these are pictures of several texts, pass the ids of the pictures "
-        "as groups: each is then one query and one item, to which all of its texts are "
-        "relevant. If all are different items, pass groups=np.arange(n_samples).",
+        f"{codes} repeat where {others} differ, and {EACH_COPY_COUNTS}. If copies are "
+        f"one item, such as a picture of several texts, pass its id as {ids}: it then "
+        "counts once, and all of its partners are relevant. If all are different "
+        f"items, pass {ids}=np.arange(n).",
         UserWarning,
         stacklevel=2,  # one place, so that a search does not repeat it
     )
