@@ -87,7 +87,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
 
     __metadata_request__fit = DATA_ARGUMENTS
     __metadata_request__transform = DATA_ARGUMENTS
-    __metadata_request__score = DATA_ARGUMENTS
+    # Groups are mostly meant for the splitter, so they are no error without a request.
+    __metadata_request__score = {**DATA_ARGUMENTS, "groups": False}
 
     #: Names of fitted attributes, beside those of every retriever, that files hold:
     #: what every fit sets, and what some fits do.
@@ -238,7 +239,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
             return self.transform(X_img)
         return self.transform(X_img, X_txt)
 
-    def score(self, X_img, X_txt=None, y=None, sample_weight=None):
+    def score(self, X_img, X_txt=None, y=None, sample_weight=None, groups=None):
         """Mean average precision over both directions of retrieval.
 
         Every image is a query against all given texts and every text against
@@ -262,15 +263,19 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
             How much every pair counts as a query, at least 0. All pairs are in the
             gallery, whatever their weight.
 
+        groups : array-like of shape (n_samples,), default=None
+            Ids of repeated pictures, each of which counts once, see
+            :func:`~sklearn_xmodal.metrics.cross_modal_score`. Searches hand them over
+            if metadata routing and ``set_score_request(groups=True)`` say so.
+
         Returns
         -------
         score : float
             Between 0 and 1, best is 1.
         """
         check_is_fitted(self)
-        _, image, text, y = resolve_input(
-            self, "score", X_img, X_txt, y, sample_weight=sample_weight
-        )
+        more = {"sample_weight": sample_weight, "groups": groups}
+        _, image, text, y = resolve_input(self, "score", X_img, X_txt, y, **more)
         for modality, side in zip(MODALITIES, (image, text), strict=True):
             if side is None:
                 raise ValueError(
@@ -278,8 +283,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 )
         y = _check_y(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
-        Z_img, Z_txt, y, weights, _ = labelled_codes(Z_img, Z_txt, y, sample_weight)
-        return cross_modal_score(Z_img, Z_txt, y, sample_weight=weights)
+        Z_img, Z_txt, y, weights, ids = labelled_codes(Z_img, Z_txt, y, **more)
+        return cross_modal_score(Z_img, Z_txt, y, sample_weight=weights, groups=ids)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the codes of a stacked input.

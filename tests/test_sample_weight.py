@@ -618,7 +618,8 @@ class TestRouting:
 
     def test_of_generalized_scores(self, routed):
         scorer = make_generalized_scorer().set_score_request(sample_weight="w")
-        assert scorer.get_metadata_routing().score.requests == {"sample_weight": "w"}
+        requests = {"sample_weight": "w", "groups": False}
+        assert scorer.get_metadata_routing().score.requests == requests
 
     def test_is_switched_on_first(self):
         with pytest.raises(RuntimeError, match="enable_metadata_routing=True"):

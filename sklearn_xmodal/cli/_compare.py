@@ -8,8 +8,9 @@ import numpy as np
 
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._progress import Progress
-from sklearn_xmodal.cli._splits import class_codes, draw_folds, draw_split
+from sklearn_xmodal.cli._splits import class_codes, draw_split
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
+from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS
 from sklearn_xmodal.protocols import (
     METHODS,
     count_repeats,
@@ -17,7 +18,11 @@ from sklearn_xmodal.protocols import (
     split_pairs,
 )
 from sklearn_xmodal.protocols._methods import split_by_width
-from sklearn_xmodal.protocols._repeats import ON_BOTH_SIDES, describe_repeats
+from sklearn_xmodal.protocols._repeats import (
+    ON_BOTH_SIDES,
+    describe_repeats,
+    repeated_pictures,
+)
 
 #: Those of a search among seen, and among unseen classes.
 PROTOCOLS = ("standard", "extendable")
@@ -46,6 +51,8 @@ class Run:
     test_rows: np.ndarray = field(repr=False)
     codes: tuple = field(repr=False)  # image (n_test, d), text (n_test, d)
     curves: dict = field(repr=False)  # direction -> (precision, recall)
+    n_train_unlabelled: int = 0
+    n_test_images: int | None = None  # with groups, in which a picture counts once
     _: KW_ONLY
     # Without labels, how often the other half of a pair is among the first ones.
     recall_at_1: float | None = None
@@ -134,7 +141,8 @@ def _bad_groups(data, protocol):
                 f"{n_shared} groups on both sides"
             )
     elif protocol == "standard":
-        if (n_groups := len(np.unique(data.groups))) < _MIN_GROUPS:
+        known = data.groups if data.y is None else data.groups[data.labelled]
+        if (n_groups := len(np.unique(known))) < _MIN_GROUPS:
             return f"needs at least {_MIN_GROUPS} groups (--groups): got {n_groups}"
     else:
         known = data.labelled
@@ -245,42 +253,40 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
     if method.needs_labels:
         train = train[data.labelled[train]]
     y = class_codes(data)
+    pictures = None
+    if data.groups is not None:
+        pictures = repeated_pictures(data.pairs[test], data.groups[test])
+    y_test = None if y is None else y[test]
     try:
-        folds = draw_folds(
-            data, train, protocol, n_splits=budget.n_folds, seed=seed + split
-        )
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", f".*{ON_BOTH_SIDES}")  # told before
+            for told in (ON_BOTH_SIDES, EACH_COPY_COUNTS):
+                warnings.filterwarnings("ignore", f".*{told}")
             record = evaluate_split(
                 method,
                 data.pairs,
                 y,
                 protocol,
                 split,
+                groups=data.groups,
                 rows=(train, test),
-                cv=folds,
                 random_state=seed,
                 budget=budget,
                 n_jobs=n_jobs,
                 begin_fit=progress.begin_fit,
                 return_codes=True,
             )
+            curves = _curves(record["codes"], y_test, pictures)
     except ValueError as error:
         raise CommandError(f"{method.title}: {str(error).splitlines()[0]}") from error
     del record["mean"]  # a property of Run
-    y_test = None if y is None else y[test]
-    return Run(
-        method=method.title,
-        test_rows=test,
-        curves=_curves(record["codes"], y_test),
-        **record,
-    )
+    return Run(method=method.title, test_rows=test, curves=curves, **record)
 
 
-def _curves(codes, y):
+def _curves(codes, y, pictures):
     """Return direction -> (precision, recall)."""
     image, text = codes
+    curve = retrieval_precision_recall_curve
     return {
-        "image_to_text": retrieval_precision_recall_curve(image, text, y, y),
-        "text_to_image": retrieval_precision_recall_curve(text, image, y, y),
+        "image_to_text": curve(image, text, y, y, ids_query=pictures),
+        "text_to_image": curve(text, image, y, y, ids_gallery=pictures),
     }

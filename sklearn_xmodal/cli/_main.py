@@ -14,6 +14,7 @@ from sklearn_xmodal.cli._files import KEYS
 from sklearn_xmodal.cli._pictures import draw_all
 from sklearn_xmodal.cli._report import format_conclusion, format_tables, write_csv
 from sklearn_xmodal.protocols import FULL, METHODS, QUICK
+from sklearn_xmodal.protocols._repeats import row_keys
 
 _EPILOG = """\
 examples:
@@ -71,7 +72,8 @@ def build_parser():
         "--groups",
         metavar="FILE[:KEY]",
         help="what each pair belongs to, such as the picture of several captions: no "
-        "group lies in both the training and the test part",
+        "group lies in both the training and the test part, and a picture that is "
+        "repeated in its group counts once in scores",
     )
     data.add_argument(
         "--min-class-size",
@@ -227,7 +229,7 @@ def run(arguments):
     out = _make_folder(arguments.out)
     print(data.describe())
     if data.relevance == RELEVANT_BY_PAIR:
-        print("No labels: only the other half of a pair is relevant.")
+        print(_say_what_is_relevant(data))
     elif not data.labelled.all():
         print(
             "Pairs without a label: in the standard protocol they train the methods "
@@ -249,6 +251,24 @@ def run(arguments):
         if runs:
             report(runs, data, out)
     print(f"\n{format_conclusion(runs)}")
+
+
+def _say_what_is_relevant(data):
+    """Return what is relevant without labels, and whether pictures repeat for it."""
+    if data.groups is not None:
+        return (
+            "No labels: a picture and its texts are relevant to each other. It is "
+            "repeated where a group has the same image features again."
+        )
+    line = "No labels: only the other half of a pair is relevant."
+    n_images = len(set(row_keys(data.pairs.image)))
+    if n_images > 0.9 * len(data.pairs):
+        return line
+    return (
+        f"{line}\nWarning: {len(data.pairs):,} pairs have {n_images:,} different "
+        "pictures, and each copy counts as an item of its own. --groups, the picture "
+        "of each pair, counts it once."
+    )
 
 
 def report(runs, data, out):

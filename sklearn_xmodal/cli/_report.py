@@ -30,12 +30,12 @@ def format_tables(runs):
 
 
 def _format_table(protocol, runs):
+    what = _PROTOCOL_TEXT[protocol]
     by_pair = runs[0].n_test_classes is None
-    what = (
-        "Paired retrieval: one relevant item per query"
-        if by_pair
-        else (_PROTOCOL_TEXT[protocol])
-    )
+    if by_pair:
+        what = "Paired retrieval: one relevant item per query"
+        if _count_images(runs[0]):
+            what = "Paired retrieval: all texts of a picture are relevant to it"
     n_splits = len({run.split for run in runs})
     lines = ["", f"{what}.", _describe_splits(runs, n_splits)]
     columns = {**_COLUMNS, **_RECALLS} if by_pair else _COLUMNS
@@ -77,11 +77,20 @@ def _describe_splits(runs, n_splits):
         f"mAP, {sizes[-1]:,} training pairs{without}, {first.n_test:,} test pairs"
         f"{classes}"
     )
+    if n_images := _count_images(first):
+        line += f", whose {n_images:,} pictures count once each"
     if n_splits > 1:
         line += f" (first of {n_splits} splits; mean ± standard deviation)"
     if first.n_test_classes is None:
-        line += ".\nR@k: the other half among the first k, mean of both directions"
+        found = "the picture or one of its texts" if n_images else "the other half"
+        line += f".\nR@k: {found} among the first k, mean of both directions"
     return line + "."
+
+
+def _count_images(run):
+    """Return the number of pictures of a test part that repeats them, otherwise 0."""
+    n_images = run.n_test_images
+    return 0 if n_images in (None, run.n_test) else n_images
 
 
 def _cell(values, digits):
@@ -144,7 +153,7 @@ def write_csv(runs, path):
     """Write one row per method and split, and return the path."""
     columns = ["protocol", "split", "method", "image_to_text", "text_to_image", "mean"]
     columns += ["chance", "seconds", "n_train", "n_test", "n_test_classes"]
-    columns += ["validation_score", "parameters", *_RECALLS.values()]
+    columns += ["n_test_images", "validation_score", "parameters", *_RECALLS.values()]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

@@ -307,7 +307,7 @@ class ViewsModel(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         """
         return self.fit(views, y, **fit_params).transform(views)
 
-    def score(self, views, y=None, sample_weight=None):
+    def score(self, views, y=None, sample_weight=None, groups=None):
         """Mean average precision over both directions, as that of the retriever.
 
         Parameters
@@ -321,14 +321,19 @@ class ViewsModel(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             How much every pair counts as a query.
 
+        groups : array-like of shape (n_samples,), default=None
+            Ids of rows of the first view that are repeated, as in `score` of the
+            retriever.
+
         Returns
         -------
         score : float
             Between 0 and 1, best is 1.
         """
         check_is_fitted(self)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return self.retriever_.score(_as_pairs(views), y, **weights)
+        given = {"sample_weight": sample_weight, "groups": groups}
+        given = {name: value for name, value in given.items() if value is not None}
+        return self.retriever_.score(_as_pairs(views), y, **given)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -91,6 +91,11 @@ def check_scorer(scoring):
             f"by make_retrieval_scorer with the name of a metric. Got {scoring!r}. For "
             "others, search over weights with GridSearchCV."
         )
+    if scorer.options.get("relevance") is not None:
+        raise ValueError(
+            "scoring must have relevant items and others to choose weights by. Got "
+            f"{scoring!r}, which grades them: search over weights with GridSearchCV."
+        )
     return scorer
 
 

@@ -68,9 +68,9 @@ def mean_precision_recall_curve(
     array([1.  , 0.67])
     """
     check_ranking_options(zero_division=zero_division, only_nan=True)
-    levels = _check_levels(recall_levels)
+    levels = check_levels(recall_levels)
     y_true, y_score = check_matrices(y_true, y_score)
-    return _mean_curve(
+    return mean_curve(
         MatrixCosts(y_score), MatrixRelevance(y_true), levels, zero_division
     )
 
@@ -159,14 +159,14 @@ def retrieval_precision_recall_curve(
     array([1.  , 0.67])
     """
     check_ranking_options(zero_division=zero_division, only_nan=True)
-    levels = _check_levels(recall_levels)
+    levels = check_levels(recall_levels)
     search = ItemSearch(Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery)
-    return _mean_curve(
+    return mean_curve(
         search.costs, search.relevance, levels, zero_division, working_memory
     )
 
 
-def _mean_curve(costs, relevance, levels, zero_division, working_memory=None):
+def mean_curve(costs, relevance, levels, zero_division, working_memory=None):
     """Interpolated precision of all queries with relevant items, averaged."""
     queries = queries_to_rank(relevance, zero_division)
     if not queries.size:
@@ -179,7 +179,7 @@ def _mean_curve(costs, relevance, levels, zero_division, working_memory=None):
     return total / queries.size, levels
 
 
-def _check_levels(recall_levels):
+def check_levels(recall_levels):
     """Validate recall levels, by default the eleven points."""
     if recall_levels is None:
         return np.linspace(0, 1, 11)

@@ -16,9 +16,11 @@ def retrieval_score(
     *,
     ids_query=None,
     ids_gallery=None,
+    relevance=None,
     metric="mean_average_precision",
     k=None,
     denominator="min",
+    gain="linear",
     ties="average",
     zero_division="raise",
     average=True,
@@ -61,6 +63,14 @@ def retrieval_score(
         Which item each row of the gallery is. Rows of one id count once. With ids of
         both sides, the item that is the query is left out of its ranking.
 
+    relevance : {"shared_labels", "jaccard"} or {array-like, sparse matrix} of shape \
+            (n_queries, n_gallery), default=None
+        How relevant each item is to each query, where that is no matter of yes or no.
+        Of multi-label rows, the number of labels that query and item share, or that
+        number divided by the number of labels that either has. Or a matrix in place of
+        labels: 0 is not relevant, and more is better. Grades are for "ndcg_at_k"; a
+        matrix of zeros and ones serves every metric.
+
     metric : str, default="mean_average_precision"
         What to compute: one of
 
@@ -80,6 +90,9 @@ def retrieval_score(
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
+
+    gain : {"linear", "exponential"}, default="linear"
+        What a grade is worth in nDCG, see :func:`ndcg_at_k_score`.
 
     ties : {"average", "stable"}, default="average"
         Expectation over all orders of equally similar items, or gallery order. See
@@ -121,6 +134,12 @@ def retrieval_score(
     TypeError
         If `k` is not an integer.
 
+    Warns
+    -----
+    UserWarning
+        If rows of one side repeat where those of the other differ, without labels and
+        ids.
+
     See Also
     --------
     cross_modal_score : Both directions between two modalities.
@@ -145,7 +164,8 @@ def retrieval_score(
     >>> retrieval_score(queries, Z_txt, y[::2], y, **options)
     0.5
     """
-    metric = make_metric(metric, k=k, denominator=denominator)
+    options = {"k": k, "denominator": denominator, "gain": gain}
+    metric = make_metric(metric, **options, relevance=relevance)
     check_ranking_options(
         ties=ties, zero_division=zero_division, only_nan=metric.is_error
     )
@@ -155,7 +175,7 @@ def retrieval_score(
             "change. Got weights and average=False."
         )
     given = Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery
-    search = ItemSearch(*given, sample_weight)
+    search = ItemSearch(*given, sample_weight, relevance)
     weights = search.weights(sample_weight)
     (scores,) = score_per_query(
         [metric],
@@ -175,10 +195,12 @@ def cross_modal_score(
     y=None,
     *,
     groups=None,
+    relevance=None,
     direction="mean",
     metric="mean_average_precision",
     k=None,
     denominator="min",
+    gain="linear",
     ties="average",
     zero_division="raise",
     sample_weight=None,
@@ -211,6 +233,11 @@ def cross_modal_score(
         every text counts. The hit rate is what papers on CLIP and captions call
         recall@k, and recall the stricter share of all texts of a picture.
 
+    relevance : {"shared_labels", "jaccard"} or {array-like, sparse matrix} of shape \
+            (n_samples, n_samples), default=None
+        Grades of common labels, or of images (rows) and texts (columns) in place of
+        `y`, see :func:`retrieval_score`. Rows of one picture must be the same.
+
     direction : {"image_to_text", "text_to_image", "mean"}, default="mean"
         Modality of the queries and of the gallery, or the mean of both directions.
 
@@ -225,6 +252,9 @@ def cross_modal_score(
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
+
+    gain : {"linear", "exponential"}, default="linear"
+        What a grade is worth in nDCG, see :func:`ndcg_at_k_score`.
 
     ties : {"average", "stable"}, default="average"
         Expectation over all orders of equally similar items, or gallery order.
@@ -261,6 +291,12 @@ def cross_modal_score(
     TypeError
         If `k` is not an integer.
 
+    Warns
+    -----
+    UserWarning
+        If image codes repeat where texts differ, so that they seem to be pictures of
+        several texts, and there are no `groups`.
+
     See Also
     --------
     retrieval_score : One set of queries against any gallery.
@@ -284,8 +320,9 @@ def cross_modal_score(
     """
     sides = directions_of(direction)
     ranking = {"ties": ties, "zero_division": zero_division}
-    metric = check_metric(metric, k=k, denominator=denominator, **ranking)
-    pairs = CodePairs(Z_img, Z_txt, y, sample_weight, groups)
+    options = {"k": k, "denominator": denominator, "gain": gain}
+    metric = check_metric(metric, **options, **ranking, relevance=relevance)
+    pairs = CodePairs(Z_img, Z_txt, y, sample_weight, groups, relevance)
     if not isinstance(metric, Metric):
         if sample_weight is not None:
             raise ValueError(

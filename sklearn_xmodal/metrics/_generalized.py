@@ -3,11 +3,11 @@
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_xmodal.metrics._embedding import retrieval_score
 from sklearn_xmodal.metrics._engine._codes import CodePairs, encoded_pairs
+from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import check_one_of, directions_of
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
-from sklearn_xmodal.utils._validation import as_labels
+from sklearn_xmodal.utils._validation import as_labels, check_sample_weight
 
 PARTS = ("seen", "unseen", "harmonic_mean")
 
@@ -22,6 +22,7 @@ def generalized_retrieval_score(
     metric="mean_average_precision",
     k=None,
     sample_weight=None,
+    groups=None,
 ):
     r"""Score seen and unseen classes in one gallery: the generalized protocol.
 
@@ -62,6 +63,9 @@ def generalized_retrieval_score(
     sample_weight : array-like of shape (n_samples,), default=None
         How much every pair counts as a query, as in :func:`cross_modal_score`.
 
+    groups : array-like of shape (n_samples,), default=None
+        Ids of repeated pictures, as in :func:`cross_modal_score`.
+
     Returns
     -------
     scores : :class:`~sklearn.utils.Bunch`
@@ -97,33 +101,36 @@ def generalized_retrieval_score(
             "makes sense. Got 'median_rank_error'."
         )
     classes, seen = _as_classes(y, "y"), _as_classes(seen_classes, "seen_classes")
-    pairs = CodePairs(Z_img, Z_txt, y, sample_weight)
-    y = classes
+    pairs = CodePairs(Z_img, Z_txt, y, sample_weight, groups)
     seen = set(seen.tolist())  # not isin, to which 1 and "1" are the same
-    is_seen = np.array([label in seen for label in y.tolist()])
+    is_seen = np.array([label in seen for label in classes.tolist()])
     if is_seen.all() or not is_seen.any():
         raise ValueError(
             "Queries of seen and of unseen classes are needed. Got "
-            f"{int(is_seen.sum())} of {len(y)} samples from seen_classes, which has "
-            f"{len(seen)} labels. Use cross_modal_score for one kind alone."
+            f"{int(is_seen.sum())} of {len(is_seen)} samples from seen_classes, which "
+            f"has {len(seen)} labels. Use cross_modal_score for one kind alone."
         )
-    sides = [pairs.codes[side] for side in directions_of(direction)]
-    weights = pairs.weights["image_to_text"]  # those of the pairs
-
-    def score(rows):
-        options = {"metric": metric, "k": k}
-        if weights is not None:
-            options["sample_weight"] = weights[rows]
-        scores = [
-            retrieval_score(query[rows], gallery, y[rows], y, **options)
-            for query, gallery in sides
-        ]
-        return float(np.mean(scores))
-
-    seen, unseen = score(is_seen), score(~is_seen)
+    metric = make_metric(metric, k=k)
+    scores = []
+    for side in directions_of(direction):
+        options = {"ties": "average", "zero_division": "raise"}
+        (values,) = pairs.score([metric], side, **options)
+        of_side = pairs.of_queries(is_seen, side), pairs.weights[side]
+        scores.append(_of_both_kinds(metric, values, *of_side))
+    seen, unseen = np.mean(scores, axis=0).tolist()
     total = seen + unseen
     harmonic_mean = 2 * seen * unseen / total if total > 0 else 0.0
     return Bunch(seen=seen, unseen=unseen, harmonic_mean=harmonic_mean)
+
+
+def _of_both_kinds(metric, values, is_seen, weights):
+    """Score of queries of seen, and of unseen classes."""
+    scores = []
+    for kind in (is_seen, ~is_seen):
+        own = None if weights is None else weights[kind]
+        own = check_sample_weight(own, values[kind].size, at_least=1, noun="row")
+        scores.append(metric.summarize(values[kind], own))
+    return scores
 
 
 def _as_classes(labels, name):
@@ -164,7 +171,8 @@ def make_generalized_scorer(
     Returns
     -------
     scorer : callable
-        ``scorer(estimator, X, y, sample_weight=None) -> float``.
+        ``scorer(estimator, X, y, sample_weight=None, groups=None) -> float``, with
+        weights and groups as those of :func:`make_retrieval_scorer`.
 
     Raises
     ------
@@ -209,8 +217,10 @@ class _GeneralizedScorer(WeightedScorer):
         self.metric = metric
         self.k = k
 
-    def __call__(self, estimator, X, y, sample_weight=None):
-        Z_img, Z_txt, y, weights, _ = encoded_pairs(estimator, X, y, sample_weight)
+    def __call__(self, estimator, X, y, sample_weight=None, groups=None):
+        Z_img, Z_txt, y, weights, groups = encoded_pairs(
+            estimator, X, y, sample_weight, groups
+        )
         classes = getattr(estimator, "classes_", None)
         if classes is None:
             raise ValueError(
@@ -226,6 +236,7 @@ class _GeneralizedScorer(WeightedScorer):
             metric=self.metric,
             k=self.k,
             sample_weight=weights,
+            groups=groups,
         )
         return scores[self.part]
 

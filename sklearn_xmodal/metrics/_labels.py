@@ -1,9 +1,11 @@
 """What labels alone tell: which items are relevant, and what chance scores."""
 
+from sklearn_xmodal.metrics._engine._codes import ItemRelevance
 from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options
 from sklearn_xmodal.metrics._engine._relevance import relevance_of_labels
 from sklearn_xmodal.metrics._engine._scoring import chance_per_query
+from sklearn_xmodal.utils._validation import as_labels, check_numbers
 
 
 def relevance_from_labels(y_query, y_gallery):
@@ -52,12 +54,16 @@ def relevance_from_labels(y_query, y_gallery):
 
 
 def chance_level(
-    y_query,
-    y_gallery,
+    y_query=None,
+    y_gallery=None,
     *,
+    ids_query=None,
+    ids_gallery=None,
+    relevance=None,
     metric="mean_average_precision",
     k=None,
     denominator="min",
+    gain="linear",
     zero_division="raise",
     average=True,
 ):
@@ -70,12 +76,25 @@ def chance_level(
 
     Parameters
     ----------
-    y_query : array-like of shape (n_queries,) or (n_queries, n_classes)
+    y_query : array-like of shape (n_queries,) or (n_queries, n_classes), default=None
         Labels, or a binary indicator, dense or sparse. For pair-level relevance pass
-        the row numbers, ``np.arange(n)``, on both sides.
+        the row numbers, ``np.arange(n)``, on both sides, or ids of the items of one
+        side alone.
 
-    y_gallery : array-like of shape (n_gallery,) or (n_gallery, n_classes)
+    y_gallery : array-like of shape (n_gallery,) or (n_gallery, n_classes), default=None
         Labels of the gallery, of the same form.
+
+    ids_query : array-like of shape (n_queries,), default=None
+        Which item each query is, such as the picture of several texts: rows of one id
+        count once, see :func:`retrieval_score`.
+
+    ids_gallery : array-like of shape (n_gallery,), default=None
+        Which item each row of the gallery is. With ids of both sides, the item that is
+        the query is left out of its ranking.
+
+    relevance : str or matrix of shape (n_queries, n_gallery), default=None
+        Grades for "ndcg_at_k", or relevance in place of labels, see
+        :func:`retrieval_score`.
 
     metric : str, default="mean_average_precision"
         What to compute, see :func:`retrieval_score`.
@@ -85,6 +104,9 @@ def chance_level(
 
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
+
+    gain : {"linear", "exponential"}, default="linear"
+        What a grade is worth in nDCG, see :func:`ndcg_at_k_score`.
 
     zero_division : {"raise", 0.0, 1.0, np.nan}, default="raise"
         Score of a query without relevant items. By default this is an error. With
@@ -102,8 +124,8 @@ def chance_level(
     Raises
     ------
     ValueError
-        If the labels do not fit together, an option is not valid for the metric, or a
-        query has no relevant item.
+        If labels or ids do not fit together, an option is not valid for the metric, or
+        a query has no relevant item.
 
     TypeError
         If `k` is not an integer.
@@ -131,9 +153,35 @@ def chance_level(
     0.681
     >>> chance_level([0, 1], [0, 0, 1, 1], metric="hit_rate_at_k", k=3)
     1.0
+
+    A text finds its picture first by chance, of two pictures in three rows:
+
+    >>> chance_level(ids_gallery=["a", "a", "b"], metric="hit_rate_at_k", k=1)
+    0.5
     """
-    metric = make_metric(metric, k=k, denominator=denominator)
+    options = {"k": k, "denominator": denominator, "gain": gain}
+    metric = make_metric(metric, **options, relevance=relevance)
     check_ranking_options(zero_division=zero_division, only_nan=metric.is_error)
-    relevance = relevance_of_labels(y_query, y_gallery)
-    (scores,) = chance_per_query([metric], relevance, zero_division=zero_division)
+    labels, ids = (y_query, y_gallery), (ids_query, ids_gallery)
+    items = ItemRelevance(_shape(labels, ids, relevance), labels, ids, relevance)
+    (scores,) = chance_per_query([metric], items.relevance, zero_division=zero_division)
     return metric.summarize(scores) if average else scores
+
+
+def _shape(labels, ids, relevance):
+    """Rows of queries and of the gallery: of the relevance, the labels or the ids."""
+    if not (relevance is None or isinstance(relevance, str)):
+        return check_numbers(relevance, "relevance", accept_sparse="csr").shape
+    given = dict(zip(("y_query", "y_gallery"), labels, strict=True))
+    if all(y is None for y in labels):
+        given = dict(zip(("ids_query", "ids_gallery"), ids, strict=True))
+    sizes = [
+        None if rows is None else as_labels(rows, name).shape[0]
+        for name, rows in given.items()
+    ]
+    if sizes == [None, None]:
+        raise ValueError(
+            "y_query and y_gallery must be given, or ids of one side, or a matrix of "
+            "relevance. Got None. For pairs pass np.arange(n) as both."
+        )
+    return tuple(max(sizes, key=bool) if size is None else size for size in sizes)

@@ -9,6 +9,7 @@ import re
 import numpy as np
 
 from sklearn_xmodal.metrics._engine._costs import MatrixCosts
+from sklearn_xmodal.metrics._engine._grades import GivenRelevance, without_zeros
 from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options
 from sklearn_xmodal.metrics._engine._relevance import MatrixRelevance
@@ -339,30 +340,72 @@ def hit_rate_at_k_score(
 
 @_with_shared_sections
 def ndcg_at_k_score(
-    y_true, y_score, *, k=None, ties="average", zero_division="raise", average=True
+    y_true,
+    y_score,
+    *,
+    k=None,
+    gain="linear",
+    ties="average",
+    zero_division="raise",
+    average=True,
 ):
     r"""Discounted cumulative gain of ranked galleries, normalized (nDCG).
 
-    .. math:: \mathrm{nDCG}@k = \frac{\sum_{i=1}^{k} y_i / \log_2(i + 1)}
-        {\sum_{i=1}^{\min(k, R)} 1 / \log_2(i + 1)}
+    .. math:: \mathrm{nDCG}@k = \frac{\sum_{i=1}^{k} g_i / \log_2(i + 1)}
+        {\sum_{i=1}^{k} g^*_i / \log_2(i + 1)}
 
-    where :math:`y_i` is the binary relevance of the item at rank :math:`i` and
-    :math:`R` the number of relevant items of the whole gallery. Equal to
-    `sklearn.metrics.ndcg_score` for binary relevance, which scores a query without
-    relevant items 0 in silence.
+    where :math:`g_i` is the gain of the item at rank :math:`i` and :math:`g^*_i` that
+    of the i-th best item of the whole gallery [2]_. With linear gain it is the grade
+    :math:`y_i` of the item, with exponential gain :math:`2^{y_i} - 1` [3]_, which
+    stresses the highest grades; either is 1 for a relevant item of binary relevance.
+    Linear gain is that of `sklearn.metrics.ndcg_score`, with and without ties, which
+    scores a query without relevant items 0 in silence.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_queries, n_gallery)
+        Relevance, binary or in grades of at least 0, where 0 is not relevant.
+
+    gain : {"linear", "exponential"}, default="linear"
+        What an item of a grade is worth.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, `y_true` is negative or `y_score` not finite, `k` is not
+        positive, a grade is above 1000 with exponential gain, or a query has no
+        relevant item.
+
+    TypeError
+        If `k` is not an integer.
 
     See Also
     --------
     retrieval_score : The same from embeddings and labels, in bounded memory.
     mean_average_precision_score : Falls off with the rank more steeply.
 
+    References
+    ----------
+    .. [1] McSherry and Najork, "Computing information retrieval performance measures
+       efficiently in the presence of tied scores", ECIR 2008.
+
+    .. [2] Jaervelin and Kekaelaeinen, "Cumulated gain-based evaluation of IR
+       techniques", ACM Transactions on Information Systems 20, 2002.
+
+    .. [3] Burges et al., "Learning to rank using gradient descent", ICML 2005.
+
     Examples
     --------
     >>> from sklearn_xmodal.metrics import ndcg_at_k_score
-    >>> round(ndcg_at_k_score([[1, 0, 1, 0]], [[0.9, 0.1, -0.3, -0.8]], k=3), 3)
+    >>> y_score = [[0.9, 0.1, -0.3, -0.8]]
+    >>> round(ndcg_at_k_score([[1, 0, 1, 0]], y_score, k=3), 3)
     0.92
+    >>> round(ndcg_at_k_score([[1, 0, 3, 2]], y_score), 3)
+    0.706
+    >>> round(ndcg_at_k_score([[1, 0, 3, 2]], y_score, gain="exponential"), 3)
+    0.617
     """
-    metric = make_metric("ndcg_at_k", k=k)
+    metric = make_metric("ndcg_at_k", k=k, gain=gain)
     return _score(metric, y_true, y_score, ties, zero_division, average)
 
 
@@ -444,19 +487,24 @@ def _score(metric, y_true, y_score, ties, zero_division, average):
     check_ranking_options(
         ties=ties, zero_division=zero_division, only_nan=metric.is_error
     )
-    y_true, y_score = check_matrices(y_true, y_score)
+    y_true, y_score = check_matrices(y_true, y_score, graded=metric.takes_grades)
+    is_binary = y_true.dtype == bool
+    relevance = MatrixRelevance(y_true) if is_binary else GivenRelevance(y_true)
     (scores,) = score_per_query(
         [metric],
         MatrixCosts(y_score),
-        MatrixRelevance(y_true),
+        relevance,
         ties=ties,
         zero_division=zero_division,
     )
     return metric.summarize(scores) if average else scores
 
 
-def check_matrices(y_true, y_score):
-    """Validate a relevance and a score matrix of shape (n_queries, n_gallery)."""
+def check_matrices(y_true, y_score, *, graded=False):
+    """Validate a relevance and a score matrix of shape (n_queries, n_gallery).
+
+    Relevance is boolean then; grades that may be given and are not 0 or 1 are sparse.
+    """
     check_same_index(y_true, y_score, ("y_true", "y_score"))
     if hasattr(y_true, "columns") and hasattr(y_score, "columns"):
         check_same_index(y_true.T, y_score.T, ("y_true.T", "y_score.T"))
@@ -468,9 +516,11 @@ def check_matrices(y_true, y_score):
             f"{y_true.shape} and {y_score.shape}."
         )
     if y_true.dtype != bool and not np.isin(y_true, (0, 1)).all():
+        if graded:
+            return without_zeros(y_true.astype(np.float64), "y_true"), y_score
         raise ValueError(
             "y_true must be a binary relevance matrix. Got values other than 0 and 1 "
             f"in an array of type {y_true.dtype}. Use relevance_from_labels to make "
-            "one of labels."
+            "one of labels, and ndcg_at_k_score for grades."
         )
     return y_true.astype(bool, copy=False), y_score

@@ -20,6 +20,10 @@ _WHOLE_GALLERY = (
 )
 _AT_K = ("precision_at_k", "recall_at_k", "hit_rate_at_k")
 _COLUMNS = (*DIRECTIONS, "mean", "chance")
+_CONVENTIONS = (
+    "recall@k of papers on captions and CLIP is hit_rate@k; recall@k is the share of\n"
+    "all relevant items among the first k."
+)
 
 
 def retrieval_report(
@@ -109,6 +113,12 @@ def retrieval_report(
 
     TypeError
         If `k` does not hold integers.
+
+    Warns
+    -----
+    UserWarning
+        If image codes repeat where texts differ, so that they seem to be pictures of
+        several texts, and there are no `groups`.
 
     See Also
     --------
@@ -252,6 +262,8 @@ def _as_text(report, n_classes, digits):
         support = [str(r["support"]) for r in records]
         parts.append("map by class of the query")
         parts.append(_table(rows, digits, support))
+    if "n_images" in report:
+        parts.append(_CONVENTIONS)
     return "\n\n".join(parts)
 
 

@@ -31,6 +31,8 @@ def make_retrieval_scorer(
     direction="mean",
     k=None,
     denominator="min",
+    gain="linear",
+    relevance=None,
     ties="average",
     zero_division="raise",
 ):
@@ -59,6 +61,13 @@ def make_retrieval_scorer(
     denominator : {"min", "relevant", "retrieved"}, default="min"
         What average precision divides by, see :func:`mean_average_precision_score`.
 
+    gain : {"linear", "exponential"}, default="linear"
+        What a grade is worth in nDCG, see :func:`ndcg_at_k_score`.
+
+    relevance : {"shared_labels", "jaccard"}, default=None
+        Grades of multi-label rows for nDCG, see :func:`retrieval_score`: the number of
+        common labels, or their share. By default one common label is enough.
+
     ties : {"average", "stable"}, default="average"
         Expectation over all orders of equally similar items, or gallery order.
 
@@ -83,7 +92,7 @@ def make_retrieval_scorer(
         If `metric`, `direction` or an option is not valid.
 
     TypeError
-        If `k` is not an integer.
+        If `k` is not an integer, or `relevance` a matrix.
 
     See Also
     --------
@@ -102,11 +111,19 @@ def make_retrieval_scorer(
     >>> scorer(FunctionTransformer().fit(X), X, ["cat", "dog"])
     1.0
     """
+    if not (relevance is None or isinstance(relevance, str)):
+        raise TypeError(
+            "relevance must be a name for a scorer, which sees parts of the pairs and "
+            f"cannot know their rows of a matrix. Got {type(relevance).__name__}. Use "
+            "cross_modal_score, or y of several labels per pair."
+        )
     return RetrievalScorer(
         metric,
         direction,
         k=k,
         denominator=denominator,
+        gain=gain,
+        relevance=relevance,
         ties=ties,
         zero_division=zero_division,
     )
@@ -114,8 +131,6 @@ def make_retrieval_scorer(
 
 class RetrievalScorer(WeightedScorer, ScoreRequest):
     """Callable of `make_retrieval_scorer`: picklable, its repr is how it was made."""
-
-    _takes_groups = True
 
     def __call__(self, estimator, X, y=None, sample_weight=None, groups=None):
         Z_img, Z_txt, y, sample_weight, groups = encoded_pairs(
@@ -242,8 +257,6 @@ def get_retrieval_scorer_names() -> list[str]:
 
 class MultipleRetrievalScorer(WeightedScorer):
     """Scorer of several names, in one pass over the data."""
-
-    _takes_groups = True
 
     def __init__(self, names):
         if not names:

@@ -26,14 +26,13 @@ class ResolvedInput(NamedTuple):
     y: object
 
 
-def resolve_input(
-    estimator, method, X_img, X_txt=None, y=None, *, sample_weight=None, reset=False
-):
+def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False, **more):
     """Decide which of the three input forms a call used, and take it apart.
 
     The type of the first argument and `n_image_features` decide, never the shape of the
-    second argument. A fit, `reset=True`, records `n_features_in_`. A TypeError if there
-    is an argument too many for the form, a ValueError if a side is missing, or if
+    second argument. A fit, `reset=True`, records `n_features_in_`. More arguments with
+    one entry per pair, such as `sample_weight`, belong to the same rows. A TypeError if
+    there is an argument too many for the form, a ValueError if a side is missing, or if
     indexes of tables differ.
     """
     if reset:  # of an earlier fit, perhaps in another form
@@ -43,12 +42,12 @@ def resolve_input(
     if isinstance(X_img, ImageTextPairs):
         y = _second_is_y(method, "ImageTextPairs", X_txt, y)
         sides = {"pairs.image": X_img.image, "pairs.text": X_img.text}
-        check_same_indexes({**sides, "y": y, "sample_weight": sample_weight})
+        check_same_indexes({**sides, "y": y, **more})
         return ResolvedInput("pairs", X_img.image, X_img.text, y)
     if estimator.n_image_features is not None:
         y = _second_is_y(method, "a stacked matrix (n_image_features is set)", X_txt, y)
         X = as_matrix(X_img)
-        check_same_indexes({"X": X, "y": y, "sample_weight": sample_weight})
+        check_same_indexes({"X": X, "y": y, **more})
         if not hasattr(X, "iloc"):  # a DataFrame keeps its columns
             X = check_numbers(
                 X, "X", accept_sparse="csr", dtype=None, ensure_all_finite=False
@@ -59,7 +58,7 @@ def resolve_input(
     X_img, X_txt = as_matrix(X_img), as_matrix(X_txt)
     _check_two_arrays(estimator, method, X_img, X_txt)
     sides = {"X_img": X_img, "X_txt": X_txt}
-    check_same_indexes({**sides, "y": y, "sample_weight": sample_weight})
+    check_same_indexes({**sides, "y": y, **more})
     return ResolvedInput("arrays", X_img, X_txt, y)
 
 

@@ -1,6 +1,7 @@
 """What all functions of this part ask of their arguments."""
 
 import numpy as np
+from sklearn.model_selection import check_cv
 
 from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.utils._validation import (
@@ -9,6 +10,7 @@ from sklearn_xmodal.utils._validation import (
     check_not_signs,
     check_same_length,
     check_some_labelled,
+    encode_labels,
     is_continuous,
     is_labelled,
 )
@@ -49,6 +51,51 @@ def check_classes(rows, y, protocol):
     check_not_signs(y)
     check_some_labelled(is_labelled(y), SCORE_BY_PAIRS)
     return y
+
+
+def check_groups(rows, groups, y=None, protocol="standard"):
+    """Validate groups: return their numbers of shape (n_samples,), or None.
+
+    Where classes are kept apart, groups have to be of one class each.
+    """
+    if groups is None:
+        return None
+    given, ids = groups, as_labels(groups, "groups")
+    if ids.ndim != 1:
+        raise ValueError(
+            f"groups must hold one id per pair. Got an array of shape {ids.shape}."
+        )
+    check_same_length(rows, given, name="groups")
+    if not is_labelled(ids).all():
+        row = np.flatnonzero(~is_labelled(ids))[0]
+        raise ValueError(
+            f"groups must name the group of every pair. Got {ids[row]!r}, which stands "
+            f"for no label, in row {row}. Give it an id of its own."
+        )
+    numbers = encode_labels(ids)[1]
+    if protocol != "standard":
+        known = is_labelled(y)
+        of_class = set(zip(numbers[known].tolist(), y[known].tolist(), strict=True))
+        if n_mixed := len(of_class) - len(set(numbers[known].tolist())):
+            raise ValueError(
+                f"groups must be of one class each in the {protocol} protocol, which "
+                f"keeps classes apart. Got {n_mixed} times a second class in a group."
+            )
+    return numbers
+
+
+def takes_groups(cv):
+    """Whether a splitter keeps groups together, which others ignore with a warning."""
+    if not hasattr(cv, "get_metadata_routing"):
+        return False
+    return cv.get_metadata_routing().split.requests.get("groups") is True
+
+
+def folds_of(cv, pairs, y, groups):
+    """Return the folds of a splitter, which gets the groups if it takes any."""
+    cv = check_cv(cv, y)
+    given = {"groups": groups} if groups is not None and takes_groups(cv) else {}
+    return list(cv.split(pairs, y, **given))
 
 
 def check_pairs(pairs):

@@ -11,17 +11,20 @@ from sklearn.base import clone
 from sklearn_xmodal.metrics._engine import split_codes
 from sklearn_xmodal.protocols._checks import (
     check_classes,
+    check_groups,
     check_pairs,
     classes_of,
     count_classes,
     labelled_rows,
     labels_of,
+    takes_groups,
 )
 from sklearn_xmodal.protocols._methods import FULL, Method, split_by_width
-from sklearn_xmodal.protocols._repeats import warn_of_repeats
+from sklearn_xmodal.protocols._repeats import repeated_pictures, warn_of_repeats
 from sklearn_xmodal.protocols._scores import score_codes
 from sklearn_xmodal.protocols._splits import inner_folds, split_pairs
 from sklearn_xmodal.protocols._tuning import tune
+from sklearn_xmodal.utils._sklearn_compat import is_search
 
 
 def evaluate(
@@ -30,6 +33,7 @@ def evaluate(
     y=None,
     protocol="standard",
     *,
+    groups=None,
     n_splits=10,
     random_state=0,
     budget=None,
@@ -59,6 +63,13 @@ def evaluate(
 
     protocol : {"standard", "extendable", "generalized"}, default="standard"
         How test parts are drawn, see :func:`split_pairs`.
+
+    groups : array-like of shape (n_samples,), default=None
+        What each pair belongs to, such as the picture of several texts. It decides
+        twice: no group is on both sides of a split or a fold, see :func:`split_pairs`,
+        and a picture that is repeated in a group, with the same features, is one query
+        and one item in all scores, those of the tuning too. A search that is given as
+        an estimator gets the groups if its `cv` takes any; how it scores is its own.
 
     n_splits : int, default=10
         Number of splits.
@@ -124,7 +135,7 @@ def evaluate(
     methods, left_out = split_by_width(methods, pairs)
     if left_out:
         warnings.warn(f"Left out: {left_out}.", UserWarning, stacklevel=2)
-    options = {"random_state": random_state, "budget": budget}
+    options = {"random_state": random_state, "budget": budget, "groups": groups}
     options |= {"n_jobs": n_jobs, "validate": validate}
     return [
         {
@@ -144,6 +155,7 @@ def evaluate_split(
     protocol="standard",
     split=0,
     *,
+    groups=None,
     rows=None,
     cv=None,
     random_state=0,
@@ -176,8 +188,12 @@ def evaluate_split(
     split : int, default=0
         Number of the split. It and its folds are drawn with ``random_state + split``.
 
+    groups : array-like of shape (n_samples,), default=None
+        What each pair belongs to, for the splitting and for the scoring, see
+        :func:`evaluate`.
+
     rows : tuple of (train, test) row numbers, default=None
-        A split that is given, instead of one that is drawn.
+        A split that is given, instead of one that is drawn; of whole groups.
 
     cv : splitter or iterable of (train, test) row numbers, default=None
         Folds of the training part that a `Method` is tuned on. If `None`, those of
@@ -205,11 +221,12 @@ def evaluate_split(
     -------
     record : dict
         Of the split, "protocol" and "split". Of the test part, "image_to_text" to
-        "chance" as from :func:`score_codes`. Its size, "n_train", "n_test" and
-        "n_test_classes" (`None` without labels). Of the tuning, "validation_score"
-        (NaN where there was none) and "parameters", what won (of a search that was
-        given as an estimator, its `best_score_` and `best_params_`). "seconds" to tune,
-        fit and encode.
+        "chance" as from :func:`score_codes`. Sizes: "n_train", "n_train_unlabelled"
+        (those of them without a label), "n_test", "n_test_classes" (`None` without
+        labels) and, with groups, "n_test_images", the pictures that were counted once.
+        Of the tuning, "validation_score" (NaN where there was none) and "parameters",
+        what won (of a search that was given as an estimator, its `best_score_` and
+        `best_params_`). "seconds" to tune, fit and encode.
 
     Raises
     ------
@@ -218,8 +235,8 @@ def evaluate_split(
 
     ValueError
         If the protocol is not known, labels are missing, do not fit or have too few
-        classes, the parts of a given split share rows, `random_state` is no whole
-        number, or the method cannot be fitted.
+        classes, the parts of a given split share rows or groups, `random_state` is no
+        whole number, or the method cannot be fitted.
 
     Warns
     -----
@@ -246,13 +263,15 @@ def evaluate_split(
     check_pairs(pairs)
     y = check_classes(pairs, y, protocol)
     seed = _check_random_state(random_state) + split
+    groups = check_groups(pairs, groups, y, protocol)
     if rows is None:
-        rows = split_pairs(pairs, y, protocol, random_state=seed)
-    train, test = _check_rows(rows)
+        rows = split_pairs(pairs, y, protocol, groups=groups, random_state=seed)
+    train, test = _check_rows(rows, groups)
     test = labelled_rows(y, np.asarray(test))
     warn_of_repeats(pairs, train, test)
     y_train, y_test = labels_of(y, train), labels_of(y, test)
     options = {"budget": FULL if budget is None else budget, "n_jobs": n_jobs}
+    options["groups"] = labels_of(groups, train)
     options |= {"random_state": random_state, "validate": validate, "cv": cv}
     start = time.perf_counter()
     estimator, validation_score, parameters = _fit(
@@ -262,12 +281,18 @@ def evaluate_split(
     seconds = time.perf_counter() - start
     is_generalized = protocol == "generalized"
     seen_classes = classes_of(y_train) if is_generalized else None
+    pictures, n_test = None, {"n_test": len(test)}
+    if groups is not None:
+        pictures = repeated_pictures(pairs[test], groups[test])
+        n_test["n_test_images"] = len(set(pictures.tolist()))
+    scoring = {"seen_classes": seen_classes, "groups": pictures}
     record = {
         "protocol": protocol,
         "split": split,
-        **score_codes(Z_img, Z_txt, y_test, protocol, seen_classes=seen_classes),
+        **score_codes(Z_img, Z_txt, y_test, protocol, **scoring),
         "n_train": len(train),
-        "n_test": len(test),
+        "n_train_unlabelled": len(train) - len(labelled_rows(y, np.asarray(train))),
+        **n_test,
         "n_test_classes": count_classes(y_test),
         "validation_score": validation_score,
         "parameters": parameters,
@@ -278,13 +303,17 @@ def evaluate_split(
 
 def _fit(method, pairs, y, protocol, seed, **options):
     """Return what is fitted on the training part, its score there and parameters."""
+    groups = options["groups"]
     if not isinstance(method, Method):
-        estimator = clone(method).fit(pairs, y)
+        to_split = groups is not None and is_search(method) and takes_groups(method.cv)
+        of_cv = {"groups": groups} if to_split else {}
+        estimator = clone(method).fit(pairs, y, **of_cv)
         score = float(getattr(estimator, "best_score_", np.nan))
         return estimator, score, getattr(estimator, "best_params_", {})
     cv, n_splits = options.pop("cv"), options["budget"].n_folds
     if cv is None:
-        cv = inner_folds(pairs, y, protocol, n_splits=n_splits, random_state=seed)
+        drawn = {"groups": groups, "n_splits": n_splits, "random_state": seed}
+        cv = inner_folds(pairs, y, protocol, **drawn)
     return tune(method, pairs, y, protocol, cv=cv, **options)
 
 
@@ -316,11 +345,19 @@ def _check_random_state(random_state):
     return random_state
 
 
-def _check_rows(rows):
+def _check_rows(rows, groups):
     train, test = rows
     if n_shared := len(np.intersect1d(train, test)):
         raise ValueError(
             "The training and the test part must have no row in common. Got rows with "
             f"{n_shared} in both."
+        )
+    n_in_both = 0
+    if groups is not None:
+        n_in_both = len(np.intersect1d(groups[train], groups[test]))
+    if n_in_both:
+        raise ValueError(
+            "The training and the test part must be of whole groups. Got rows with "
+            f"{n_in_both} groups in both."
         )
     return train, test

@@ -5,13 +5,14 @@ import itertools
 from scipy import sparse
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.model_selection import GridSearchCV, check_cv
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from sklearn_xmodal.cross_decomposition import CCARetriever
 from sklearn_xmodal.pairs import ModalityTransformer
-from sklearn_xmodal.protocols._checks import check_pairs
+from sklearn_xmodal.protocols._checks import check_groups, check_pairs, folds_of
+from sklearn_xmodal.protocols._repeats import fit_search
 
 _MAX_DIMENSIONS = 128
 
@@ -82,7 +83,7 @@ def _reduction(X, scaled, n_samples, random_state):
     return make_pipeline(StandardScaler(), pca) if scaled else pca
 
 
-def choose_features(pairs, y=None, *, cv, random_state=None):
+def choose_features(pairs, y=None, *, cv, groups=None, random_state=None):
     """Choose how to scale either modality: what suits CCA on the inner folds.
 
     The choice is made once and serves every method, so that none has more candidates
@@ -98,6 +99,9 @@ def choose_features(pairs, y=None, *, cv, random_state=None):
 
     cv : splitter or iterable of (train, test) row numbers
         The inner folds, as from :func:`inner_folds`.
+
+    groups : array-like of shape (n_samples,), default=None
+        What each pair belongs to, as in :func:`tune`.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the randomised decompositions.
@@ -135,7 +139,8 @@ def choose_features(pairs, y=None, *, cv, random_state=None):
     True
     """
     check_pairs(pairs)
-    folds = list(check_cv(cv, y).split(pairs, y))
+    groups = check_groups(pairs, groups)
+    folds = folds_of(cv, pairs, y, groups)
     n_samples = min(len(fit) for fit, _ in folds)
     candidates = candidate_features(
         pairs, n_samples=n_samples, random_state=random_state
@@ -143,5 +148,5 @@ def choose_features(pairs, y=None, *, cv, random_state=None):
     pipeline = Pipeline([("features", None), ("retriever", CCARetriever())])
     grid = {"features": list(candidates.values())}
     search = GridSearchCV(pipeline, grid, cv=folds, refit=False, error_score="raise")
-    search.fit(pairs, y)
+    fit_search(search, pairs, y, groups)
     return list(candidates.items())[search.best_index_]

@@ -5,11 +5,35 @@ import warnings
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 
+from sklearn_xmodal.metrics import make_retrieval_scorer
 from sklearn_xmodal.protocols._checks import check_pairs
 
 #: How every warning of repeats begins, behind the counts.
 ON_BOTH_SIDES = "have the features of one in the training part"
+
+
+def repeated_pictures(pairs, groups):
+    """Return the number of every pair's picture, which repeats with its group.
+
+    What is only kept together, such as pictures of one person, differs in features.
+    """
+    keys = zip(groups.tolist(), row_keys(pairs.image), strict=True)
+    number_of: dict = {}
+    return np.array([number_of.setdefault(key, len(number_of)) for key in keys])
+
+
+def fit_search(search, pairs, y, groups):
+    """Fit a search; of groups, a repeated picture counts once in its scores.
+
+    Nothing but metadata routing hands rows of them to a scorer.
+    """
+    if groups is None:
+        return search.fit(pairs, y)
+    with config_context(enable_metadata_routing=True):
+        search.scoring = make_retrieval_scorer().set_score_request(groups=True)
+        return search.fit(pairs, y, groups=repeated_pictures(pairs, groups))
 
 
 def count_repeats(pairs, train, test):
@@ -55,13 +79,13 @@ def count_repeats(pairs, train, test):
     check_pairs(pairs)
     n_repeats = {}
     for modality in ("image", "text"):
-        keys = list(_row_keys(getattr(pairs, modality)))
+        keys = list(row_keys(getattr(pairs, modality)))
         trained = {keys[row] for row in train}
         n_repeats[modality] = sum(keys[row] in trained for row in test)
     return n_repeats
 
 
-def _row_keys(X):
+def row_keys(X):
     """Yield a digest of every row, equal where its values are."""
     if sparse.issparse(X):
         X = sparse.csr_array(X, copy=True)
@@ -100,8 +124,7 @@ def warn_of_repeats(pairs, train, test):
     if words := describe_repeats(count_repeats(pairs, train, test), len(test)):
         warnings.warn(
             f"{words}. The score may say how well these are remembered. Keep pairs of "
-            "one picture together: a splitter with groups, such as GroupShuffleSplit, "
-            "and rows=(train, test) of evaluate_split.",
+            "one picture together: pass its id as groups.",
             UserWarning,
             stacklevel=3,
         )

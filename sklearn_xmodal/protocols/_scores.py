@@ -10,13 +10,16 @@ from sklearn_xmodal.metrics import (
 )
 from sklearn_xmodal.metrics._engine import labelled_codes
 from sklearn_xmodal.protocols._checks import check_classes
+from sklearn_xmodal.utils._validation import as_labels
 
 _DIRECTIONS = ("image_to_text", "text_to_image")
 #: Cut-offs of recall, where only the other half of a pair is relevant.
 _CUTOFFS = (1, 5, 10)
 
 
-def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None):
+def score_codes(
+    Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None, groups=None
+):
     """Score the codes of a test part, beside what chance would score.
 
     Parameters
@@ -37,6 +40,10 @@ def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None)
 
     seen_classes : array-like of shape (n_seen_classes,), default=None
         Labels that training has seen, for the generalized protocol only.
+
+    groups : array-like of shape (n_samples,), default=None
+        Ids of repeated pictures, each of which counts once, see
+        :func:`~sklearn_xmodal.metrics.cross_modal_score`.
 
     Returns
     -------
@@ -68,36 +75,44 @@ def score_codes(Z_img, Z_txt, y=None, protocol="standard", *, seen_classes=None)
     (1.0, 0.74)
     """
     y = check_classes(Z_img, y, protocol)
-    Z_img, Z_txt, y, *_ = labelled_codes(Z_img, Z_txt, y)
+    Z_img, Z_txt, y, _, groups = labelled_codes(Z_img, Z_txt, y, groups=groups)
     if protocol == "generalized":
         if seen_classes is None:
             raise ValueError(
                 "The generalized protocol needs seen_classes, the labels of the "
                 "training part. Got None."
             )
-        scores = _score_both_kinds(Z_img, Z_txt, y, seen_classes)
+        scores = _score_both_kinds(Z_img, Z_txt, y, seen_classes, groups)
     else:
         scores = {
-            direction: cross_modal_score(Z_img, Z_txt, y, direction=direction)
+            direction: cross_modal_score(
+                Z_img, Z_txt, y, direction=direction, groups=groups
+            )
             for direction in _DIRECTIONS
         }
     mean = (scores["image_to_text"] + scores["text_to_image"]) / 2
-    labels = np.arange(len(Z_img)) if y is None else y
-    scores |= {"mean": mean, "chance": _chance(labels, protocol, seen_classes)}
-    return scores if y is not None else scores | _recalls(Z_img, Z_txt)
+    given = y is not None
+    groups = np.arange(len(Z_img)) if groups is None else as_labels(groups, "groups")
+    labels = y if given else groups
+    chance = _chance(labels, protocol, seen_classes, groups)
+    scores |= {"mean": mean, "chance": chance}
+    return scores if given else scores | _recalls(Z_img, Z_txt, groups)
 
 
-def _recalls(Z_img, Z_txt):
+def _recalls(Z_img, Z_txt, groups):
+    """Recall@K as in papers of joint embeddings: one of the texts of a picture does."""
+    options = {"groups": groups, "metric": "hit_rate_at_k"}
     return {
-        f"recall_at_{k}": cross_modal_score(Z_img, Z_txt, metric="recall_at_k", k=k)
+        f"recall_at_{k}": cross_modal_score(Z_img, Z_txt, k=k, **options)
         for k in _CUTOFFS
     }
 
 
-def _score_both_kinds(Z_img, Z_txt, y, seen_classes):
+def _score_both_kinds(Z_img, Z_txt, y, seen_classes, groups):
+    options = {"groups": groups}
     parts = {
         direction: generalized_retrieval_score(
-            Z_img, Z_txt, y, seen_classes, direction=direction
+            Z_img, Z_txt, y, seen_classes, direction=direction, **options
         )
         for direction in _DIRECTIONS
     }
@@ -107,8 +122,12 @@ def _score_both_kinds(Z_img, Z_txt, y, seen_classes):
     return scores
 
 
-def _chance(y, protocol, seen_classes):
+def _chance(y, protocol, seen_classes, groups):
+    def of_queries(part):
+        to_text = chance_level(y[part], y, ids_query=groups[part])
+        return (to_text + chance_level(y[part], y, ids_gallery=groups)) / 2
+
     if protocol != "generalized":
-        return chance_level(y, y)
+        return of_queries(slice(None))
     is_seen = np.isin(y, seen_classes)
-    return float(hmean([chance_level(y[part], y) for part in (is_seen, ~is_seen)]))
+    return float(hmean([of_queries(is_seen), of_queries(~is_seen)]))

@@ -1,7 +1,14 @@
 """Training and test parts, and folds of a training part, by protocol."""
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    train_test_split,
+)
 
 from sklearn_xmodal.model_selection import (
     ClassDisjointKFold,
@@ -10,17 +17,21 @@ from sklearn_xmodal.model_selection import (
 )
 from sklearn_xmodal.protocols._checks import (
     check_classes,
+    check_groups,
     count_classes,
     labelled_rows,
+    takes_groups,
 )
+from sklearn_xmodal.utils._validation import is_labelled
 
 _TEST_PAIRS = 0.3  # of every class that training sees
+_GROUPED_SPLITS = 3  # the test part of grouped pairs with labels is one of three
 _TEST_CLASSES = 0.5  # that training does not see
 #: Two to learn from, and two to search among.
 _MIN_CLASSES = 4
 
 
-def split_pairs(pairs, y=None, protocol="standard", *, random_state=None):
+def split_pairs(pairs, y=None, protocol="standard", *, groups=None, random_state=None):
     """Draw a training part and a test part.
 
     Parameters
@@ -41,6 +52,12 @@ def split_pairs(pairs, y=None, protocol="standard", *, random_state=None):
         - "extendable": all pairs of half of the classes, which training does not see;
         - "generalized": the same, and 30 % of the pairs of every other class.
 
+    groups : array-like of shape (n_samples,), default=None
+        What each pair belongs to, such as the picture of several texts: no group is on
+        both sides. In the standard protocol, test parts are then one of three parts
+        that are stratified as far as whole groups can be. Where classes are kept
+        apart, groups must be of one class each.
+
     random_state : int, RandomState instance or None, default=None
         Seed of the draw. Pass an int for the same split in every call.
 
@@ -50,14 +67,15 @@ def split_pairs(pairs, y=None, protocol="standard", *, random_state=None):
         Row numbers of the training part.
 
     test : ndarray of int
-        Row numbers of the test part: all the others that have a label.
+        Row numbers of the test part: all the others that have a label. A pair without
+        one whose group is here is nowhere.
 
     Raises
     ------
     ValueError
         If the protocol is not known, labels are missing, of several classes per pair
-        or not one per row, a class is too small to be on both sides, or there are
-        fewer than four classes to be kept apart.
+        or not one per row, a class is too small to be on both sides, there are fewer
+        than four classes to be kept apart, or groups cannot be kept together.
 
     See Also
     --------
@@ -75,16 +93,13 @@ def split_pairs(pairs, y=None, protocol="standard", *, random_state=None):
     ['cat' 'cow'] ['dog' 'owl']
     """
     y = check_classes(pairs, y, protocol)
+    groups = check_groups(pairs, groups, y, protocol)
     rows = np.arange(len(pairs))
     if protocol == "standard":
         labelled = labelled_rows(y, rows)
-        train, test = train_test_split(
-            labelled,
-            test_size=_TEST_PAIRS,
-            stratify=None if y is None else y[labelled],
-            random_state=random_state,
-        )
-        return np.concatenate([train, np.setdiff1d(rows, labelled)]), test
+        train, test = _split_seen(labelled, y, groups, random_state)
+        others = _apart(np.setdiff1d(rows, labelled), test, groups)
+        return np.concatenate([train, others]), test
     if (n_classes := count_classes(y)) < _MIN_CLASSES:
         raise ValueError(
             f"The {protocol} protocol needs at least {_MIN_CLASSES} classes, two to "
@@ -101,10 +116,65 @@ def split_pairs(pairs, y=None, protocol="standard", *, random_state=None):
             seen_test_size=_TEST_PAIRS,
             random_state=random_state,
         )
-    return next(splitter.split(rows, y))
+    if groups is None or protocol == "extendable":  # where whole classes are apart
+        return next(splitter.split(rows, y))
+    # Groups are drawn as one pair each, and then taken with all of their pairs.
+    labelled = labelled_rows(y, rows)
+    first = labelled[np.unique(groups[labelled], return_index=True)[1]]
+    train, test = (
+        labelled[np.isin(groups[labelled], groups[first[part]])]
+        for part in next(splitter.split(first, y[first]))
+    )
+    return train, test
 
 
-def inner_folds(pairs, y=None, protocol="standard", *, n_splits=3, random_state=None):
+def _split_seen(labelled, y, groups, random_state):
+    """Draw training and test rows of the same classes, groups as a whole."""
+    y = None if y is None else y[labelled]
+    if groups is None:
+        options = {"test_size": _TEST_PAIRS, "random_state": random_state}
+        return train_test_split(labelled, stratify=y, **options)
+    groups = groups[labelled]
+    _count_groups(groups, y, at_least=_GROUPED_SPLITS)
+    if y is None:
+        splitter = GroupShuffleSplit(
+            1, test_size=_TEST_PAIRS, random_state=random_state
+        )
+    else:
+        splitter = StratifiedGroupKFold(
+            _GROUPED_SPLITS, shuffle=True, random_state=random_state
+        )
+    train, test = next(splitter.split(labelled, y, groups))
+    return labelled[train], labelled[test]
+
+
+def _count_groups(groups, y, *, at_least):
+    """Return the number of groups with a label; too few for parts are refused."""
+    n_groups = len(np.unique(groups if y is None else groups[is_labelled(y)]))
+    if n_groups < at_least:
+        raise ValueError(
+            f"Pairs with a label must be of {at_least} groups at least, to be kept "
+            f"whole in the parts of a split. Got {n_groups} in groups."
+        )
+    return n_groups
+
+
+def _apart(rows, others, groups):
+    """Return the rows of no group that the others are of."""
+    if groups is None:
+        return rows
+    return rows[~np.isin(groups[rows], groups[others])]
+
+
+def inner_folds(
+    pairs,
+    y=None,
+    protocol="standard",
+    *,
+    groups=None,
+    n_splits=3,
+    random_state=None,
+):
     """Divide a training part into folds that imitate the protocol.
 
     What is chosen on them is chosen for the task of the test part, without a look at
@@ -124,6 +194,10 @@ def inner_folds(pairs, y=None, protocol="standard", *, n_splits=3, random_state=
         two classes to learn from and two to search among: of fewer than four, none
         are held out, and folds are stratified.
 
+    groups : array-like of shape (n_samples,), default=None
+        What each pair belongs to: no group is on both sides of a fold, as in
+        :func:`split_pairs`.
+
     n_splits : int, default=3
         At most this many; class-disjoint ones hold two classes or more each.
 
@@ -139,7 +213,8 @@ def inner_folds(pairs, y=None, protocol="standard", *, n_splits=3, random_state=
     ------
     ValueError
         If the protocol is not known, labels are missing, of several classes per pair
-        or not one per row, or every class is smaller than the number of folds.
+        or not one per row, every class is smaller than the number of folds, or groups
+        cannot be kept together.
 
     See Also
     --------
@@ -157,21 +232,31 @@ def inner_folds(pairs, y=None, protocol="standard", *, n_splits=3, random_state=
     ['dog' 'owl'] ['cat' 'cow']
     """
     y = check_classes(pairs, y, protocol)
+    groups = check_groups(pairs, groups, y, protocol)
     n_classes = count_classes(y)
-    if y is None:
-        splitter = KFold(n_splits, shuffle=True, random_state=random_state)
-    elif protocol != "standard" and n_classes >= _MIN_CLASSES:
+    if y is not None and protocol != "standard" and n_classes >= _MIN_CLASSES:
         n_splits = min(n_splits, n_classes // 2)
-        splitter = ClassDisjointKFold(n_splits, shuffle=True, random_state=random_state)
+        splitter = ClassDisjointKFold
+    elif groups is None:
+        splitter = KFold if y is None else StratifiedKFold
     else:
-        splitter = StratifiedKFold(n_splits, shuffle=True, random_state=random_state)
+        n_splits = min(n_splits, _count_groups(groups, y, at_least=2))
+        splitter = GroupKFold if y is None else StratifiedGroupKFold
+    splitter = splitter(n_splits, shuffle=True, random_state=random_state)
     rows = np.arange(len(pairs))
     labelled = labelled_rows(y, rows)
     others = np.setdiff1d(rows, labelled)
     if isinstance(splitter, ClassDisjointKFold):
         others = others[:0]  # they may be of the classes that are held out
     y = None if y is None else y[labelled]
+    of_labelled = {} if groups is None else {"groups": groups[labelled]}
+    if not takes_groups(splitter):  # whole classes are apart
+        of_labelled = {}
+    folds = (
+        (labelled[train], labelled[test])
+        for train, test in splitter.split(labelled, y, **of_labelled)
+    )
     return [
-        (np.concatenate([labelled[train], others]), labelled[test])
-        for train, test in splitter.split(labelled, y)
+        (np.concatenate([train, _apart(others, test, groups)]), test)
+        for train, test in folds
     ]

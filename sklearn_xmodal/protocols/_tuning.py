@@ -4,14 +4,20 @@ from functools import partial
 
 from joblib import parallel_config
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, check_cv
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import Normalizer
 
 from sklearn_xmodal.pairs import ModalityTransformer
-from sklearn_xmodal.protocols._checks import check_classes, check_pairs
+from sklearn_xmodal.protocols._checks import (
+    check_classes,
+    check_groups,
+    check_pairs,
+    folds_of,
+)
 from sklearn_xmodal.protocols._features import choose_features
 from sklearn_xmodal.protocols._methods import FULL
+from sklearn_xmodal.protocols._repeats import fit_search
 from sklearn_xmodal.protocols._splits import inner_folds
 
 
@@ -21,6 +27,7 @@ def tune(
     y=None,
     protocol="standard",
     *,
+    groups=None,
     cv=None,
     budget=None,
     random_state=None,
@@ -47,8 +54,14 @@ def tune(
     protocol : {"standard", "extendable", "generalized"}, default="standard"
         What the retriever is for.
 
+    groups : array-like of shape (n_samples,), default=None
+        What each pair belongs to, such as the picture of several texts. No group is on
+        both sides of a fold, and a picture that is repeated in a group, with the same
+        features, counts once in scores.
+
     cv : splitter or iterable of (train, test) row numbers, default=None
-        Folds to choose on. If `None`, those of :func:`inner_folds`.
+        Folds to choose on. If `None`, those of :func:`inner_folds`. A splitter that
+        takes groups gets them.
 
     budget : Budget, default=None
         Number of candidates and folds, length of training. `None` for `FULL`.
@@ -113,17 +126,17 @@ def tune(
     if y is None and method.needs_labels:
         raise ValueError(f"{method.title} needs class labels y. Got y=None.")
     budget = FULL if budget is None else budget
+    groups = check_groups(pairs, groups, y, protocol)
     if cv is None:
-        cv = inner_folds(
-            pairs, y, protocol, n_splits=budget.n_folds, random_state=random_state
-        )
-    folds = list(check_cv(cv, y).split(pairs, y))
+        options = {"n_splits": budget.n_folds, "random_state": random_state}
+        cv = inner_folds(pairs, y, protocol, groups=groups, **options)
+    folds = folds_of(cv, pairs, y, groups)
     if method.is_joint:
         unit = ModalityTransformer(image=Normalizer(), text=Normalizer())
         scaled, features = "none", unit
     else:
         scaled, features = choose_features(
-            pairs, y, cv=folds, random_state=random_state
+            pairs, y, cv=folds, groups=groups, random_state=random_state
         )
     candidates = method.candidates_for(protocol, budget.n_candidates)
     retriever = method.make_retriever(
@@ -137,22 +150,22 @@ def tune(
     else:
         cheaper = clone(retriever).set_params(**method.while_tuning or {})
         search = Pipeline([("features", features), ("retriever", cheaper)])
-        won, score = _search(method, search, candidates, pairs, y, folds, n_jobs)
+        won, score = _search(
+            method, search, candidates, pairs, y, groups, cv=folds, n_jobs=n_jobs
+        )
     retriever.set_params(**won)
     return best.fit(pairs, y), score, {**won, "scaled": scaled}
 
 
-def _search(method, pipeline, candidates, pairs, y, folds, n_jobs):
+def _search(method, pipeline, candidates, pairs, y, groups, **options):
     """Return the best candidate, and its mean score over the folds."""
     grid = [
         {f"retriever__{name}": [value] for name, value in candidate.items()}
         for candidate in candidates
     ]
-    search = GridSearchCV(
-        pipeline, grid, cv=folds, n_jobs=n_jobs, refit=False, error_score="raise"
-    )
+    search = GridSearchCV(pipeline, grid, refit=False, error_score="raise", **options)
     with parallel_config(prefer=_workers(method)):
-        search.fit(pairs, y)
+        fit_search(search, pairs, y, groups)
     return candidates[search.best_index_], float(search.best_score_)
 
 

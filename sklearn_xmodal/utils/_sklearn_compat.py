@@ -51,6 +51,7 @@ __all__ = [
     "check_parameters",
     "get_feature_names",
     "in_output_container",
+    "is_search",
     "member_params",
     "pipelines_around",
     "safe_indexing",
@@ -98,7 +99,6 @@ def check_member_names(composition, names):
 class WeightedScorer:
     """Base of scorers that weigh queries, if metadata routing or a search asks."""
 
-    _takes_groups = False
     _weight_request = None
     # Groups are mostly meant for the splitter, so they are no error without a request.
     _groups_request = False
@@ -125,8 +125,6 @@ class WeightedScorer:
                 "set_score_request is only there with metadata routing: "
                 "sklearn.set_config(enable_metadata_routing=True)."
             )
-        if groups != UNCHANGED and not self._takes_groups:
-            raise TypeError(f"{self!r} takes no groups. Got groups={groups!r}.")
         if sample_weight != UNCHANGED:
             self._weight_request = sample_weight
         if groups != UNCHANGED:
@@ -143,8 +141,7 @@ class WeightedScorer:
         """
         routing = MetadataRequest(owner=repr(self))
         routing.score.add_request(param="sample_weight", alias=self._weight_request)
-        if self._takes_groups:
-            routing.score.add_request(param="groups", alias=self._groups_request)
+        routing.score.add_request(param="groups", alias=self._groups_request)
         return routing
 
     def _accept_sample_weight(self):
@@ -164,6 +161,11 @@ def weights_for(estimator, sample_weight):
     if hasattr(estimator, "__sklearn_tags__") and not get_tags(estimator).requires_fit:
         return {}
     return {_weight_argument(estimator, estimator): sample_weight}
+
+
+def is_search(estimator):
+    """Return whether it is a search of scikit-learn over parameters."""
+    return isinstance(estimator, BaseSearchCV)
 
 
 def pipelines_around(estimator):

@@ -9,6 +9,7 @@ import pytest
 
 from sklearn_xmodal.cli import _compare, main
 from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.protocols import _evaluation, inner_folds
 from tests.cli.written import KINDS, N, lines, write
 
 MISSING = np.arange(N) % 4 == 1
@@ -75,12 +76,19 @@ def partly(tmp_path):
 def test_pairs_without_a_label_train_what_needs_none(partly, monkeypatch, capsys):
     seen = {}
 
-    def evaluate(method, pairs, y, protocol, split, *, rows, cv, **options):
-        seen[protocol, method.title] = rows, cv
-        return real(method, pairs, y, protocol, split, rows=rows, cv=cv, **options)
+    def evaluate(method, pairs, y, protocol, split, *, rows, **options):
+        record = real(method, pairs, y, protocol, split, rows=rows, **options)
+        seen[protocol, method.title] = rows, folds.pop()
+        return record
 
+    def draw(*args, **options):
+        folds.append(inner_folds(*args, **options))
+        return folds[-1]
+
+    folds = []
     real = _compare.evaluate_split
     monkeypatch.setattr(_compare, "evaluate_split", evaluate)
+    monkeypatch.setattr(_evaluation, "inner_folds", draw)
     out = partly.parent / "out"
     argv = ["--image", str(partly), "--out", str(out), "--quick", "--n-jobs", "1"]
     assert main([*argv, "--methods", "cca", "sm"]) == 0
@@ -95,9 +103,9 @@ def test_pairs_without_a_label_train_what_needs_none(partly, monkeypatch, capsys
         assert not np.isin(test, gone).any()
         used = protocol == "standard" and method == "CCA"
         assert np.isin(gone, train).sum() == (40 if used else 0)
-        for fit, check in cv or ():
+        for fit, check in cv:
             assert not set(fit) & set(check)
-            assert np.isin(gone, train[fit]).all()
+            assert np.isin(gone, train[fit]).all() == used
             assert not np.isin(gone, train[check]).any()
 
 

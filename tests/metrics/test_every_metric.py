@@ -22,6 +22,7 @@ from tests.metrics.table import CASES
 #: Whole rankings and one cut-off, with each denominator.
 KEPT = [case for case in CASES if case.options.get("k", 4) in (3, 4)]
 every_metric = pytest.mark.parametrize("case", thorough_but(KEPT, CASES), ids=str)
+copies_on_purpose = pytest.mark.filterwarnings("ignore:.*each copy counts")
 quick = settings(max_examples=20)  # of each case
 
 
@@ -162,6 +163,7 @@ def test_expected_values_lie_between_the_worst_and_the_best_order(case, matrices
         assert np.all(got <= best + 1e-12)
 
 
+@copies_on_purpose
 @every_metric
 @pytest.mark.parametrize("ties", ["average", "stable"])
 @pytest.mark.parametrize("kind", ["classes", "multilabel", "pairs"])
@@ -202,6 +204,7 @@ def test_chance_is_the_mean_over_all_orders(case, n_relevant):
     assert_allclose(got, want, rtol=1e-9, atol=1e-12)
 
 
+@copies_on_purpose
 @every_metric
 @pytest.mark.parametrize("kind", ["classes", "multilabel", "pairs"])
 def test_block_size_does_not_count(case, kind):

@@ -63,6 +63,7 @@ def test_evaluation_is_a_hand_written_nested_loop(protocol):
                 codes.image, codes.text, Y[test], protocol, seen_classes=Y[train]
             ),
             "n_train": len(train),
+            "n_train_unlabelled": 0,
             "n_test": len(test),
             "n_test_classes": len(set(Y[test])),
             "validation_score": score,

@@ -3,14 +3,17 @@
 import inspect
 from typing import Any, ClassVar
 
+import numpy as np
+
 from sklearn_xmodal.metrics._engine._codes import (
     check_pairs,
     labelled_codes,
     split_codes,
 )
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._groups import check_groups
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
-from sklearn_xmodal.utils._containers import check_same_indexes
+from sklearn_xmodal.utils._containers import check_same_index, check_same_indexes
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 WORDS = {direction: direction.replace("_", " ") for direction in DIRECTIONS}
@@ -43,7 +46,9 @@ class RetrievalDisplay(Display):
     _leaves_out = True
 
     @classmethod
-    def from_estimator(cls, estimator, X_img, X_txt=None, y=None, **kwargs):
+    def from_estimator(
+        cls, estimator, X_img, X_txt=None, y=None, *, groups=None, **kwargs
+    ):
         """Encode pairs with a fitted estimator and plot.
 
         Parameters
@@ -63,6 +68,9 @@ class RetrievalDisplay(Display):
             Labels, as in `from_predictions`. Pairs without one (-1, None or NaN) are
             left out, as in scores, but for items that are shown by themselves.
 
+        groups : array-like of shape (n_samples,), default=None
+            Ids of repeated pictures, as in `from_predictions`.
+
         **kwargs : dict
             Further keyword arguments of `from_predictions`.
 
@@ -77,10 +85,10 @@ class RetrievalDisplay(Display):
             If there is an argument too many for the form of the input.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        Z_img, Z_txt, y = encode_pairs(estimator, X_img, X_txt, y)
+        Z_img, Z_txt, y = encode_pairs(estimator, X_img, X_txt, y, groups)
         if cls._leaves_out:
-            Z_img, Z_txt, y, *_ = labelled_codes(Z_img, Z_txt, y)
-        kwargs = {**cls._estimator_options(estimator), **kwargs}
+            Z_img, Z_txt, y, _, groups = labelled_codes(Z_img, Z_txt, y, groups=groups)
+        kwargs = {**cls._estimator_options(estimator), "groups": groups, **kwargs}
         return cls.from_predictions(Z_img, Z_txt, y, **kwargs)
 
     @classmethod
@@ -125,7 +133,7 @@ def settle_layout(figure):
         root.draw_without_rendering()
 
 
-def encode_pairs(estimator, X_img, X_txt, y):
+def encode_pairs(estimator, X_img, X_txt, y, groups=None):
     """Codes and labels of a call in any of the three forms.
 
     The type of the first argument and `n_image_features` decide whether the second
@@ -139,7 +147,7 @@ def encode_pairs(estimator, X_img, X_txt, y):
                 f"from_estimator takes {form} and y. Got a third data argument."
             )
         X_txt, y = None, X_txt if y is None else y
-    check_same_indexes({"X_img": X_img, "X_txt": X_txt, "y": y})
+    check_same_indexes({"X_img": X_img, "X_txt": X_txt, "y": y, "groups": groups})
     if X_txt is None:
         codes = estimator.transform(X_img)
     elif _takes_two(estimator.transform):
@@ -176,9 +184,34 @@ def _takes_two(function):
     return True
 
 
-def check_codes(Z_img, Z_txt):
-    """Validate the codes of pairs; return them by modality."""
-    return dict(zip(("image", "text"), check_pairs(Z_img, Z_txt), strict=True))
+class ShownPairs:
+    """Codes of pairs whose pictures may repeat: of each modality, items and rows."""
+
+    def __init__(self, Z_img, Z_txt, groups=None):
+        Z_img, Z_txt = check_pairs(Z_img, Z_txt)
+        check_same_index(Z_img, groups, ("Z_img", "groups"))
+        self.n_pairs = len(Z_txt)
+        every = np.arange(self.n_pairs)
+        pictures = check_groups(groups, self.n_pairs, "groups")
+        #: Number of the picture of each pair.
+        self.picture = every if pictures is None else pictures.items
+        #: Of each modality, the first row of every item.
+        self.rows = {"image": every, "text": every}
+        if pictures is not None:
+            self.rows["image"] = pictures.first
+            Z_img = pictures.codes_once(Z_img, "Z_img")
+        self.codes = {"image": Z_img, "text": Z_txt}
+        self._pictures = pictures
+
+    def check_labels(self, labels):
+        """Refuse labels (n_pairs,) that differ between rows of one picture."""
+        if self._pictures is not None:
+            self._pictures.labels_once(labels, "y")
+
+    def costs(self, direction):
+        """Costs of one modality's codes as queries against the other's."""
+        query, _, gallery = direction.split("_")
+        return CosineCosts(self.codes[query], self.codes[gallery])
 
 
 def check_one_each(items, n, name, what):
@@ -186,12 +219,6 @@ def check_one_each(items, n, name, what):
     if not hasattr(items, "__len__") or len(items) != n:
         got = len(items) if hasattr(items, "__len__") else type(items).__name__
         raise ValueError(f"{name} must hold one {what}, so {n}. Got {got}.")
-
-
-def costs_of(codes, direction):
-    """Costs of one modality's codes as queries against the other's."""
-    query, _, gallery = direction.split("_")
-    return CosineCosts(codes[query], codes[gallery])
 
 
 def encode_classes(y, n_samples, *, purpose):

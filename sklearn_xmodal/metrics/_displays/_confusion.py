@@ -6,10 +6,9 @@ from sklearn.utils import gen_batches
 from sklearn_xmodal.metrics._displays._base import (
     WORDS,
     RetrievalDisplay,
-    check_codes,
+    ShownPairs,
     check_matplotlib,
     check_one_each,
-    costs_of,
     encode_classes,
 )
 from sklearn_xmodal.metrics._displays._names import (
@@ -98,6 +97,7 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
         Z_txt,
         y,
         *,
+        groups=None,
         k=10,
         direction="mean",
         display_labels=None,
@@ -117,8 +117,13 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
         y : array-like of shape (n_samples,)
             Labels of any type, one per pair.
 
+        groups : array-like of shape (n_samples,), default=None
+            Ids of repeated pictures, each of which counts once, as in
+            :func:`cross_modal_score`.
+
         k : int, default=10
-            Number of retrieved items to count. Not more than the gallery holds.
+            Number of retrieved items to count. Not more than the gallery holds, of
+            both the smaller one.
 
         direction : {"image_to_text", "text_to_image", "mean"}, default="mean"
             Modality of the queries and of the gallery, or the mean of both.
@@ -147,17 +152,18 @@ class RetrievalConfusionDisplay(RetrievalDisplay):
         check_matplotlib(f"{cls.__name__}.from_predictions")
         check_ranking_options(k=k)
         ways = directions_of(direction)
-        codes = check_codes(Z_img, Z_txt)
-        n_samples = codes["image"].shape[0]
-        k = n_samples if k is None else min(k, n_samples)
-        classes, labels = encode_classes(y, n_samples, purpose="A class confusion")
+        pairs = ShownPairs(Z_img, Z_txt, groups)
+        sizes = [len(pairs.codes[way.split("_")[2]]) for way in ways]
+        k = min(sizes) if k is None else min(k, *sizes)
+        classes, labels = encode_classes(y, pairs.n_pairs, purpose="A class confusion")
+        pairs.check_labels(labels)
         if display_labels is not None:
             check_one_each(
                 display_labels, len(classes), "display_labels", "name per class"
             )
             classes = list(display_labels)
         confusion = np.mean(
-            [_class_shares(costs_of(codes, w), labels, len(classes), k) for w in ways],
+            [_class_shares(pairs, way, labels, len(classes), k) for way in ways],
             axis=0,
         )
         display = cls(confusion, classes, k, direction=direction)
@@ -262,8 +268,11 @@ def _tick_angle(names):
     return 45 if len(names) <= _MOST_VALUES else 90
 
 
-def _class_shares(costs, labels, n_classes, k):
+def _class_shares(pairs, way, labels, n_classes, k):
     """Mean share of each class among the first k items, by class of the query."""
+    costs = pairs.costs(way)
+    asked, _, held = way.split("_")
+    labels, of_items = labels[pairs.rows[asked]], labels[pairs.rows[held]]
     total = np.zeros(n_classes**2)
     n_rows = max(1, CACHED_BYTES // costs.bytes_per_row)
     for batch in gen_batches(labels.size, n_rows):
@@ -275,7 +284,7 @@ def _class_shares(costs, labels, n_classes, k):
         n_above = np.bincount(row[~is_tied], minlength=queries.size)
         n_tied = np.bincount(row[is_tied], minlength=queries.size)
         weight = np.where(is_tied, ((k - n_above) / n_tied)[row], 1.0)
-        cell = labels[queries[row]] * n_classes + labels[column]
+        cell = labels[queries[row]] * n_classes + of_items[column]
         total += np.bincount(cell, weight, minlength=n_classes**2)
     n_queries = np.bincount(labels, minlength=n_classes)
     return total.reshape(n_classes, n_classes) / (k * n_queries[:, None])

@@ -2,17 +2,22 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._curve import retrieval_precision_recall_curve
+from sklearn_xmodal.metrics._curve import check_levels, mean_curve
 from sklearn_xmodal.metrics._displays._base import (
     WORDS,
     RetrievalDisplay,
-    check_codes,
     check_matplotlib,
     ink,
 )
 from sklearn_xmodal.metrics._displays._names import legend_label
-from sklearn_xmodal.metrics._engine._options import DIRECTIONS, directions_of
-from sklearn_xmodal.metrics._engine._relevance import count_relevant, make_relevance
+from sklearn_xmodal.metrics._engine._codes import CodePairs
+from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._options import (
+    DIRECTIONS,
+    check_ranking_options,
+    directions_of,
+)
+from sklearn_xmodal.metrics._engine._relevance import count_relevant
 from sklearn_xmodal.metrics._engine._scoring import queries_to_rank
 
 # What `direction` may be: curves have no mean, but both may stand in one picture.
@@ -69,8 +74,9 @@ class CurveDisplay(RetrievalDisplay):
             ax.axhline(self.chance, label=label, **style)
 
 
-def share_relevant(relevance, queries, zero_division):
+def share_relevant(relevance, zero_division):
     """Share of relevant items in the gallery, mean over queries."""
+    queries = queries_to_rank(relevance, zero_division)
     n_relevant = count_relevant(relevance, queries).sum()
     n_queries, n_gallery = relevance.shape
     return mean_with_empty(
@@ -152,6 +158,7 @@ class RetrievalPrecisionRecallDisplay(CurveDisplay):
         Z_txt,
         y=None,
         *,
+        groups=None,
         direction="both",
         recall_levels=None,
         zero_division="raise",
@@ -172,6 +179,10 @@ class RetrievalPrecisionRecallDisplay(CurveDisplay):
         y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
             Labels or a binary indicator. If `None`, only the other half of the same
             pair is relevant.
+
+        groups : array-like of shape (n_samples,), default=None
+            Ids of repeated pictures, each of which counts once, as in
+            :func:`cross_modal_score`.
 
         direction : {"both", "image_to_text", "text_to_image"}, default="both"
             Modality of the queries and of the gallery.
@@ -197,23 +208,16 @@ class RetrievalPrecisionRecallDisplay(CurveDisplay):
             The display, plotted.
         """
         check_matplotlib(f"{cls.__name__}.from_predictions")
-        codes = check_codes(Z_img, Z_txt)
-        precision = {}
+        check_ranking_options(zero_division=zero_division, only_nan=True)
+        levels = check_levels(recall_levels)
+        pairs = CodePairs(Z_img, Z_txt, y, groups=groups)
+        precision, shares = {}, []
         for way in directions_of(direction, DIRECTIONS_TO_DRAW):
-            query, _, gallery = way.split("_")
-            precision[way], recall = retrieval_precision_recall_curve(
-                codes[query],
-                codes[gallery],
-                y,
-                y,
-                recall_levels=recall_levels,
-                zero_division=zero_division,
-            )
-        n_samples = codes["image"].shape[0]
-        relevance = make_relevance(y, y, n_samples, n_samples, ("y", "y"))
-        queries = queries_to_rank(relevance, zero_division)
-        chance = share_relevant(relevance, queries, zero_division)
-        display = cls(precision, recall, chance=chance, name=name)
+            costs, relevance = CosineCosts(*pairs.codes[way]), pairs.relevance[way]
+            precision[way] = mean_curve(costs, relevance, levels, zero_division)[0]
+            shares.append(share_relevant(relevance, zero_division))
+        chance = float(np.mean(shares))
+        display = cls(precision, levels, chance=chance, name=name)
         return display.plot(ax=ax, **kwargs)
 
     def plot(self, ax=None, *, name=None, plot_chance_level=True, **kwargs):

@@ -2,19 +2,16 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._displays._base import (
-    check_codes,
-    check_matplotlib,
-    costs_of,
-)
+from sklearn_xmodal.metrics._displays._base import check_matplotlib
 from sklearn_xmodal.metrics._displays._curves import (
     DIRECTIONS_TO_DRAW,
     CurveDisplay,
     mean_with_empty,
     share_relevant,
 )
+from sklearn_xmodal.metrics._engine._codes import CodePairs
+from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
-from sklearn_xmodal.metrics._engine._relevance import make_relevance
 from sklearn_xmodal.metrics._engine._scoring import queries_to_rank, ranked_blocks
 
 
@@ -80,6 +77,7 @@ class PrecisionAtKDisplay(CurveDisplay):
         Z_txt,
         y=None,
         *,
+        groups=None,
         direction="both",
         k=None,
         zero_division="raise",
@@ -101,11 +99,16 @@ class PrecisionAtKDisplay(CurveDisplay):
             Labels or a binary indicator. If `None`, only the other half of the same
             pair is relevant.
 
+        groups : array-like of shape (n_samples,), default=None
+            Ids of repeated pictures, each of which counts once, as in
+            :func:`cross_modal_score`.
+
         direction : {"both", "image_to_text", "text_to_image"}, default="both"
             Modality of the queries and of the gallery.
 
         k : int, default=None
-            Largest cut-off rank. If `None`, the size of the gallery.
+            Largest cut-off rank. If `None`, the size of the gallery, of both the
+            smaller one.
 
         zero_division : {"raise", 0.0, 1.0, np.nan}, default="raise"
             Precision of a query without relevant items. By default this is an error.
@@ -127,18 +130,16 @@ class PrecisionAtKDisplay(CurveDisplay):
         """
         check_matplotlib(f"{cls.__name__}.from_predictions")
         check_ranking_options(k=k, zero_division=zero_division)
-        codes = check_codes(Z_img, Z_txt)
-        n_samples = codes["image"].shape[0]
-        relevance = make_relevance(y, y, n_samples, n_samples, ("y", "y"))
-        k = n_samples if k is None else min(k, n_samples)
-        queries = queries_to_rank(relevance, zero_division)
-        precision = {
-            way: _precision_up_to_k(
-                costs_of(codes, way), relevance, queries, k, zero_division
-            )
-            for way in directions_of(direction, DIRECTIONS_TO_DRAW)
-        }
-        chance = share_relevant(relevance, queries, zero_division)
+        ways = directions_of(direction, DIRECTIONS_TO_DRAW)
+        pairs = CodePairs(Z_img, Z_txt, y, groups=groups)
+        n_items = min(pairs.relevance[way].shape[1] for way in ways)
+        k = n_items if k is None else min(k, n_items)
+        precision, shares = {}, []
+        for way in ways:
+            costs, relevance = CosineCosts(*pairs.codes[way]), pairs.relevance[way]
+            precision[way] = _precision_up_to_k(costs, relevance, k, zero_division)
+            shares.append(share_relevant(relevance, zero_division))
+        chance = float(np.mean(shares))
         display = cls(precision, np.arange(1, k + 1), chance=chance, name=name)
         return display.plot(ax=ax, **kwargs)
 
@@ -181,8 +182,9 @@ class PrecisionAtKDisplay(CurveDisplay):
         return self
 
 
-def _precision_up_to_k(costs, relevance, queries, k, zero_division):
+def _precision_up_to_k(costs, relevance, k, zero_division):
     """Mean expected precision at the cut-offs 1, ..., k."""
+    queries = queries_to_rank(relevance, zero_division)
     n_queries, n_gallery = relevance.shape
     # Expected relevant items at each rank, summed over queries. A tied group has the
     # same at all its ranks: its ends are marked, and cumulated below.

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn_xmodal.metrics._displays._base import (
     COLOURS,
     RetrievalDisplay,
-    check_codes,
+    ShownPairs,
     check_matplotlib,
     encode_classes,
     ink,
@@ -38,13 +38,17 @@ class JointEmbeddingDisplay(RetrievalDisplay):
     Parameters
     ----------
     embedding : dict of str to ndarray of shape (n_samples, 2)
-        Points under the keys "image" and "text".
+        Points under the keys "image" and "text", of images perhaps fewer.
 
     y : array-like of shape (n_samples,), default=None
         Labels of the pairs.
 
     axis_labels : tuple of two str, default=("First dimension", "Second dimension")
         What the axes show.
+
+    image_rows : ndarray of shape (n_images,), default=None
+        Which pair each point of an image is of, where a picture of several pairs has
+        one point. By default point i is of pair i.
 
     Attributes
     ----------
@@ -74,15 +78,21 @@ class JointEmbeddingDisplay(RetrievalDisplay):
     """
 
     def __init__(
-        self, embedding, y=None, *, axis_labels=("First dimension", "Second dimension")
+        self,
+        embedding,
+        y=None,
+        *,
+        axis_labels=("First dimension", "Second dimension"),
+        image_rows=None,
     ):
         self.embedding = embedding
         self.y = y
         self.axis_labels = axis_labels
+        self.image_rows = image_rows
 
     @classmethod
     def from_predictions(
-        cls, Z_img, Z_txt, y=None, *, transformer=None, ax=None, **kwargs
+        cls, Z_img, Z_txt, y=None, *, groups=None, transformer=None, ax=None, **kwargs
     ):
         """Reduce the codes to two dimensions and plot them.
 
@@ -96,6 +106,9 @@ class JointEmbeddingDisplay(RetrievalDisplay):
 
         y : array-like of shape (n_samples,), default=None
             Labels of any type, one per pair. If `None`, colours are modalities.
+
+        groups : array-like of shape (n_samples,), default=None
+            Ids of repeated pictures, each of which is one point.
 
         transformer : object with `fit_transform`, default=None
             Makes two columns of the unit codes of both modalities, images first. A
@@ -118,14 +131,20 @@ class JointEmbeddingDisplay(RetrievalDisplay):
             If the transformer does not return two columns.
         """
         check_matplotlib(f"{cls.__name__}.from_predictions")
-        codes = check_codes(Z_img, Z_txt)
-        n_samples = codes["image"].shape[0]
+        pairs = ShownPairs(Z_img, Z_txt, groups)
+        rows = pairs.rows["image"]
         if y is not None:
-            encode_classes(y, n_samples, purpose="A scatter plot by class")
-        unit = to_unit_length(np.vstack([*codes.values()]))
+            purpose = "A scatter plot by class"
+            pairs.check_labels(encode_classes(y, pairs.n_pairs, purpose=purpose)[1])
+        unit = to_unit_length(np.vstack([*pairs.codes.values()]))
         points, axis_labels = _reduce(unit, transformer)
-        embedding = {"image": points[:n_samples], "text": points[n_samples:]}
-        display = cls(embedding, y, axis_labels=axis_labels)
+        embedding = {"image": points[: rows.size], "text": points[rows.size :]}
+        display = cls(
+            embedding,
+            y,
+            axis_labels=axis_labels,
+            image_rows=None if groups is None else rows,
+        )
         return display.plot(ax=ax, **kwargs)
 
     def plot(self, ax=None, *, class_names=None, **kwargs):
@@ -149,7 +168,7 @@ class JointEmbeddingDisplay(RetrievalDisplay):
             This object, with `ax_` and `figure_`.
         """
         ax = self._axes(ax, figsize=(7, 5))
-        n_samples = len(self.embedding["image"])
+        n_samples = len(self.embedding["text"])
         options = {
             "s": float(np.clip(6000 / n_samples, 12, 36)),
             "alpha": 0.75,
@@ -158,11 +177,15 @@ class JointEmbeddingDisplay(RetrievalDisplay):
             **kwargs,
         }
         classes = []
-        # (2, n_samples): a colour per point
-        number = np.repeat([[0], [1]], n_samples, axis=1)
+        # A colour per point.
+        number = {
+            modality: np.full(len(self.embedding[modality]), i)
+            for i, modality in enumerate(_MARKERS)
+        }
         if self.y is not None:
             classes, labels = encode_classes(self.y, n_samples, purpose="Colours")
-            number = np.vstack([labels, labels])
+            rows = slice(None) if self.image_rows is None else self.image_rows
+            number = {"image": labels[rows], "text": labels}
         self._scatter(number, options)
         if class_names is None:
             class_names = len(COLOURS) < len(classes) <= _MOST_NAMES
@@ -172,7 +195,7 @@ class JointEmbeddingDisplay(RetrievalDisplay):
         self._explain(in_legend, by_modality=not classes)
         if class_names and classes:
             both = np.vstack([self.embedding["image"], self.embedding["text"]])
-            labels = number.ravel()
+            labels = np.concatenate([number["image"], number["text"]])
             centres = [
                 np.median(both[labels == i], axis=0) for i in range(len(classes))
             ]
@@ -182,13 +205,14 @@ class JointEmbeddingDisplay(RetrievalDisplay):
     def _scatter(self, number, options):
         """Draw both modalities in a mixed order, so that none hides the other."""
         colours = np.array(palette(self.ax_))
-        chunks = np.arange(number.shape[1]) * 8 // number.shape[1]
-        for chunk in np.unique(chunks):
-            here = chunks == chunk
-            for i, (modality, marker) in enumerate(_MARKERS.items()):
-                x, y = self.embedding[modality][here].T
-                c = colours[number[i, here] % colours.size]
-                self.ax_.scatter(x, y, c=c, marker=marker, **options)
+        for chunk in range(8):
+            for modality, marker in _MARKERS.items():
+                size = number[modality].size
+                here = np.arange(size) * 8 // size == chunk
+                if here.any():
+                    x, y = self.embedding[modality][here].T
+                    c = colours[number[modality][here] % colours.size]
+                    self.ax_.scatter(x, y, c=c, marker=marker, **options)
 
     def _explain(self, classes, *, by_modality):
         """Add a legend of markers, and of colours if there are few classes."""

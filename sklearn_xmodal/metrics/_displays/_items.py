@@ -8,10 +8,9 @@ from sklearn_xmodal.metrics._displays._base import (
     COLOURS,
     WORDS,
     RetrievalDisplay,
-    check_codes,
+    ShownPairs,
     check_matplotlib,
     check_one_each,
-    costs_of,
     encode_classes,
     settle_layout,
 )
@@ -128,6 +127,7 @@ class RetrievedItemsDisplay(RetrievalDisplay):
         Z_txt,
         y=None,
         *,
+        groups=None,
         images=None,
         texts=None,
         direction="image_to_text",
@@ -149,7 +149,11 @@ class RetrievedItemsDisplay(RetrievalDisplay):
 
         y : array-like of shape (n_samples,), default=None
             Labels of any type, one per pair. If `None`, only the other half of the
-            same pair is relevant.
+            same pair is relevant, with `groups` all texts of the picture.
+
+        groups : array-like of shape (n_samples,), default=None
+            Ids of repeated pictures, each of which counts once, as in
+            :func:`cross_modal_score`.
 
         images : sequence of length n_samples, default=None
             What shows the images: an array of shape (n_samples, h, w) or (n_samples,
@@ -166,7 +170,7 @@ class RetrievedItemsDisplay(RetrievalDisplay):
 
         queries : int or array-like of int, default=5
             How many queries to draw, from as many classes as possible, or their row
-            numbers.
+            numbers. Of a repeated picture one row is drawn.
 
         random_state : int, RandomState instance or None, default=None
             Decides which queries are drawn.
@@ -190,19 +194,23 @@ class RetrievedItemsDisplay(RetrievalDisplay):
         check_matplotlib(f"{cls.__name__}.from_predictions")
         check_ranking_options(k=k)
         check_one_of("direction", direction, DIRECTIONS)
-        codes = check_codes(Z_img, Z_txt)
-        n_samples = codes["image"].shape[0]
+        pairs = ShownPairs(Z_img, Z_txt, groups)
+        n_samples = pairs.n_pairs
         for name, items in (("images", images), ("texts", texts)):
             if items is not None:
                 check_one_each(items, n_samples, name, "item per pair")
-        labels = np.arange(n_samples)
+        labels = pairs.picture
         if y is not None:
             _, labels = encode_classes(y, n_samples, purpose="A grid of items")
+            pairs.check_labels(labels)
+        asked, _, held = direction.split("_")
         queries = _check_queries(
-            queries, None if y is None else labels, n_samples, random_state
-        )
-        costs = costs_of(codes, direction).tied(queries)  # (n_queries, n_samples)
-        retrieved = np.argsort(costs, axis=1, kind="stable")[:, :k]
+            queries, None if y is None else labels, pairs.rows[asked], n_samples,
+            random_state,
+        )  # fmt: skip
+        items = pairs.picture[queries] if asked == "image" else queries
+        costs = pairs.costs(direction).tied(items)  # (n_queries, n_items)
+        retrieved = pairs.rows[held][np.argsort(costs, axis=1, kind="stable")[:, :k]]
         display = cls(
             queries,
             retrieved,
@@ -312,16 +320,16 @@ class RetrievedItemsDisplay(RetrievalDisplay):
         )
 
 
-def _check_queries(queries, labels, n_samples, random_state):
-    """Row numbers of the queries; a number is drawn class by class."""
+def _check_queries(queries, labels, rows, n_samples, random_state):
+    """Row numbers of the queries; a number of `rows` is drawn class by class."""
     if isinstance(queries, Integral) and not isinstance(queries, bool):
         if queries < 1:
             raise ValueError(f"queries must be at least 1. Got {queries}.")
         rng = check_seed(random_state)
-        order = rng.permutation(n_samples)
+        order = rng.permutation(rows)
         if labels is not None:
             # How many of the same class come before, then a random order of classes.
-            turn = np.empty(n_samples, dtype=np.intp)
+            turn = np.empty(order.size, dtype=np.intp)
             seen = np.zeros(labels.max() + 1, dtype=np.intp)
             for place, label in enumerate(labels[order]):
                 turn[place] = seen[label]

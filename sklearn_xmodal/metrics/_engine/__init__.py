@@ -5,10 +5,11 @@ here, and nothing else of it. In the order of a ranking:
 
 - `_options`: what the caller asks for;
 - `_codes`: codes of queries and galleries, validated;
-- `_groups`: which rows are the same item;
+- `_groups`: which rows are the same item, and `_hints`: who has not said so;
 - `_equal`: which similarities count as equal;
 - `_costs`: negated scores, of a matrix or as cosines of codes;
 - `_relevance`: which gallery items are relevant to which query;
+- `_grades`: how relevant, and what nDCG makes of it;
 - `_own`: both without the query itself, where it is in the gallery;
 - `_mixed`: queries in a gallery of both modalities, which holds them;
 - `_ranking`: the places of the relevant items, for a block of queries;
@@ -25,6 +26,7 @@ from sklearn_xmodal.metrics._engine._codes import (
 )
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._equal import TOLERANCE_OF_FLOAT64
+from sklearn_xmodal.metrics._engine._hints import EACH_COPY_COUNTS
 from sklearn_xmodal.metrics._engine._metric import ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import directions_of
 from sklearn_xmodal.metrics._engine._ranking import rank_block
@@ -37,6 +39,7 @@ from sklearn_xmodal.metrics._engine._scoring import (
 
 __all__ = [
     "CACHED_BYTES",
+    "EACH_COPY_COUNTS",
     "TOLERANCE_OF_FLOAT64",
     "CosineCosts",
     "ScoreRequest",

@@ -1,9 +1,16 @@
 """Codes of queries and galleries: taken from estimators, validated, and paired."""
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
+from sklearn_xmodal.metrics._engine._grades import (
+    GivenRelevance,
+    check_grades,
+    shared_labels,
+)
 from sklearn_xmodal.metrics._engine._groups import check_groups
+from sklearn_xmodal.metrics._engine._hints import warn_of_copies
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.metrics._engine._own import CostsOfOthers, RelevanceOfOthers
 from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
@@ -106,14 +113,18 @@ def check_same_space(query, gallery, names):
         )
 
 
-def costs_and_relevance(Z_query, Z_gallery, y_query, y_gallery):
-    """Validate codes of queries and of a gallery, and their labels or pairs."""
-    _check_indexes(Z_query, Z_gallery, y_query, y_gallery)
-    query = check_codes(Z_query, "Z_query")
-    gallery = check_codes(Z_gallery, "Z_gallery")
-    check_same_space(query, gallery, ("Z_query", "Z_gallery"))
-    relevance = make_relevance(y_query, y_gallery, len(query), len(gallery))
-    return _costs(query, gallery, relevance), relevance
+def _relevance_of(y_query, y_gallery, shape, relevance, names=("y_query", "y_gallery")):
+    """Relevance of labels or pairs, or the graded one of the labels that they share."""
+    n_queries, n_gallery = shape
+    binary = make_relevance(y_query, y_gallery, n_queries, n_gallery, names)
+    if relevance is None:
+        return binary
+    if y_query is None:
+        raise ValueError(
+            f"relevance={relevance!r} grades items by the labels that they share, so "
+            f"{names[0]} must hold labels, one column per class. Got None."
+        )
+    return shared_labels(y_query, y_gallery, relevance, names)
 
 
 def _check_indexes(Z_query, Z_gallery, y_query, y_gallery, sample_weight=None):
@@ -123,6 +134,55 @@ def _check_indexes(Z_query, Z_gallery, y_query, y_gallery, sample_weight=None):
     are_pairs = y_query is None and y_gallery is None
     for tables in [queries | gallery] if are_pairs else [queries, gallery]:
         check_same_indexes(tables)
+
+
+class ItemRelevance:
+    """Relevance of a gallery to queries, without codes: rows of one id count once."""
+
+    def __init__(self, shape, labels, ids, relevance=None):
+        self.queries = check_groups(ids[0], shape[0], "ids_query")
+        self.gallery = check_groups(ids[1], shape[1], "ids_gallery")
+        self.own = None
+        if relevance is None or isinstance(relevance, str):
+            self.relevance = self._of_labels(labels, shape, relevance)
+        else:
+            names = "y_query", "y_gallery"
+            labels = dict(zip(names, labels, strict=True))
+            grades = check_grades(relevance, shape, labels)
+            self.relevance = self._of_grades(grades)
+        if self.queries and self.gallery:
+            self.own = self.gallery.find(self.queries)
+            self.relevance = RelevanceOfOthers(self.relevance, self.own)
+
+    def _of_labels(self, labels, shape, relevance):
+        y_query, y_gallery = labels
+        if y_query is None and y_gallery is None and (self.queries or self.gallery):
+            if self.queries and self.gallery:
+                raise ValueError(
+                    "y_query and y_gallery must be given with both ids_query and "
+                    "ids_gallery: an item is not its own right answer. Got None."
+                )
+            make_relevance(None, None, *shape)  # which refuses what are no pairs
+            y_query = y_gallery = (self.queries or self.gallery).items
+        by_row = _relevance_of(y_query, y_gallery, shape, relevance)
+        if not (self.queries or self.gallery):
+            return by_row
+        n_queries, n_gallery = shape
+        if self.queries:
+            y_query = self.queries.labels_once(y_query, "y_query")
+            n_queries = self.queries.first.size
+        if self.gallery:
+            y_gallery = self.gallery.labels_once(y_gallery, "y_gallery")
+            n_gallery = self.gallery.first.size
+        return _relevance_of(y_query, y_gallery, (n_queries, n_gallery), relevance)
+
+    def _of_grades(self, grades):
+        if self.queries:
+            grades = self.queries.grades_once(grades, "relevance")
+        if self.gallery:
+            columns = self.gallery.grades_once(csr_array(grades.T), "relevance.T")
+            grades = csr_array(columns.T)
+        return GivenRelevance(grades)
 
 
 class ItemSearch:
@@ -137,43 +197,35 @@ class ItemSearch:
         ids_query,
         ids_gallery,
         sample_weight=None,
+        relevance=None,
     ):
-        self.queries = self.gallery = None
-        given = Z_query, Z_gallery, y_query, y_gallery
-        _check_indexes(*given, sample_weight)
-        if ids_query is not None or ids_gallery is not None:
-            given = self._once(*given, ids_query, ids_gallery)
-        self.costs, self.relevance = costs_and_relevance(*given)
-        if self.queries and self.gallery:
-            own = self.gallery.find(self.queries)
-            self.costs = CostsOfOthers(self.costs, own)
-            self.relevance = RelevanceOfOthers(self.relevance, own)
-
-    def _once(self, Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery):
-        """Find the items; return codes and labels that hold each of them once."""
+        _check_indexes(Z_query, Z_gallery, y_query, y_gallery, sample_weight)
+        check_same_index(Z_query, relevance, ("Z_query", "relevance"))
         check_same_index(Z_query, ids_query, ("Z_query", "ids_query"))
         check_same_index(Z_gallery, ids_gallery, ("Z_gallery", "ids_gallery"))
         Z_query = check_codes(Z_query, "Z_query")
         Z_gallery = check_codes(Z_gallery, "Z_gallery")
-        sizes = len(Z_query), len(Z_gallery)
-        self.queries = check_groups(ids_query, sizes[0], "ids_query")
-        self.gallery = check_groups(ids_gallery, sizes[1], "ids_gallery")
-        if y_query is None and y_gallery is None:
-            if self.queries and self.gallery:
-                raise ValueError(
-                    "y_query and y_gallery must be given with both ids_query and "
-                    "ids_gallery: an item is not its own right answer. Got None."
-                )
-            make_relevance(None, None, *sizes)  # which refuses what are no pairs
-            y_query = y_gallery = (self.queries or self.gallery).items
-        make_relevance(y_query, y_gallery, *sizes)
+        check_same_space(Z_query, Z_gallery, ("Z_query", "Z_gallery"))
+        items = ItemRelevance(
+            (len(Z_query), len(Z_gallery)),
+            (y_query, y_gallery),
+            (ids_query, ids_gallery),
+            relevance,
+        )
+        self.queries, self.gallery = items.queries, items.gallery
+        if isinstance(items.relevance, PairRelevance):
+            names = "Rows of Z_query", "those of Z_gallery"
+            warn_of_copies(Z_query, Z_gallery, names=(*names, "ids_query"))
+            names = "Rows of Z_gallery", "those of Z_query"
+            warn_of_copies(Z_gallery, Z_query, names=(*names, "ids_gallery"))
         if self.queries:
-            y_query = self.queries.labels_once(y_query, "y_query")
             Z_query = self.queries.codes_once(Z_query, "Z_query")
         if self.gallery:
-            y_gallery = self.gallery.labels_once(y_gallery, "y_gallery")
             Z_gallery = self.gallery.codes_once(Z_gallery, "Z_gallery")
-        return Z_query, Z_gallery, y_query, y_gallery
+        self.costs = _costs(Z_query, Z_gallery, items.relevance)
+        self.relevance = items.relevance
+        if items.own is not None:
+            self.costs = CostsOfOthers(self.costs, items.own)
 
     def weights(self, sample_weight):
         """Validate weights of rows: those of the queries."""
@@ -206,9 +258,12 @@ class CodePairs:
     Pairs of one group have the same picture, which is one query and one item.
     """
 
-    def __init__(self, Z_img, Z_txt, y, sample_weight=None, groups=None):
+    def __init__(
+        self, Z_img, Z_txt, y, sample_weight=None, groups=None, relevance=None
+    ):
         tables = {"Z_img": Z_img, "Z_txt": Z_txt, "y": y, "groups": groups}
-        check_same_indexes({**tables, "sample_weight": sample_weight})
+        more = {"sample_weight": sample_weight, "relevance": relevance}
+        check_same_indexes({**tables, **more})
         Z_img, Z_txt = check_pairs(
             Z_img,
             Z_txt,
@@ -216,25 +271,40 @@ class CodePairs:
         )
         self.n_pairs = Z_txt.shape[0]
         self.pictures = check_groups(groups, self.n_pairs, "groups")
-        y_img, y_txt = y, y
         if self.pictures is not None:
             Z_img = self.pictures.codes_once(Z_img, "Z_img")
-            y_txt = self.pictures.items if y is None else y
-            make_relevance(y_txt, y_txt, self.n_pairs, self.n_pairs, ("y", "y"))
-            y_img = self.pictures.labels_once(y_txt, "y")
-        self.y = y_txt
+        elif relevance is None:
+            warn_of_copies(Z_img, Z_txt, y)
+        self.y = y
+        if y is None and self.pictures is not None:
+            self.y = self.pictures.items
         self.codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
-        self.relevance = self._relevance_of(y_img, y_txt)
+        if relevance is None or isinstance(relevance, str):
+            self.relevance = self._relevance_of(relevance)
+        else:
+            self.relevance = self._given(relevance, y)
         self.weights = self._weights_of(sample_weight)
 
-    def _relevance_of(self, y_img, y_txt):
+    def _relevance_of(self, relevance):
         """Relevance by direction: the same of both where no picture is repeated."""
-        n_images, names = len(self.codes["image_to_text"][0]), ("y", "y")
-        to_text = make_relevance(y_img, y_txt, n_images, self.n_pairs, names)
+        y, n, names = self.y, self.n_pairs, ("y", "y")
         if self.pictures is None:
-            return dict.fromkeys(DIRECTIONS, to_text)
-        to_image = make_relevance(y_txt, y_img, self.n_pairs, n_images, names)
+            same = _relevance_of(y, y, (n, n), relevance, names)
+            return dict.fromkeys(DIRECTIONS, same)
+        make_relevance(y, y, n, n, names)
+        y_img = self.pictures.labels_once(y, "y")
+        n_images = self.pictures.first.size
+        to_text = _relevance_of(y_img, y, (n_images, n), relevance, names)
+        to_image = _relevance_of(y, y_img, (n, n_images), relevance, names)
         return {"image_to_text": to_text, "text_to_image": to_image}
+
+    def _given(self, relevance, y):
+        """Relevance by direction of a matrix of images and texts, and its transpose."""
+        grades = check_grades(relevance, (self.n_pairs, self.n_pairs), {"y": y})
+        if self.pictures is not None:
+            grades = self.pictures.grades_once(grades, "relevance")
+        sides = grades, csr_array(grades.T)
+        return dict(zip(DIRECTIONS, map(GivenRelevance, sides), strict=True))
 
     def _weights_of(self, sample_weight):
         """Validate weights of pairs: those of the queries of each direction."""
@@ -243,6 +313,12 @@ class CodePairs:
         )
         of_images = self.pictures.weights_once(weights) if self.pictures else weights
         return {"image_to_text": of_images, "text_to_image": weights}
+
+    def of_queries(self, values, side):
+        """Take values of pairs for the queries of one direction: pictures once."""
+        if self.pictures is not None and side == "image_to_text":
+            return values[self.pictures.first]
+        return values
 
     def score(self, metrics, side, **options):
         """Values of several metrics in one direction, (n_metrics, n_queries)."""

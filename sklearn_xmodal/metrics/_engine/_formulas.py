@@ -6,6 +6,7 @@ shape (n_rows,). Tied items count in expectation over their orders (`_ties.py`).
 
 import numpy as np
 
+from sklearn_xmodal.metrics._engine._grades import GradedBlock, normalized_graded_gain
 from sklearn_xmodal.metrics._engine._ties import (
     chance_to_find_one,
     discount_sums,
@@ -112,9 +113,14 @@ def _n_found(ranked, k):
     return ranked.sum_per_query(found)
 
 
-def normalized_gain(ranked, *, k=None):
-    """Discounted cumulative gain divided by that of the best ranking."""
+def normalized_gain(ranked, *, k=None, gain="linear"):
+    """Discounted cumulative gain divided by that of the best ranking.
+
+    Either gain of a relevant item is 1 where there are no grades.
+    """
     k = _cutoff(ranked, k)
+    if isinstance(ranked, GradedBlock):
+        return normalized_graded_gain(ranked, k, gain)
     sums = discount_sums(ranked.n_gallery)
     gains = np.diff(sums.astype(float))[ranked.n_above]
     gains[ranked.n_above >= k] = 0

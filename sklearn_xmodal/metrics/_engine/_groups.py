@@ -45,9 +45,19 @@ class Groups:
             differs = codes != codes[self.first[self.items]]
         else:
             y = csr_array(y)
-            differs = (y != y[self.first[self.items]]).sum(axis=1) > 0
+            differs = self._rows_that_differ(y)
         self._refuse(differs, f"the same label in {name}", "labels")
         return y[self.first]
+
+    def grades_once(self, grades, name):
+        """Take sparse rows of grades (n_items, n) of rows that agree in each item."""
+        differs = self._rows_that_differ(grades)
+        self._refuse(differs, f"the same grades in {name}", "grades")
+        return grades[self.first]
+
+    def _rows_that_differ(self, matrix):
+        """Which sparse rows are not those of the first row of the item, (n_rows,)."""
+        return (matrix != matrix[self.first[self.items]]).sum(axis=1) > 0
 
     def weights_once(self, weights):
         """Mean weight of the rows of each item, (n_items,); None stays None."""

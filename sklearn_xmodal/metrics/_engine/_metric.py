@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_xmodal.metrics._engine import _formulas
+from sklearn_xmodal.metrics._engine._grades import GAINS, check_relevance_option
 from sklearn_xmodal.metrics._engine._options import (
     check_one_of,
     check_ranking_options,
@@ -25,6 +26,7 @@ class Metric:
     cutoff: str  # whether there is a rank k: "needed", "optional" or "none"
     short_name: str  # what scorers and reports call it
     is_error: bool = False  # lower is better: queries have a median, not a mean
+    takes_grades: bool = False  # of relevance, which otherwise is or is not
 
     def summarize(self, scores, sample_weight=None):
         """Mean, or median, of the queries that have a value; nan if none has."""
@@ -48,7 +50,9 @@ METRICS = {
         _formulas.average_precision_at_r, "none", "map_at_r"
     ),
     "mean_reciprocal_rank": Metric(_formulas.reciprocal_rank, "optional", "mrr"),
-    "ndcg_at_k": Metric(_formulas.normalized_gain, "optional", "ndcg"),
+    "ndcg_at_k": Metric(
+        _formulas.normalized_gain, "optional", "ndcg", takes_grades=True
+    ),
     "r_precision": Metric(_formulas.r_precision, "none", "r_precision"),
     "precision_at_k": Metric(_formulas.precision, "needed", "precision"),
     "recall_at_k": Metric(_formulas.recall, "needed", "recall"),
@@ -59,7 +63,7 @@ METRICS = {
 }
 
 
-def make_metric(name, *, k=None, denominator="min"):
+def make_metric(name, *, k=None, denominator="min", gain="linear", relevance=None):
     """Metric of a name with its options bound, refusing those that it has not."""
     if not isinstance(name, str) or name not in METRICS:
         raise ValueError(
@@ -68,7 +72,20 @@ def make_metric(name, *, k=None, denominator="min"):
     metric = METRICS[name]
     _check_cutoff(name, metric.cutoff, k)
     check_one_of("denominator", denominator, DENOMINATORS)
+    check_one_of("gain", gain, GAINS)
     options = {} if metric.cutoff == "none" else {"k": k}
+    if name == "ndcg_at_k":
+        options["gain"] = gain
+    elif gain != "linear":
+        raise ValueError(
+            f"gain is an option of ndcg_at_k only. Got {gain!r} for {name}."
+        )
+    check_relevance_option(relevance)
+    if isinstance(relevance, str) and not metric.takes_grades:
+        raise ValueError(
+            f"relevance={relevance!r} makes grades, which only ndcg_at_k takes, and "
+            f"callables. Got metric={name!r}, where items are relevant or not."
+        )
     if name == "mean_average_precision":
         options["denominator"] = denominator
     elif denominator != "min":
@@ -90,7 +107,9 @@ def _check_cutoff(name, cutoff, k):
         raise ValueError(f"k must be None for {name}, which has no cut-off. Got {k}.")
 
 
-def check_metric(metric, *, k, denominator, ties, zero_division):
+def check_metric(
+    metric, *, k, denominator, ties, zero_division, gain="linear", relevance=None
+):
     """Metric of a name with its options, or a callable, which has no k."""
     if not callable(metric):
         if not isinstance(metric, str) or metric not in METRICS:
@@ -98,7 +117,8 @@ def check_metric(metric, *, k, denominator, ties, zero_division):
                 "metric must be a callable metric(y_true, y_score) or one of "
                 f"{sorted(METRICS)}. Got {metric!r}{_longer(metric)}."
             )
-        metric = make_metric(metric, k=k, denominator=denominator)
+        options = {"k": k, "denominator": denominator}
+        metric = make_metric(metric, **options, gain=gain, relevance=relevance)
     elif k is not None:
         raise ValueError(
             f"k must be None for a callable metric. Got {k!r}. Bind the cut-off "
@@ -108,6 +128,9 @@ def check_metric(metric, *, k, denominator, ties, zero_division):
         raise ValueError(
             f"denominator must be 'min' for a callable metric. Got {denominator!r}."
         )
+    elif gain != "linear":
+        raise ValueError(f"gain must be 'linear' for a callable metric. Got {gain!r}.")
+    check_relevance_option(relevance)
     check_ranking_options(
         ties=ties,
         zero_division=zero_division,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_xmodal.metrics._engine._relevance import count_relevant
+from sklearn_xmodal.metrics._engine._relevance import Relevance, count_relevant
 
 # Behind every item: cosines and their negatives are between -1 and 1.
 _LAST = 1.5
@@ -32,19 +32,31 @@ class CostsOfOthers:
         return costs
 
 
-class RelevanceOfOthers:
+class RelevanceOfOthers(Relevance):
     """Relevance in which no item is relevant to itself."""
 
     def __init__(self, relevance, own):
         self._relevance = relevance
         self._own = own
-        self.shape = relevance.shape
+        self.shape, self.is_graded = relevance.shape, relevance.is_graded
         self.has_relevant = relevance.has_relevant.copy()
         (changed,) = np.nonzero(self.has_relevant & (own >= 0))
         self.has_relevant[changed] = count_relevant(self, changed) > 0
+
+    def gallery_sizes(self, queries):
+        """How many items each of the given queries ranks."""
+        return self._relevance.gallery_sizes(queries) - (self._own[queries] >= 0)
 
     def columns(self, queries):
         """Relevant gallery columns of each of the given queries."""
         columns = self._relevance.columns(queries)
         own = self._own[queries]
         return [c[c != item] for c, item in zip(columns, own, strict=True)]
+
+    def grades(self, queries):
+        """Grades of the given queries, sparse of shape (len(queries), n_gallery)."""
+        grades = self._relevance.grades(queries)
+        own = np.repeat(self._own[queries], np.diff(grades.indptr))
+        grades.data[grades.indices == own] = 0
+        grades.eliminate_zeros()
+        return grades

@@ -12,10 +12,21 @@ from scipy.sparse import csr_array, issparse
 from sklearn_xmodal.utils._validation import as_labels, check_numbers
 
 # Relevant columns of that many queries are listed at a time to be counted.
-_ROWS_TO_COUNT = 256
+ROWS_TO_COUNT = 256
 
 
-class MatrixRelevance:
+class Relevance:
+    """Base of all of them: items are relevant or not, and all may be ranked."""
+
+    is_graded = False
+    shape: tuple[int, int]
+
+    def gallery_sizes(self, queries):
+        """How many items each of the given queries ranks."""
+        return np.full(len(queries), self.shape[1])
+
+
+class MatrixRelevance(Relevance):
     """Relevance read from a boolean matrix of shape (n_queries, n_gallery)."""
 
     def __init__(self, y_true):
@@ -28,7 +39,7 @@ class MatrixRelevance:
         return [np.flatnonzero(self.y_true[query]) for query in queries]
 
 
-class PairRelevance:
+class PairRelevance(Relevance):
     """Row i of the queries matches row i of the gallery and nothing else."""
 
     def __init__(self, n_pairs):
@@ -44,7 +55,7 @@ class PairRelevance:
         return np.eye(self.shape[0], dtype=bool)
 
 
-class ClassRelevance:
+class ClassRelevance(Relevance):
     """Query and gallery item carry the same label."""
 
     def __init__(self, y_query, y_gallery):
@@ -66,7 +77,7 @@ class ClassRelevance:
         return self.query_codes[:, None] == self.gallery_codes[None, :]
 
 
-class MultilabelRelevance:
+class MultilabelRelevance(Relevance):
     """Query and gallery item share at least one class."""
 
     def __init__(self, y_query, y_gallery, names=("y_query", "y_gallery")):
@@ -132,8 +143,8 @@ def count_relevant(relevance, queries):
     """Relevant items of each of the given queries, (n_queries,)."""
     counts = (
         len(columns)
-        for start in range(0, queries.size, _ROWS_TO_COUNT)
-        for columns in relevance.columns(queries[start : start + _ROWS_TO_COUNT])
+        for start in range(0, queries.size, ROWS_TO_COUNT)
+        for columns in relevance.columns(queries[start : start + ROWS_TO_COUNT])
     )
     return np.fromiter(counts, np.intp, queries.size)
 

@@ -6,10 +6,12 @@ from numbers import Integral, Real
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn import get_config
+from sklearn.utils import gen_batches
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_xmodal.metrics._engine._grades import GradedBlock, grade_block
 from sklearn_xmodal.metrics._engine._ranking import RankedBlock, rank_block
-from sklearn_xmodal.metrics._engine._relevance import count_relevant
+from sklearn_xmodal.metrics._engine._relevance import ROWS_TO_COUNT, count_relevant
 
 # Larger blocks fall out of the cache: the product and the sort of 20,000 float32
 # scores per query become two to five times slower.
@@ -45,6 +47,8 @@ def scores_to_fill(n_rows, relevance, zero_division):
 def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=None):
     """Yield slices of `queries`, each with a relevant item, and their `RankedBlock`.
 
+    Of graded relevance it is a `GradedBlock`.
+
     `working_memory` bounds a block in MiB, by default as `sklearn.get_config` says.
     """
     working_memory = _memory_to_use(working_memory)
@@ -58,6 +62,10 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
     for start in range(0, queries.size, n_rows):
         here = slice(start, start + n_rows)
         block = queries[here]
+        if relevance.is_graded:
+            options = {"ties": ties, "tolerance": costs.tolerance}
+            yield here, grade_block(costs(block), relevance.grades(block), **options)
+            continue
         settle = partial(_settled, costs, block) if costs.error else None
         ranked = rank_block(
             costs(block),
@@ -95,6 +103,7 @@ def score_per_query(
 
     `working_memory` is that of `ranked_blocks`; threads share it.
     """
+    _check_grades(metrics, relevance)
     queries = queries_to_rank(relevance, zero_division)
     scores = scores_to_fill(len(metrics), relevance, zero_division)
     n_threads = min(_count_threads(n_jobs), max(queries.size, 1))
@@ -126,14 +135,35 @@ def _count_threads(n_jobs):
     return effective_n_jobs(n_jobs)
 
 
+def _check_grades(metrics, relevance):
+    """Refuse grades where a metric asks whether items are relevant."""
+    binary = [m.short_name for m in metrics if not m.takes_grades]
+    if relevance.is_graded and binary:
+        raise ValueError(
+            "relevance must be binary, of 0 and 1, for all metrics but ndcg_at_k. Got "
+            f"grades for {binary[0]}. Say from which grade on an item is relevant, as "
+            "in relevance >= 1."
+        )
+
+
 def chance_per_query(metrics, relevance, *, zero_division):
     """Values of several metrics if the whole gallery ties, (n_metrics, n_queries)."""
+    _check_grades(metrics, relevance)
     queries = queries_to_rank(relevance, zero_division)
     scores = scores_to_fill(len(metrics), relevance, zero_division)
-    if not queries.size:
-        return scores
-    n_relevant = count_relevant(relevance, queries)
-    ranked = RankedBlock.of_one_tie(n_relevant, relevance.shape[1])
-    for row, metric in zip(scores, metrics, strict=True):
-        row[queries] = metric.per_query(ranked)
+    sizes = relevance.gallery_sizes(queries)
+    for size in np.unique(sizes):
+        alike = queries[sizes == size]
+        n_rows = ROWS_TO_COUNT if relevance.is_graded else alike.size
+        for batch in gen_batches(alike.size, n_rows):
+            here = alike[batch]
+            ranked = _all_tied(relevance, here, size)
+            for row, metric in zip(scores, metrics, strict=True):
+                row[here] = metric.per_query(ranked)
     return scores
+
+
+def _all_tied(relevance, queries, size):
+    if relevance.is_graded:
+        return GradedBlock.of_one_tie(relevance.grades(queries), size)
+    return RankedBlock.of_one_tie(count_relevant(relevance, queries), size)
