@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.encoders import Chain, Encoder, EstimatorEncoder
 from sklearn_xmodal.metrics import cross_modal_score
-from sklearn_xmodal.metrics._engine import labelled_codes
+from sklearn_xmodal.metrics._engine import labelled_codes, told_once
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
@@ -85,8 +85,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     sklearn_xmodal.encoders.Encoder : What an encoder is.
     """
 
-    __metadata_request__fit = DATA_ARGUMENTS
-    __metadata_request__transform = DATA_ARGUMENTS
+    __metadata_request__fit = __metadata_request__transform = DATA_ARGUMENTS
     # Groups are mostly meant for the splitter, so they are no error without a request.
     __metadata_request__score = {**DATA_ARGUMENTS, "groups": False}
 
@@ -284,7 +283,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         y = _check_y(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
         Z_img, Z_txt, y, weights, ids = labelled_codes(Z_img, Z_txt, y, **more)
-        return cross_modal_score(Z_img, Z_txt, y, sample_weight=weights, groups=ids)
+        with told_once():
+            return cross_modal_score(Z_img, Z_txt, y, sample_weight=weights, groups=ids)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns of the codes of a stacked input.

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sklearn_xmodal.metrics._engine._codes import CodePairs, encoded_pairs
+from sklearn_xmodal.metrics._engine._hints import told_once
 from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import check_one_of, directions_of
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
@@ -217,6 +218,7 @@ class _GeneralizedScorer(WeightedScorer):
         self.metric = metric
         self.k = k
 
+    @told_once()
     def __call__(self, estimator, X, y, sample_weight=None, groups=None):
         Z_img, Z_txt, y, weights, groups = encoded_pairs(
             estimator, X, y, sample_weight, groups

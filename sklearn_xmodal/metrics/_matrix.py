@@ -517,7 +517,8 @@ def check_matrices(y_true, y_score, *, graded=False):
         )
     if y_true.dtype != bool and not np.isin(y_true, (0, 1)).all():
         if graded:
-            return without_zeros(y_true.astype(np.float64), "y_true"), y_score
+            grades = check_numbers(y_true, "y_true", dtype=np.float64)
+            return without_zeros(grades, "y_true"), y_score
         raise ValueError(
             "y_true must be a binary relevance matrix. Got values other than 0 and 1 "
             f"in an array of type {y_true.dtype}. Use relevance_from_labels to make "

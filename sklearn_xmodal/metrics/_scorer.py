@@ -8,6 +8,7 @@ from sklearn.metrics import get_scorer_names
 
 from sklearn_xmodal.metrics._embedding import cross_modal_score
 from sklearn_xmodal.metrics._engine._codes import CodePairs, encoded_pairs
+from sklearn_xmodal.metrics._engine._hints import told_once
 from sklearn_xmodal.metrics._engine._metric import METRICS, ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._sklearn_compat import WeightedScorer
@@ -132,6 +133,7 @@ def make_retrieval_scorer(
 class RetrievalScorer(WeightedScorer, ScoreRequest):
     """Callable of `make_retrieval_scorer`: picklable, its repr is how it was made."""
 
+    @told_once()
     def __call__(self, estimator, X, y=None, sample_weight=None, groups=None):
         Z_img, Z_txt, y, sample_weight, groups = encoded_pairs(
             estimator, X, y, sample_weight, groups
@@ -267,6 +269,7 @@ class MultipleRetrievalScorer(WeightedScorer):
         for name in names:
             _parse(name)
 
+    @told_once()
     def __call__(self, estimator, X, y=None, sample_weight=None, groups=None):
         pairs = CodePairs(*encoded_pairs(estimator, X, y, sample_weight, groups))
         asked = {name: _parse(name) for name in self.names}

@@ -8,7 +8,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 
-from sklearn_xmodal.metrics._engine import split_codes
+from sklearn_xmodal.metrics._engine import split_codes, told_once
 from sklearn_xmodal.protocols._checks import (
     check_classes,
     check_groups,
@@ -286,10 +286,12 @@ def evaluate_split(
         pictures = repeated_pictures(pairs[test], groups[test])
         n_test["n_test_images"] = len(set(pictures.tolist()))
     scoring = {"seen_classes": seen_classes, "groups": pictures}
+    with told_once():
+        scores = score_codes(Z_img, Z_txt, y_test, protocol, **scoring)
     record = {
         "protocol": protocol,
         "split": split,
-        **score_codes(Z_img, Z_txt, y_test, protocol, **scoring),
+        **scores,
         "n_train": len(train),
         "n_train_unlabelled": len(train) - len(labelled_rows(y, np.asarray(train))),
         **n_test,

@@ -18,7 +18,12 @@ from sklearn.model_selection import (
     cross_validate,
 )
 
-from sklearn_xmodal import CCARetriever, CosineRetriever, ImageTextPairs
+from sklearn_xmodal import (
+    CCARetriever,
+    CCARetrieverCV,
+    CosineRetriever,
+    ImageTextPairs,
+)
 from sklearn_xmodal.metrics import (
     JointEmbeddingDisplay,
     PrecisionAtKDisplay,
@@ -35,6 +40,7 @@ from sklearn_xmodal.metrics import (
     retrieval_report,
     retrieval_score,
 )
+from sklearn_xmodal.metrics._engine import _hints
 from tests.conftest import thorough_but
 from tests.metrics import textbook
 from tests.metrics.table import CASES
@@ -302,6 +308,9 @@ class TestDisplays:
         )
         similar = texts @ (pictures.T / np.linalg.norm(pictures, axis=1))
         assert_array_equal(picture[display.retrieved], np.argsort(-similar, axis=1))
+        legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        kind = "picture" if y is None else "class"
+        assert legend == [f"same {kind}", f"other {kind}"]
         right = picture if y is None else y
         want = right[display.retrieved] == right[:, None]
         assert_array_equal(display.is_relevant, want)
@@ -340,6 +349,11 @@ class TestDisplays:
 class TestHints:
     """At pictures that nobody has called repeated."""
 
+    @pytest.fixture(autouse=True)
+    def nothing_told(self, monkeypatch):
+        """Begin as a new process does."""
+        monkeypatch.setattr(_hints, "_told_of_estimators", set())
+
     def _seen(self, function, *args, **options):
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always")
@@ -350,14 +364,29 @@ class TestHints:
     def test_where_copies_are_wrong_or_in_the_way(self, dtype):
         pictures, texts, picture = _captions()
         given = pictures[picture].astype(dtype), texts.astype(dtype)
-        cosine = CosineRetriever().fit(*given)
         for y in (None, picture, list(map(str, picture))):
-            for function in (cross_modal_score, retrieval_report, cosine.score):
+            for function in (cross_modal_score, retrieval_report):
                 (found,) = self._seen(function, *given, y)
                 assert found.startswith(COPIES)
                 assert "as groups" in found
+
+    def test_once_of_estimators_which_searches_score_often(self, monkeypatch):
+        pictures, texts, picture = _captions(sizes=[3] * 12)
+        pairs = ImageTextPairs(pictures[picture], texts)
+        cosine = CosineRetriever().fit(pairs)
         scorer = get_retrieval_scorer(["map", "hit_rate@1"])
-        assert len(self._seen(scorer, cosine, ImageTextPairs(*given))) == 1
+        search = GridSearchCV(CCARetriever(2), {"alpha": [0.1, 1.0]}, cv=3)
+        for function, args in (
+            (cosine.score, (pairs,)),
+            (scorer, (cosine, pairs)),
+            (get_retrieval_scorer("map"), (cosine, pairs)),
+            (CCARetrieverCV(2, cv=3).fit, (pairs,)),
+            (search.fit, (pairs,)),
+        ):
+            assert len(self._seen(function, *args)) == 1
+            assert self._seen(function, *args) == []
+            assert len(self._seen(cross_modal_score, pairs.image, texts)) == 1
+            monkeypatch.setattr(_hints, "_told_of_estimators", set())
 
     def test_also_where_codes_are_computed_and_round(self):
         pictures, texts, picture = _captions()

@@ -72,6 +72,8 @@ RELEVANCE = [
     *MATRICES,
     *values.OTHER_LENGTH,
 ]
+#: Of nDCG, which takes grades: two and a half are some.
+GRADED = [c for c in RELEVANCE if c.name not in ("two", "a half")]
 NO_RELEVANT = wrong(
     "a query without relevant items",
     lambda r: np.vstack([r[:-1], 0 * r[:1]]),
@@ -92,10 +94,12 @@ OPTIONS = {
         *[instead(repr(v), v) for v in ("warn", "", 0.5, -1, None, [], "nan", 2)],
     ],
     "denominator": [instead(repr(v), v) for v in ("max", "", None, 1, [])],
+    "gain": [instead(repr(v), v) for v in ("log", "", None, 1, [])],
     "average": [],
 }
 #: Good values of the options.
-GOOD = {"k": 3, "ties": "average", "zero_division": 0.0, "denominator": "min"}
+GOOD = {"k": 3, "ties": "average", "zero_division": 0.0, "denominator": "min",
+        "gain": "linear"}  # fmt: skip
 FUNCTIONS = {
     "mean_average_precision_score": ("k", "ties", "zero_division", "denominator"),
     "mean_average_precision_at_r_score": ("ties", "zero_division"),
@@ -103,7 +107,7 @@ FUNCTIONS = {
     "precision_at_k_score": ("k", "ties", "zero_division"),
     "recall_at_k_score": ("k", "ties", "zero_division"),
     "hit_rate_at_k_score": ("k", "ties", "zero_division"),
-    "ndcg_at_k_score": ("k", "ties", "zero_division"),
+    "ndcg_at_k_score": ("k", "ties", "zero_division", "gain"),
     "mean_reciprocal_rank_score": ("k", "ties", "zero_division"),
 }
 
@@ -115,7 +119,7 @@ def matrix_entries():
             getattr(metrics, name),
             {"y_true": Y_TRUE, "y_score": Y_SCORE, **{o: GOOD[o] for o in options}},
             {
-                "y_true": RELEVANCE,
+                "y_true": GRADED if name == "ndcg_at_k_score" else RELEVANCE,
                 "y_score": SCORES,
                 **{o: OPTIONS[o] for o in options},
             },
@@ -214,6 +218,20 @@ METRICS = [
 DIRECTIONS = [
     instead(repr(v), v) for v in ("both ways", "", None, 1, [], "image", Ellipsis)
 ]
+GRADES = np.random.default_rng(1).integers(0, 4, (_N_GALLERY, _N_GALLERY))
+np.fill_diagonal(GRADES, 3)
+OF_GRADES = [
+    *[c for c in RELEVANCE[: RELEVANCE.index(MATRICES[0])] if "bool" not in c.name
+      and c.name not in ("two", "a half", "signs")],
+    *[c for c in containers.SPARSE if "bool" not in c.name],
+    *values.NOT_NUMBERS,
+    *values.NOT_A_MATRIX,
+    *values.OTHER_LENGTH,
+    wrong("a column less", lambda r: r[:, 1:]),
+    wrong("csr with NaN", values.sparse_with(np.nan)),
+    instead("a word", "labels"),
+    instead("labels that are not there", "jaccard"),
+]  # fmt: skip
 RANKED = {
     "metric": METRICS,
     "k": KS,
@@ -283,6 +301,19 @@ def code_entries():
         metrics.cross_modal_score,
         pairs | {"y": Y_INDICATOR},
         {"y": labels.INDICATORS},
+    )
+    yield Entry(
+        "cross_modal_score(relevance)",
+        partial(metrics.cross_modal_score, metric="ndcg_at_k"),
+        {"Z_img": Z_GALLERY, "Z_txt": Z_GALLERY[::-1].copy(), "relevance": GRADES,
+         "gain": "exponential"},
+        {"relevance": OF_GRADES, "gain": OPTIONS["gain"]},
+    )  # fmt: skip
+    yield Entry(
+        "cross_modal_score(groups)",
+        metrics.cross_modal_score,
+        {"Z_img": Z_GALLERY[Y_GALLERY], "Z_txt": Z_GALLERY, "groups": Y_GALLERY},
+        {"groups": [c for c in HASHED if c.name != "bool"]},  # which are but two
     )
     yield Entry(
         "retrieval_report",

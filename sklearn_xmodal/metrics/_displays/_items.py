@@ -302,7 +302,10 @@ class RetrievedItemsDisplay(RetrievalDisplay):
         words = WORDS[self.direction] if title is None else title
         heading = {"va": "center", "fontsize": fontsize + 2, "parse_math": False}
         self.ax_.text(0, -_HEADING + 0.2, words, **heading)
-        what = "pair" if self.y is None else "class"
+        what = "class"
+        if self.y is None:  # right items of other rows are of a repeated picture
+            others = self.retrieved != np.asarray(self.queries)[:, None]
+            what = "picture" if (self.is_relevant & others).any() else "pair"
         handles = [
             Line2D([], [], color=right_color, linewidth=1.8, label=f"same {what}"),
             Line2D([], [], color=wrong_color, linewidth=1.8, label=f"other {what}",

@@ -26,7 +26,7 @@ from sklearn_xmodal.metrics._engine._codes import (
 )
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._equal import TOLERANCE_OF_FLOAT64
-from sklearn_xmodal.metrics._engine._hints import EACH_COPY_COUNTS
+from sklearn_xmodal.metrics._engine._hints import EACH_COPY_COUNTS, told_once
 from sklearn_xmodal.metrics._engine._metric import ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import directions_of
 from sklearn_xmodal.metrics._engine._ranking import rank_block
@@ -51,5 +51,6 @@ __all__ = [
     "rank_block",
     "scores_to_fill",
     "split_codes",
+    "told_once",
     "unit_rows",
 ]

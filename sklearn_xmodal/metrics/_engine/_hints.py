@@ -1,6 +1,8 @@
 """Pictures of several texts that nobody has told of: a warning beside the number."""
 
 import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -16,6 +18,21 @@ _SHARE_THAT_MATTERS = 0.1
 _ROUNDING = 1e-6
 
 
+# Searches score many times, and the filter that shows a warning once forgets that.
+_is_of_estimator: ContextVar = ContextVar("_is_of_estimator", default=False)
+_told_of_estimators: set = set()
+
+
+@contextmanager
+def told_once():
+    """Score an estimator, which searches do many times: warn at the first."""
+    token = _is_of_estimator.set(True)
+    try:
+        yield
+    finally:
+        _is_of_estimator.reset(token)
+
+
 def warn_of_copies(Z, partners, y=None, *, names=("Image codes", "texts", "groups")):
     """Warn where equal codes count as different items, with a partner each.
 
@@ -24,6 +41,8 @@ def warn_of_copies(Z, partners, y=None, *, names=("Image codes", "texts", "group
     the first places. Codes of integers are equal for other reasons. Names are those of
     both sides, and of the argument that says which rows are one item.
     """
+    if _is_of_estimator.get() and names in _told_of_estimators:
+        return
     # Equal rows are neighbours in the order of their first numbers.
     order = np.argsort(Z[:, 0], kind="stable")
     least = max(_SHARE_THAT_MATTERS * len(Z), 1)
@@ -38,6 +57,8 @@ def warn_of_copies(Z, partners, y=None, *, names=("Image codes", "texts", "group
         return
     if y is not None and not _are_ids(as_labels(y), is_copy, order):
         return
+    if _is_of_estimator.get():
+        _told_of_estimators.add(names)
     codes, others, ids = names
     warnings.warn(
         f"{codes} repeat where {others} differ, and {EACH_COPY_COUNTS}. If copies are "
@@ -45,7 +66,7 @@ def warn_of_copies(Z, partners, y=None, *, names=("Image codes", "texts", "group
         "counts once, and all of its partners are relevant. If all are different "
         f"items, pass {ids}=np.arange(n).",
         UserWarning,
-        stacklevel=2,  # one place, so that a search does not repeat it
+        stacklevel=2,
     )
 
 
