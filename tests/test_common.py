@@ -18,6 +18,7 @@ from sklearn_xmodal import (
     AdapterRetrieverCV,
     BaseRetriever,
     CCARetriever,
+    ContrastiveAdapterRetriever,
     CosineRetriever,
     DCCARetriever,
     KCCARetriever,
@@ -47,7 +48,13 @@ CLASSES = [type(estimator) for estimator in STACKED]
 REQUIRED = {ViewsRetriever: "estimator", VotingRetriever: "estimators"}
 #: What takes lists of views, or modalities of one width, is no input of scikit-learn's
 #: checks.
-OTHERS = {ViewsModel, AdapterRetriever, AdapterRetrieverCV, CosineRetriever}
+OTHERS = {
+    ViewsModel,
+    AdapterRetriever,
+    AdapterRetrieverCV,
+    ContrastiveAdapterRetriever,
+    CosineRetriever,
+}
 #: Those with other code behind some parameter, too.
 CHECKED = [
     *STACKED,

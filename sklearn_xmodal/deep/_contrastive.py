@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from torch import nn
 from torch.nn import functional as F
 
@@ -102,6 +104,26 @@ class ContrastiveLoss(WeightedLoss):
         ]
 
 
+def class_targets(retriever, y):
+    """Return class indices or an indicator: who shares a class belongs together.
+
+    A pair without a label belongs to itself alone.
+    """
+    target = encoded_labels(retriever._check_classes(y))[1]
+    return target if target.ndim == 1 else np.maximum(target, 0)
+
+
+def pair_targets(sides):
+    """Return a number for every pair, the same for those with an item in common.
+
+    No code could tell them apart.
+    """
+    image, text = (_places_of_equal_rows(sides[name]) for name in MODALITIES)
+    n = len(image)
+    links = sparse.coo_array((np.ones(n), (image, n + text)), shape=(2 * n, 2 * n))
+    return connected_components(links, directed=False)[1][image].astype(np.int64)
+
+
 def _places_of_equal_rows(X):
     """Return a number for every row, the same where all features are the same."""
     numbers: dict = {}
@@ -156,7 +178,7 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
 
     locked : {"image", "text"}, default=None
         The modality whose codes are its features, to the last bit; `None` trains both.
-        Pairs whose locked features are equal belong to each other.
+        Pairs that have an item in common then belong to each other.
 
     $loop_parameters
 
@@ -273,13 +295,11 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.verbose = verbose
 
     def _targets(self, y, sides):
-        if self.positives == "pairs":
-            if self.locked is None:
-                return super()._targets(y, sides)
-            return _places_of_equal_rows(sides[self.locked])
-        # A pair without a label belongs to itself alone.
-        target = encoded_labels(self._check_classes(y))[1]
-        return target if target.ndim == 1 else np.maximum(target, 0)
+        if self.positives == "classes":
+            return class_targets(self, y)
+        if self.locked is None:
+            return super()._targets(y, sides)
+        return pair_targets(sides)
 
     def _fit_input_maps(self, sides, seed, sample_weight=None):
         others = {name: X for name, X in sides.items() if name != self.locked}
