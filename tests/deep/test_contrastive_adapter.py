@@ -152,8 +152,8 @@ class TestLabels:
                 *(X[test] for X in sides), y[test]
             )
             for est in (
-                make("auto", positives="classes"),
-                make("auto"),
+                make("auto", positives="classes", lr=0.03),
+                make("auto", lr=0.03),
                 CosineRetriever(),
             )
         )
