@@ -11,6 +11,7 @@ from sklearn.model_selection import check_cv
 from torch import nn
 
 from sklearn_xmodal.base import ClassLabelsMixin
+from sklearn_xmodal.cross_decomposition._adapter import part_of_mean
 from sklearn_xmodal.cross_decomposition._cosine import OneWidthRetriever
 from sklearn_xmodal.deep._advanced import check_settings
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
@@ -33,7 +34,7 @@ from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
 #: Shares of the learnt change that are tried on held-out pairs.
-_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_STRENGTHS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 # Held-out pairs that are compared with each other, at most.
 _MOST_PAIRS = 250
 # Logarithms of inverse temperatures of cosines between which the best one lies.
@@ -53,7 +54,19 @@ class ResidualModule(ContrastiveModule):
     def encode(self, x, modality):
         """Return the codes of one modality, (b, p) -> (s, b, p)."""
         z = super().encode(x, modality)
-        return z if modality == self.locked else x + z
+        return z if modality == self.locked else x + self._share * z
+
+    @property
+    def _share(self):
+        # Steps of Adam are as long in every weight: codes move alike in all widths.
+        return self.n_components**-0.5
+
+    def changes(self):
+        """Return what is added to the identity, (p, p) in float64, by modality."""
+        return {
+            name: self._share * layer.weight[0].detach().cpu().numpy().astype(float)
+            for name, layer in self.last_layers.items()
+        }
 
 
 @documented
@@ -66,17 +79,24 @@ class ContrastiveAdapterRetriever(
     with the linear adapter that suits few pairs. Codes are the features, and a linear
     map of them that is zero at the start,
 
-    .. math:: z_v = x_v + s\, x_v^\top D_v, \qquad z_t = x_t + s\, x_t^\top D_t,
+    .. math:: z_v = (x_v - c \mu_v)^\top (I + s D_v), \qquad
+        z_t = (x_t - c \mu_t)^\top (I + s D_t),
 
     where the D minimise the loss of :class:`ContrastiveRetriever` in few and short
     steps. How much of that is used, the strength s, is chosen on held-out pairs, from
-    nothing (the cosine of :class:`CosineRetriever`, to the last bit) to all of it.
+    nothing (:class:`CosineRetriever` with the same `center`, to the last bit) to all
+    of it.
 
     Parameters
     ----------
     strength : float or "auto", default="auto"
-        The share s of the learnt change, from 0 to 1. ``"auto"`` tries 0, 0.25, 0.5,
-        0.75 and 1 on held-out pairs, which takes a training per split more.
+        The share s of the learnt change, from 0 to 1. ``"auto"`` tries 0, 0.1, 0.25,
+        0.5, 0.75 and 1 on held-out pairs, which takes a training per split more.
+
+    center : bool, float or None, default=None
+        The part c of each modality's mean that is taken away, from 0 to 1. `None` is a
+        half where both modalities are adapted, and nothing otherwise. One gallery that
+        holds images and texts needs 1.
 
     adapt : {"both", "image", "text"}, default="both"
         What is mapped. With "text" the codes of images are the image features
@@ -154,10 +174,7 @@ class ContrastiveAdapterRetriever(
     -----
     The strength is chosen by the loss of held-out pairs, at the temperature that suits
     their cosines best; a share of learnt weights is what Wortsman et al. (CVPR 2022)
-    call interpolation in weight space. For one gallery that holds images and texts
-    centre both modalities first:
-    ``make_pipeline(ModalityTransformer(image=StandardScaler(with_std=False),
-    text=StandardScaler(with_std=False)), ContrastiveAdapterRetriever())``.
+    call interpolation in weight space.
 
     References
     ----------
@@ -181,6 +198,7 @@ class ContrastiveAdapterRetriever(
     _fitted = ("device_", "n_iter_", "strength_")
     _parameter_constraints: dict = {
         "strength": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
+        "center": ["boolean", Interval(Real, 0, 1, closed="both"), None],
         "adapt": [StrOptions({"both", "image", "text"})],
         "positives": [StrOptions({"pairs", "classes"})],
         "temperature": PARAMETER_CONSTRAINTS["lr"],
@@ -216,6 +234,7 @@ class ContrastiveAdapterRetriever(
         self,
         strength="auto",
         *,
+        center=None,
         adapt="both",
         positives="pairs",
         temperature=0.03,
@@ -223,7 +242,7 @@ class ContrastiveAdapterRetriever(
         max_epochs=None,
         max_steps=100,
         batch_size=128,
-        lr=0.0001,
+        lr=0.01,
         callbacks=None,
         advanced=None,
         device="auto",
@@ -232,6 +251,7 @@ class ContrastiveAdapterRetriever(
         verbose=0,
     ):
         self.strength = strength
+        self.center = center
         self.adapt = adapt
         self.positives = positives
         self.temperature = temperature
@@ -250,6 +270,7 @@ class ContrastiveAdapterRetriever(
     def _check_parameters(self):
         check_settings(self)
         check_callbacks(self.callbacks)
+        part_of_mean(self.adapt, self.center)
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         self._check_parameters()
@@ -281,16 +302,21 @@ class ContrastiveAdapterRetriever(
         for train, test in check_cv(self.cv, y).split(pairs, y):
             one = clone(self).set_params(callbacks=None, verbose=0)
             one.strength_, one._feature_names = 1.0, self._feature_names
-            one._fit_targets(*part(train))
+            changed = one._fit_targets(*part(train))
             held_out = part(test)
             losses.append(
-                [_least_loss(one._encoders_at(s), *held_out) for s in _STRENGTHS]
+                [
+                    _least_loss([_weakened(e, s) for e in changed], *held_out)
+                    for s in _STRENGTHS
+                ]
             )
         return _STRENGTHS[np.mean(losses, axis=0).argmin()]
 
     def _fit_input_maps(self, sides, seed, sample_weight=None):
+        center = part_of_mean(self.adapt, self.center)
         return {
-            name: unchanged_map(X, name, sample_weight) for name, X in sides.items()
+            name: unchanged_map(X, name, sample_weight, center)
+            for name, X in sides.items()
         }
 
     def _network_sizes(self, data):
@@ -310,22 +336,11 @@ class ContrastiveAdapterRetriever(
         }
 
     def _encoders(self, data):
-        return self._encoders_at(self.strength_)
-
-    def _encoders_at(self, strength):
-        """Return encoders with a share of the change."""
-        module = self.net_.module_
-        changes = {
-            name: layer.weight[0].detach().cpu().numpy().astype(np.float64)
-            for name, layer in module.last_layers.items()
-        }
-        p = module.n_components
+        changes = self.net_.module_.changes()
         return [
-            LinearEncoder(
-                mean=np.zeros(p), weights=np.eye(p) + strength * changes[name]
+            _encoder(
+                getattr(data, name).input_map.mean, changes.get(name), self.strength_
             )
-            if strength and name in changes
-            else IdentityEncoder(n_features=p)
             for name in MODALITIES
         ]
 
@@ -333,6 +348,22 @@ class ContrastiveAdapterRetriever(
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.positives == "classes"
         return tags
+
+
+def _encoder(mean, change, strength):
+    """Return an encoder with a share of the change, which may be None."""
+    p = len(mean)
+    if change is None or not strength:
+        return IdentityEncoder(n_features=p, mean=mean if mean.any() else None)
+    return LinearEncoder(mean=mean, weights=np.eye(p) + strength * change)
+
+
+def _weakened(encoder, strength):
+    """Return an encoder with a share of its change."""
+    if isinstance(encoder, IdentityEncoder):
+        return encoder
+    change = encoder.weights - np.eye(len(encoder.mean))
+    return _encoder(encoder.mean, change, strength)
 
 
 @torch.inference_mode()
