@@ -22,6 +22,7 @@ from sklearn_xmodal.deep._contrastive import (
     pair_targets,
     supervised_contrastive_loss,
 )
+from sklearn_xmodal.deep._layers import frozen_layers
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
     check_callbacks,
@@ -47,9 +48,9 @@ class ResidualModule(ContrastiveModule):
     def _add_heads(self, init, chance, **options):
         super()._add_heads(init, chance, **options)
         for layer in self.last_layers.values():
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-            layer.bias.requires_grad_(False)
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
+            layer.get_parameter("bias").requires_grad_(False)
 
     def encode(self, x, modality):
         """Return the codes of one modality, (b, p) -> (s, b, p)."""
@@ -64,7 +65,7 @@ class ResidualModule(ContrastiveModule):
     def changes(self):
         """Return what is added to the identity, (p, p) in float64, by modality."""
         return {
-            name: self._share * layer.weight[0].detach().cpu().numpy().astype(float)
+            name: self._share * frozen_layers([layer]).weights[0][0].astype(np.float64)
             for name, layer in self.last_layers.items()
         }
 
@@ -219,7 +220,7 @@ class ContrastiveAdapterRetriever(
         },
         "n_image_features": [Integral, None],
     }
-    _default_settings: ClassVar[dict] = {
+    _default_settings = {
         "input_dropout": 0.0,
         "optimizer": "AdamW",
         "lr_scheduler": "cosine",
