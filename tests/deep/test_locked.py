@@ -36,7 +36,7 @@ def side_of(locked, X_img, X_txt):
 
 
 @LOCKED
-@pytest.mark.parametrize("n_estimators", [1, 3])
+@pytest.mark.parametrize("n_estimators", thorough_but([3], [1, 3]))
 class TestCodes:
     def test_of_the_locked_side_are_its_features_to_the_last_bit(
         self, locked, n_estimators
@@ -104,7 +104,9 @@ def test_an_index_of_texts_stays_valid():
 
 
 @pytest.mark.parametrize("repeated", ["image", "text"])
-@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize(
+    "convert", thorough_but([np.asarray], [np.asarray, sparse.csr_array])
+)
 def test_pairs_with_an_item_in_common_belong_together(repeated, convert):
     X_img, X_txt, _ = draw()
     ids = np.arange(120) // 3
@@ -150,6 +152,7 @@ def test_labels_teach_classes_there_too():
     assert score > chance_level(y[120:], y[120:]) + 0.3
 
 
+@pytest.mark.thorough
 def test_the_scale_of_locked_features_is_free():
     X_img, X_txt, _ = draw()
     codes = [
