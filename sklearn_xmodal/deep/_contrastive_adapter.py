@@ -301,6 +301,7 @@ class ContrastiveAdapterRetriever(
 
         losses = []
         for train, test in check_cv(self.cv, y).split(pairs, y):
+            _check_sizes(len(target[train]), len(target[test]))
             one = clone(self).set_params(callbacks=None, verbose=0)
             one.strength_, one._feature_names = 1.0, self._feature_names
             changed = one._fit_targets(*part(train))
@@ -349,6 +350,16 @@ class ContrastiveAdapterRetriever(
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self.positives == "classes"
         return tags
+
+
+def _check_sizes(n_train, n_test):
+    """Raise a ValueError where a split cannot tell one strength from another."""
+    if min(n_train, n_test) < 2:
+        raise ValueError(
+            "strength='auto' needs at least two pairs on both sides of every split of "
+            f"cv. Got {n_train} to learn from and {n_test} held out. Lower cv, or set "
+            "strength to a number from 0 to 1."
+        )
 
 
 def _encoder(mean, change, strength):

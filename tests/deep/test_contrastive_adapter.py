@@ -136,6 +136,13 @@ class TestStrength:
         assert fitted.strength_ == 0
         assert_allclose(fitted.transform_text(X_txt), X_txt - X_txt.mean(axis=0) / 2)
 
+    @pytest.mark.parametrize("n_pairs", [2, 3, 7])
+    def test_needs_two_pairs_on_both_sides(self, n_pairs):
+        X_img, X_txt = draw(n_pairs)
+        with pytest.raises(ValueError, match="needs at least two pairs on both sides"):
+            make("auto", cv=min(n_pairs, 5)).fit(X_img, X_txt)
+        assert make(0.5).fit(X_img, X_txt).strength_ == 0.5
+
     @pytest.mark.thorough
     def test_more_held_out_pairs_than_a_group_takes(self):
         X_img, X_txt = draw(600)
