@@ -167,7 +167,7 @@ class ContrastiveAdapterRetriever(
 
     See Also
     --------
-    AdapterRetrieverCV : In closed form, and in a fraction of the time.
+    AdapterRetrieverCV : In closed form, which is as good where there are no labels.
     CosineRetriever : The embedding as it is.
     ContrastiveRetriever : For two encoders that know nothing of each other.
 
