@@ -1,8 +1,9 @@
 """What fitting to few pairs does to a joint embedding: Recall@1, beside the cosine.
 
 Every split draws training pairs of several numbers, each a part of the next, and 250
-other pairs to test. The dials of `AdapterRetrieverCV` are chosen inside the training
-pairs, nothing else is tuned. Features are read from an .npz file with the arrays
+other pairs to test. The dials of `AdapterRetrieverCV` and the strength of
+`ContrastiveAdapterRetriever` are chosen inside the training pairs, nothing else is
+tuned. Features are read from an .npz file with the arrays
 ``X_img`` and ``X_txt``, such as CLIP's of 500 pictures of COCO and their captions:
 ``python -m benchmarks.joint FILE``.
 """
@@ -21,6 +22,7 @@ from sklearn_xmodal import (
     AdapterRetrieverCV,
     ASIFRetriever,
     CCARetriever,
+    ContrastiveAdapterRetriever,
     CosineRetriever,
     PLSRetriever,
     ProcrustesRetriever,
@@ -42,6 +44,9 @@ METHODS = {
     "AdapterRetrieverCV()": AdapterRetrieverCV(),
     'AdapterRetriever(adapt="text")': AdapterRetriever(adapt="text"),
     'AdapterRetrieverCV(adapt="text")': AdapterRetrieverCV(adapt="text"),
+    "ContrastiveAdapterRetriever()": ContrastiveAdapterRetriever(
+        device="cpu", random_state=0
+    ),
     "CCARetriever(alpha=1)": CCARetriever(alpha=1.0),
     "CCARetriever(alpha=10)": CCARetriever(alpha=10.0),
     "PLSRetriever()": PLSRetriever(),

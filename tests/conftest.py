@@ -20,6 +20,7 @@ from sklearn_xmodal import (
     ASIFRetriever,
     CCARetriever,
     CCARetrieverCV,
+    ContrastiveAdapterRetriever,
     ContrastiveRetriever,
     CosineRetriever,
     DCCARetriever,
@@ -139,6 +140,9 @@ RETRIEVERS = {
 JOINT_RETRIEVERS = {
     "AdapterRetriever": _factory(AdapterRetriever),
     "AdapterRetrieverCV": _factory(AdapterRetrieverCV, alphas=[1.0, 100.0], cv=3),
+    "ContrastiveAdapterRetriever": _factory(
+        ContrastiveAdapterRetriever, max_epochs=3, cv=2, device="cpu", random_state=0
+    ),
     "CosineRetriever": _factory(CosineRetriever),
 }
 

@@ -8,7 +8,12 @@ with those of the package is checked, which is everything but the refusal of two
 import numpy as np
 from scipy import sparse
 
-from sklearn_xmodal import AdapterRetriever, AdapterRetrieverCV, CosineRetriever
+from sklearn_xmodal import (
+    AdapterRetriever,
+    AdapterRetrieverCV,
+    ContrastiveAdapterRetriever,
+    CosineRetriever,
+)
 from sklearn_xmodal.cross_decomposition._cosine import OneWidthRetriever
 from sklearn_xmodal.encoders import Chain, LinearEncoder
 
@@ -59,6 +64,10 @@ class PaddedAdapterRetrieverCV(_Padded, AdapterRetrieverCV):
     """An adapter of any two widths that chooses its dials."""
 
 
+class PaddedContrastiveAdapterRetriever(_Padded, ContrastiveAdapterRetriever):
+    """A trained adapter of any two widths."""
+
+
 class PaddedCosineRetriever(_Padded, CosineRetriever):
     """A cosine of any two widths."""
 
@@ -66,5 +75,10 @@ class PaddedCosineRetriever(_Padded, CosineRetriever):
 #: By the names of those that they are padded ones of.
 PADDED = {
     cls.__name__.removeprefix("Padded"): cls
-    for cls in (PaddedAdapterRetriever, PaddedAdapterRetrieverCV, PaddedCosineRetriever)
+    for cls in (
+        PaddedAdapterRetriever,
+        PaddedAdapterRetrieverCV,
+        PaddedContrastiveAdapterRetriever,
+        PaddedCosineRetriever,
+    )
 }

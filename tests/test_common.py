@@ -18,6 +18,7 @@ from sklearn_xmodal import (
     AdapterRetrieverCV,
     BaseRetriever,
     CCARetriever,
+    ContrastiveAdapterRetriever,
     DCCARetriever,
     KCCARetriever,
     ModalityTransformer,
@@ -31,6 +32,7 @@ from tests.conftest import JOINT_RETRIEVERS, RETRIEVERS
 from tests.equal_widths import (
     PaddedAdapterRetriever,
     PaddedAdapterRetrieverCV,
+    PaddedContrastiveAdapterRetriever,
     PaddedCosineRetriever,
 )
 
@@ -54,7 +56,12 @@ CLASSES = [type(estimator) for estimator in STACKED]
 #: What takes other estimators takes them first, as those of scikit-learn do.
 REQUIRED = {ViewsRetriever: "estimator", VotingRetriever: "estimators"}
 #: What else they are about than a number of components.
-FIRST = {**REQUIRED, AdapterRetriever: "alpha", AdapterRetrieverCV: "alphas"}
+FIRST = {
+    **REQUIRED,
+    AdapterRetriever: "alpha",
+    AdapterRetrieverCV: "alphas",
+    ContrastiveAdapterRetriever: "strength",
+}
 #: What takes lists of views is no input of scikit-learn's checks.
 OTHERS = {ViewsModel}
 #: Those with other code behind some parameter, too.
@@ -73,6 +80,7 @@ CHECKED = [
 CHECKED_THOROUGHLY = [
     PaddedAdapterRetriever(adapt="text", n_image_features=1),
     PaddedAdapterRetrieverCV([1.0, 100.0], cv=3, n_image_features=1),
+    PaddedContrastiveAdapterRetriever(n_image_features=1),
     PaddedCosineRetriever(center=True, n_image_features=1),
 ]
 

@@ -14,7 +14,7 @@ from sklearn_xmodal.cli._files import KEYS
 from sklearn_xmodal.cli._pictures import draw_all
 from sklearn_xmodal.cli._report import format_conclusion, format_tables, write_csv
 from sklearn_xmodal.protocols import FULL, METHODS, QUICK
-from sklearn_xmodal.protocols._repeats import row_keys
+from sklearn_xmodal.utils._row_keys import row_keys
 
 _EPILOG = """\
 examples:

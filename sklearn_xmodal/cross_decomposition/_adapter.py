@@ -149,17 +149,17 @@ class BaseAdapter(OneWidthRetriever, SpectralRetriever):
         weights, S = moments.both(alpha)
         return [LinearEncoder(mean=zero, weights=W) for W in weights], S
 
-    def _check_center(self, center):
-        """Return the part of the means to take away; one side alone has none."""
-        if self.adapt == "both":
-            return _HALF if center is None else float(center)
-        if center:
-            raise ValueError(
-                f"center must be None or 0 with adapt={self.adapt!r}: the other "
-                "modality stays as it is, and its mean with it. Got "
-                f"center={center!r}."
-            )
-        return 0.0
+
+def part_of_mean(adapt, center):
+    """Return the part of the means to take away; one side alone has none."""
+    if adapt == "both":
+        return _HALF if center is None else float(center)
+    if center:
+        raise ValueError(
+            f"center must be None or 0 with adapt={adapt!r}: the other modality stays "
+            f"as it is, and its mean with it. Got center={center!r}."
+        )
+    return 0.0
 
 
 def centred(encoders, means, center):
@@ -298,6 +298,6 @@ class AdapterRetriever(PartialFitMixin, BaseAdapter):
         self.n_image_features = n_image_features
 
     def _solve(self, problem):
-        center = self._check_center(self.center)
+        center = part_of_mean(self.adapt, self.center)
         moments = JointMoments(problem)
         return self._record(moments, self.alpha, center)

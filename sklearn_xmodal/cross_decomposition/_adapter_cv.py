@@ -14,6 +14,7 @@ from sklearn_xmodal.cross_decomposition._adapter import (
     JointMoments,
     centred,
     most_rows,
+    part_of_mean,
 )
 from sklearn_xmodal.cross_decomposition._engine._folds import TrainingProblems
 from sklearn_xmodal.metrics import get_retrieval_scorer
@@ -230,7 +231,7 @@ class AdapterRetrieverCV(BaseAdapter):
                         "alphas and centers must hold values of alpha and center: "
                         f"{error}"
                     ) from None
-                grid.append((float(alpha), self._check_center(center)))
+                grid.append((float(alpha), part_of_mean(self.adapt, center)))
         return grid
 
     def _scorer(self, pairs, y, sample_weight):

@@ -2,6 +2,7 @@
 
 from sklearn_xmodal.deep._acmr import ACMRRetriever
 from sklearn_xmodal.deep._contrastive import ContrastiveRetriever
+from sklearn_xmodal.deep._contrastive_adapter import ContrastiveAdapterRetriever
 from sklearn_xmodal.deep._dcca import DCCARetriever
 from sklearn_xmodal.deep._dscmr import DSCMRRetriever
 from sklearn_xmodal.deep._msln import MSLNRetriever
@@ -9,6 +10,7 @@ from sklearn_xmodal.deep.training import EpochReport
 
 __all__ = [
     "ACMRRetriever",
+    "ContrastiveAdapterRetriever",
     "ContrastiveRetriever",
     "DCCARetriever",
     "DSCMRRetriever",

@@ -286,7 +286,7 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _targets(self, y, n_pairs):
+    def _targets(self, y, sides):
         return encoded_labels(self._check_classes(y))[1]
 
     def _module_options(self, data):

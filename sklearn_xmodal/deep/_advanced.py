@@ -96,7 +96,7 @@ def described(defaults):
     """Return the entry of a docstring for `advanced`."""
     entries = [
         fill(
-            f"- ``{name}``, default {_as_shown(defaults[name])}: {setting.meaning}",
+            f"- ``{name}``, default {as_shown(defaults[name])}: {setting.meaning}",
             width=84,
             initial_indent="    ",
             subsequent_indent="      ",
@@ -107,7 +107,8 @@ def described(defaults):
     return _HEAD + ";\n".join(entries) + "."
 
 
-def _as_shown(value):
+def as_shown(value):
+    """Return a default as docstrings write it."""
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 

@@ -62,9 +62,19 @@ class TwoEncoderRetriever(SampleWeightMixin):
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         check_sizes_fit(self.n_estimators, self.n_components, self.hidden_layer_sizes)
 
-    def _targets(self, y, n_pairs):
+    def _targets(self, y, sides):
         """Return what the loss is told of every pair: its number, where no labels."""
-        return np.arange(n_pairs)
+        return np.arange(sides["image"].shape[0])
+
+    def _network_sizes(self, data):
+        """Return the arguments of the module about its layers."""
+        return {
+            "n_members": self.n_estimators,
+            "n_components": self.n_components,
+            "hidden_layer_sizes": self.hidden_layer_sizes,
+            "activation": self._settings["activation"],
+            "dropout": self.dropout,
+        }
 
     def _module_options(self, data):
         """Return the arguments of the module that are the method's own."""
@@ -102,14 +112,14 @@ class TwoEncoderRetriever(SampleWeightMixin):
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         self._check_parameters()
-        target = self._targets(y, X_img.shape[0])
+        sides = {"image": X_img, "text": X_txt}
+        return self._fit_targets(sides, self._targets(y, sides), sample_weight)
+
+    def _fit_targets(self, sides, target, sample_weight):
+        """Train anew on what the loss is told of every pair."""
         self.device_ = resolve_device(self.device)
         seeds = self._seeds()
-        sides = {"image": X_img, "text": X_txt}
-        n_kept = self.n_input_components
-        maps = self._fit_input_maps(
-            sides, seeds[0], n_kept, n_kept, sample_weight=sample_weight
-        )
+        maps = self._fit_input_maps(sides, seeds[0], sample_weight=sample_weight)
         data = self._dataset(sides, maps, target, sample_weight)
         n_epochs, n_steps = training_length(self, len(data))
         callbacks = [*recorded(self._loss.TERMS), *self._schedules(n_steps)]
@@ -125,7 +135,8 @@ class TwoEncoderRetriever(SampleWeightMixin):
         # That of a net from a CUDA machine which has found none here.
         state["device_"] = self.net_.device
         for name in ("image_encoder_", "text_encoder_"):
-            state[name] = state[name]._with_arrays(self._arrays())
+            if isinstance(state[name], NetworkEncoder):
+                state[name] = state[name]._with_arrays(self._arrays())
 
     def _restored_net(self, optimizer, options):
         return restored_net(type(self), optimizer, options)
@@ -172,10 +183,17 @@ class TwoEncoderRetriever(SampleWeightMixin):
         self.net_, self.history_ = net, net.history
         self.n_iter_ = len(self.history_)
 
-    def _fit_input_maps(
+    def _fit_input_maps(self, sides, seed, sample_weight=None):
+        """Return what the networks see of either modality, name -> InputMap."""
+        n_kept = self.n_input_components
+        return self._reducing_maps(
+            sides, seed, n_kept, n_kept, sample_weight=sample_weight
+        )
+
+    def _reducing_maps(
         self, sides, seed, n_least, n_most, denoise=False, sample_weight=None
     ):
-        """Return what the networks see of either modality, name -> InputMap."""
+        """Return maps onto main directions, of `n_most` at most."""
         rng = np.random.RandomState(seed)
         return {
             name: fit_input_map(X, name, n_most, n_least, rng, denoise, sample_weight)

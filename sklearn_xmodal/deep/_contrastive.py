@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from torch import nn
 from torch.nn import functional as F
 
@@ -17,7 +19,12 @@ from sklearn_xmodal.deep._parameters import (
     SHARED_CONSTRAINTS,
     documented,
 )
+from sklearn_xmodal.deep._preprocessing import unchanged_map
 from sklearn_xmodal.deep._two_encoders import TwoEncoders, WeightedLoss, same_class
+from sklearn_xmodal.encoders import IdentityEncoder
+from sklearn_xmodal.encoders._network import MeanCodeBlock
+from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._row_keys import row_keys
 from sklearn_xmodal.utils._sklearn_compat import StrOptions
 
 # A learnt temperature stays above it, as in Radford et al. (ICML 2021).
@@ -97,6 +104,32 @@ class ContrastiveLoss(WeightedLoss):
         ]
 
 
+def class_targets(retriever, y):
+    """Return class indices or an indicator: who shares a class belongs together.
+
+    A pair without a label belongs to itself alone.
+    """
+    target = encoded_labels(retriever._check_classes(y))[1]
+    return target if target.ndim == 1 else np.maximum(target, 0)
+
+
+def pair_targets(sides):
+    """Return a number for every pair, the same for those with an item in common.
+
+    No code could tell them apart.
+    """
+    image, text = (_places_of_equal_rows(sides[name]) for name in MODALITIES)
+    n = len(image)
+    links = sparse.coo_array((np.ones(n), (image, n + text)), shape=(2 * n, 2 * n))
+    return connected_components(links, directed=False)[1][image].astype(np.int64)
+
+
+def _places_of_equal_rows(X):
+    """Return a number for every row, the same where all features are the same."""
+    numbers: dict = {}
+    return np.array([numbers.setdefault(key, len(numbers)) for key in row_keys(X)])
+
+
 @documented
 class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     r"""Two encoders that find the other half of a pair among a batch.
@@ -114,14 +147,20 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     :math:`P_i = \{i\}`: symmetric InfoNCE [1]_ [2]_, which needs no labels. With
     ``positives="classes"`` all items of the same class do, the supervised form [3]_.
 
+    With `locked` the codes of one modality are its features, and the other one alone
+    learns to reach them: locked-image or locked-text tuning (LiT) [4]_. A pretrained
+    space keeps what it knows of items that training does not show, and an index of its
+    vectors stays valid.
+
     Parameters
     ----------
     n_components : int, default=64
-        Size d of the code.
+        Size d of the code. Not used with `locked`, where the code is as wide as the
+        locked features.
 
     n_estimators : int, default=1
         Networks that are trained side by side, as one program with stacked weights;
-        their codes, of unit length, are put side by side.
+        their codes, of unit length, are put side by side, or averaged with `locked`.
 
     $encoder_parameters
 
@@ -136,6 +175,10 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
 
     learn_temperature : bool, default=False
         Whether training goes on from `temperature` to a better one, of at least 0.01.
+
+    locked : {"image", "text"}, default=None
+        The modality whose codes are its features, to the last bit; `None` trains both.
+        Pairs that have an item in common then belong to each other.
 
     $loop_parameters
 
@@ -171,6 +214,9 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     -----
     $input_notes
 
+    Of the locked modality all features are seen as they are, and its ``image_mean_``
+    or ``text_mean_``, components and scale are not defined.
+
     References
     ----------
     .. [1] A. van den Oord, Y. Li, O. Vinyals, "Representation learning with
@@ -178,6 +224,8 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     .. [2] A. Radford et al., "Learning transferable visual models from natural language
        supervision", ICML 2021.
     .. [3] P. Khosla et al., "Supervised contrastive learning", NeurIPS 2020.
+    .. [4] X. Zhai et al., "LiT: zero-shot transfer with locked-image text tuning", CVPR
+       2022.
 
     Examples
     --------
@@ -197,6 +245,7 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         "positives": [StrOptions({"pairs", "classes"})],
         "temperature": PARAMETER_CONSTRAINTS["lr"],
         "learn_temperature": ["boolean"],
+        "locked": [StrOptions(set(MODALITIES)), None],
     }
 
     _module = ContrastiveModule
@@ -213,6 +262,7 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         positives="pairs",
         temperature=0.1,
         learn_temperature=False,
+        locked=None,
         max_epochs=None,
         max_steps="auto",
         batch_size=128,
@@ -232,6 +282,7 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.positives = positives
         self.temperature = temperature
         self.learn_temperature = learn_temperature
+        self.locked = locked
         self.max_epochs = max_epochs
         self.max_steps = max_steps
         self.batch_size = batch_size
@@ -243,22 +294,47 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _targets(self, y, n_pairs):
-        if self.positives == "pairs":
-            return super()._targets(y, n_pairs)
-        # A pair without a label belongs to itself alone.
-        target = encoded_labels(self._check_classes(y))[1]
-        return target if target.ndim == 1 else np.maximum(target, 0)
+    def _targets(self, y, sides):
+        if self.positives == "classes":
+            return class_targets(self, y)
+        if self.locked is None:
+            return super()._targets(y, sides)
+        return pair_targets(sides)
+
+    def _fit_input_maps(self, sides, seed, sample_weight=None):
+        others = {name: X for name, X in sides.items() if name != self.locked}
+        maps = super()._fit_input_maps(others, seed, sample_weight)
+        if self.locked is not None:
+            X = sides[self.locked]
+            maps[self.locked] = unchanged_map(X, self.locked, sample_weight)
+        return maps
+
+    def _network_sizes(self, data):
+        sizes = super()._network_sizes(data)
+        if self.locked is not None:
+            sizes["n_components"] = getattr(data, self.locked).width
+        return sizes
 
     def _module_options(self, data):
         return {
             "temperature": self.temperature,
             "learns_temperature": self.learn_temperature,
+            "locked": self.locked,
         }
 
     def _encoders(self, data):
         self.temperature_ = self.net_.module_.temperature().mean().item()
-        return super()._encoders(data)
+        if self.locked is None:
+            return super()._encoders(data)
+        width = getattr(data, self.locked).width
+        return [
+            IdentityEncoder(n_features=width)
+            if name == self.locked
+            else self._encoder_of_codes(
+                data, name, MeanCodeBlock(), n_components_=width
+            )
+            for name in MODALITIES
+        ]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -246,7 +246,7 @@ class DSCMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _targets(self, y, n_pairs):
+    def _targets(self, y, sides):
         if not len(self.hidden_layer_sizes):
             raise ValueError(
                 "hidden_layer_sizes must hold at least one layer: the one after it is "

@@ -517,7 +517,7 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         denoise = self._settings["denoise_inputs"]
         if denoise == "auto":
             denoise = self.target_classes == "unseen"
-        return self._fit_input_maps(sides, seed, least, most, denoise, sample_weight)
+        return self._reducing_maps(sides, seed, least, most, denoise, sample_weight)
 
     def _start_variates(self, data, seed):
         rng = np.random.RandomState(seed)

@@ -9,7 +9,7 @@ from string import Template
 import numpy as np
 from skorch.callbacks import Callback
 
-from sklearn_xmodal.deep._advanced import described
+from sklearn_xmodal.deep._advanced import as_shown, described
 from sklearn_xmodal.deep.blocks._weights import TARGET_CLASSES
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
@@ -88,7 +88,7 @@ dropout : float, default=0.5
 max_epochs : int, default=None
     Passes over the training pairs. `None` takes as many as `max_steps` needs.
 
-max_steps : int or "auto", default="auto"
+max_steps : int or "auto", default=$max_steps
     Optimiser steps, rounded up to whole epochs, where `max_epochs` is not given.
     ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
 
@@ -178,7 +178,7 @@ def documented(cls):
     """Fill in what networks share, and defaults, where a docstring says ``$name``."""
     if cls.__doc__:  # python -OO leaves none
         parameters = signature(cls).parameters.values()
-        own = {p.name: repr(p.default) for p in parameters}
+        own = {p.name: as_shown(p.default) for p in parameters}
         own["advanced"] = described(cls._default_settings)
         shared = {
             name: Template(text.strip()).substitute(own)

@@ -50,6 +50,13 @@ def fit_input_map(
     return InputMap(mean=mean, components=components, scale=scale)
 
 
+def unchanged_map(X, modality, sample_weight=None, center=0.0):
+    """Return a map of the features less a part of their mean, to root mean square 1."""
+    mean, scale = mean_and_scale(X, modality, sample_weight)
+    scale = math.hypot(scale, (1 - center) * math.sqrt(np.mean(mean**2)))
+    return InputMap(mean=center * mean, components=None, scale=scale)
+
+
 def _main_directions(X, mean, n_directions, rng, sample_weight):
     """Return orthonormal directions (n_directions, n_features) and their variances."""
     roots = None if sample_weight is None else _relative_roots(sample_weight)

@@ -38,6 +38,7 @@ class TwoEncoders(nn.Module):
         dropout_seed,
         device,  # where the network will live
         shares_last_layer=False,  # whether both encoders end in the same layer
+        locked=None,  # the modality whose inputs are its codes
         **heads,  # options of `_add_heads`
     ):
         super().__init__()
@@ -47,6 +48,8 @@ class TwoEncoders(nn.Module):
         init = torch.Generator().manual_seed(init_seed)
         chance = torch.Generator(device).manual_seed(dropout_seed)
         widths = {"image": n_image_features, "text": n_text_features}
+        self.locked = locked
+        widths.pop(locked, None)
 
         def body(n_features):
             layers: list[nn.Module] = [SeededDropout(input_dropout, chance)]
@@ -73,7 +76,10 @@ class TwoEncoders(nn.Module):
 
     def encode(self, x, modality):
         """Return the codes of one modality, (b, p or q) -> (s, b, d)."""
-        hidden = self.bodies[modality](x.expand(self.n_members, -1, -1))
+        x = x.expand(self.n_members, -1, -1)
+        if modality == self.locked:
+            return x
+        hidden = self.bodies[modality](x)
         is_shared = "both" in self.last_layers
         return self.last_layers["both" if is_shared else modality](hidden)
 

@@ -128,6 +128,17 @@ class CodeBlock(Part):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class MeanCodeBlock(Part):
+    """The mean of the unit codes of all members."""
+
+    kind: ClassVar[str] = "mean_code_block"
+
+    def apply(self, x, z, g, on):
+        """Return the block, (b, d)."""
+        return on.mean(on.unit(z), 0)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PosteriorBlock(Part):
     """Unit vectors of the members' mean posterior, less that of the training items."""
 

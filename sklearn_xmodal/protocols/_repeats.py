@@ -1,14 +1,13 @@
 """Pictures and texts that are on both sides of a split."""
 
-import hashlib
 import warnings
 
 import numpy as np
-from scipy import sparse
 from sklearn import config_context
 
 from sklearn_xmodal.metrics import make_retrieval_scorer
 from sklearn_xmodal.protocols._checks import check_pairs
+from sklearn_xmodal.utils._row_keys import row_keys
 
 #: How every warning of repeats begins, behind the counts.
 ON_BOTH_SIDES = "have the features of one in the training part"
@@ -83,27 +82,6 @@ def count_repeats(pairs, train, test):
         trained = {keys[row] for row in train}
         n_repeats[modality] = sum(keys[row] in trained for row in test)
     return n_repeats
-
-
-def row_keys(X):
-    """Yield a digest of every row, equal where its values are."""
-    if sparse.issparse(X):
-        X = sparse.csr_array(X, copy=True)
-        X.sum_duplicates()
-        X.eliminate_zeros()
-        for start, end in zip(X.indptr[:-1], X.indptr[1:], strict=True):
-            places = X.indices[start:end].astype(np.int64)
-            yield _digest(places.tobytes() + X.data[start:end].tobytes())
-        return
-    X = np.asarray(X)
-    if X.dtype.kind in "biuf":
-        yield from (_digest((row + 0.0).tobytes()) for row in X)  # no negative zero
-    else:
-        yield from (_digest(repr(np.asarray(row).tolist()).encode()) for row in X)
-
-
-def _digest(content):
-    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def describe_repeats(n_repeats, n_test):

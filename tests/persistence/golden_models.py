@@ -209,6 +209,9 @@ MODELS = {
     **{name: partial(_retriever, name) for name in sorted(ALL_RETRIEVERS)},
     "AdapterRetriever-partial-fit": lambda: _going_on(AdapterRetriever(2)),
     "AdapterRetriever-text": lambda: _retriever("AdapterRetriever", adapt="text"),
+    "ContrastiveRetriever-locked": lambda: _retriever(
+        "ContrastiveRetriever", locked="text", n_estimators=2
+    ),
     "CosineRetriever-centred": lambda: _retriever("CosineRetriever", center=0.5),
     "MSLNRetriever": lambda: _fit(_msln(target_classes="both")),
     "CCARetriever-oas": lambda: _retriever("CCARetriever", alpha="oas"),

@@ -85,6 +85,7 @@ _NEIGHBOURS = {
         "positives": _no_name(None),
         "temperature": NO_POSITIVE,
         "learn_temperature": NO_BOOL,
+        "locked": _no_name(),
         "device": ["no such device", "", "cuda:99", 3, None, [], {}, Ellipsis],
     },
     "DCCARetriever": {

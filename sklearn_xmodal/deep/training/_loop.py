@@ -44,11 +44,7 @@ def net_options(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
     module = {
         "n_image_features": data.image.width,
         "n_text_features": data.text.width,
-        "n_members": retriever.n_estimators,
-        "n_components": retriever.n_components,
-        "hidden_layer_sizes": retriever.hidden_layer_sizes,
-        "activation": settings["activation"],
-        "dropout": retriever.dropout,
+        **retriever._network_sizes(data),
         "input_dropout": settings["input_dropout"],
         "init_seed": seeds[0],
         "dropout_seed": seeds[1],

@@ -49,7 +49,8 @@ def check_training_fits(make, sizes, n_rows, batch_size, device):
     inputs = [sizes[f"n_{name}_features"] for name in ("image", "text")]
     advice = (
         f"Lower the largest of these, n_input_components for {inputs[0]} and "
-        f"{inputs[1]} inputs, or batch_size for batches of {batch_size}."
+        f"{inputs[1]} inputs, or batch_size for batches of {batch_size}, or reduce the "
+        "features before fit (PCA, TruncatedSVD)."
     )
     _check(n_bytes, sizes, advice, _memory_of(device))
 
