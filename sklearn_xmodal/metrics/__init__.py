@@ -17,6 +17,7 @@ from sklearn_xmodal.metrics._generalized import (
     generalized_retrieval_score,
     make_generalized_scorer,
 )
+from sklearn_xmodal.metrics._hubness import k_occurrence_skewness
 from sklearn_xmodal.metrics._labels import chance_level, relevance_from_labels
 from sklearn_xmodal.metrics._matrix import (
     hit_rate_at_k_score,
@@ -56,6 +57,7 @@ __all__ = [
     "get_retrieval_scorer",
     "get_retrieval_scorer_names",
     "hit_rate_at_k_score",
+    "k_occurrence_skewness",
     "make_generalized_scorer",
     "make_retrieval_scorer",
     "mean_average_precision_at_r_score",
