@@ -190,3 +190,17 @@ def fit_mixture(scores):
         if np.allclose(before, (share, mean, spread), rtol=0, atol=1e-7):
             break
     return quality, float(share), float(mean), float(spread)
+
+
+def log_evidence(scores, mixture):
+    """Return by what the mixture explains scores better than one normal distribution.
+
+    Both have two parameters that matter, so likelihoods can be compared as they are.
+    """
+    _, share, mean, spread = mixture
+    both = np.logaddexp(
+        np.log(share) + norm.logpdf(scores),
+        np.log1p(-share) + norm.logpdf(scores, mean, spread),
+    )
+    one = norm.logpdf(scores, scores.mean(), max(scores.std(), _NARROWEST))
+    return float((both - one).sum())
