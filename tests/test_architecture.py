@@ -67,8 +67,8 @@ BELOW_RETRIEVERS = {
 }
 LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
          ".encoders", ".ensemble", ".feature_extraction", ".inspection",
-         ".linear_model", ".neighbors", ".pairs", ".base", ".persistence", ".protocols", ".utils",
-         ".cli"]  # fmt: skip
+         ".linear_model", ".neighbors", ".pairs", ".base", ".persistence",
+         ".protocols", ".utils", ".cli"]  # fmt: skip
 
 
 def _name(path):

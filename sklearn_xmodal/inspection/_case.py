@@ -1,4 +1,4 @@
-"""What a diagnosis looks at: codes, scores of a part of them, and what they come from."""
+"""What a diagnosis looks at: codes, their rankings, and what they come from."""
 
 from functools import cached_property
 
@@ -160,10 +160,11 @@ class Case:
     @cached_property
     def pair_scores(self):
         """Scores of pairs, by codes or the cosine of features: the better ones."""
-        found = [pair_scores(*self.units, self.groups)]
+        found = [pair_scores(*self.codes, groups=self.groups)]
         if self.raw_units is not None:
-            found.append(pair_scores(*self.raw_units, self.groups))
-        return max(found, key=np.mean)
+            found.append(pair_scores(*self.raw_units, groups=self.groups))
+        # Of a pair without others nothing is known.
+        return max((np.nan_to_num(scores) for scores in found), key=np.mean)
 
     @cached_property
     def mixture(self):

@@ -61,7 +61,7 @@ class MismatchedPairDetector(BaseEstimator):
 
     pair_scores_ : ndarray of shape (n_pairs,)
         By how many standard deviations the halves are nearer to each other than those
-        of wrong pairs.
+        of wrong pairs; NaN where a fold has no other pair to compare with.
 
     estimator_ : estimator
         A copy of the retriever that codes are of, not fitted.
@@ -168,7 +168,7 @@ class MismatchedPairDetector(BaseEstimator):
             (_scores_of(estimator, pairs, y, groups, folds), estimator)
             for estimator in self._candidates(pairs)
         ]
-        scores, self.estimator_ = max(found, key=lambda one: one[0].mean())
+        scores, self.estimator_ = max(found, key=lambda one: np.nanmean(one[0]))
         self.pair_scores_ = scores
         self.pair_quality_ = belonging(scores)
         self.sample_weight_ = self.pair_quality_.copy()
@@ -212,5 +212,6 @@ def _scores_of(estimator, pairs, y, groups, folds):
         labels = None if y is None else safe_indexing(y, train)
         fitted = clone(estimator).fit(pairs[train], labels)
         codes = split_codes(fitted.transform(pairs[test]))
-        scores[test] = pair_scores(*codes, None if groups is None else groups[test])
+        own = None if groups is None else groups[test]
+        scores[test] = pair_scores(*codes, groups=own)
     return scores

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import norm
 
@@ -23,9 +24,13 @@ SURELY = 2.33
 _MOST_STEPS = 2000
 # Least share of either component.
 _TINY = 1e-12
-# Least spread of right pairs, half that of wrong ones: where all right ones are above all
-# wrong ones, their scores pile up at the upper end, and the others are no outliers.
+# Least spread of right pairs, half that of wrong ones: where nearly all right ones are
+# above all wrong ones, their scores pile up there, and the others are no outliers.
 _NARROWEST = 0.5
+# The most that right pairs may spread where there are no wrong ones, and their furthest
+# mean.
+_WIDEST = 1.5
+_FURTHEST = 20.0
 
 
 def pair_quality(Z_img, Z_txt, *, groups=None):
@@ -41,8 +46,8 @@ def pair_quality(Z_img, Z_txt, *, groups=None):
     :math:`t_{ij}` is distributed where the halves do *not* belong together is known:
     any image with the text of another pair is such a case. Brought to a standard normal
     distribution by that, the own values of all pairs are a mixture of N(0, 1), pairs
-    that do not match, and N(m, s) with s from 0.5 to 1, pairs that do. The shares, m and
-    s are fitted by maximum likelihood, and the probability is that of the second.
+    that do not match, and N(m, s) with s from 0.5 to 1, pairs that do. The shares, m
+    and s are fitted by maximum likelihood, and the probability is that of the second.
 
     Codes have to be of pairs that their encoder was not fitted to, or nearly every pair
     looks right: :class:`MismatchedPairDetector` does that.
@@ -63,14 +68,14 @@ def pair_quality(Z_img, Z_txt, *, groups=None):
     Returns
     -------
     quality : ndarray of shape (n_pairs,)
-        Between 0 and 1. Where own cosines are no higher than those of wrong pairs, 0.5
-        throughout, with a warning.
+        Between 0 and 1; 0.5 of a pair without others to compare it with. Where own
+        cosines are no higher than those of wrong pairs, 0.5 throughout, with a warning.
 
     Raises
     ------
     ValueError
-        If the codes are not finite matrices of one shape, or there is no other pair to
-        compare a pair with.
+        If the codes are not finite matrices of one shape, or no pair has others to be
+        compared with.
 
     See Also
     --------
@@ -101,15 +106,18 @@ def pair_quality(Z_img, Z_txt, *, groups=None):
     >>> np.flatnonzero(pair_quality(Z_img, Z_txt) < 0.5)
     array([  3, 150])
     """
-    return belonging(pair_scores(Z_img, Z_txt, groups))
+    return belonging(pair_scores(Z_img, Z_txt, groups=groups))
 
 
-def pair_scores(Z_img, Z_txt, groups=None):
-    """Own values t, brought to N(0, 1) of wrong pairs, (n_pairs,)."""
+def pair_scores(Z_img, Z_txt, *, groups=None):
+    """Own values t, brought to N(0, 1) of wrong pairs, (n_pairs,).
+
+    NaN where there is no other pair to compare with.
+    """
     Z_img, Z_txt = check_pairs(Z_img, Z_txt)
     n = len(Z_img)
     sides = [to_unit_length(Z.astype(np.float64)) for Z in (Z_img, Z_txt)]
-    items = [same_rows(Z) for Z in sides]
+    items = [same_rows(Z) for Z in (Z_img, Z_txt)]
     if groups is not None:
         items.append(check_groups(groups, n, "groups").items)
     others = np.unique(np.linspace(0, n - 1, min(n, _N_OTHERS)).astype(int))
@@ -119,16 +127,11 @@ def pair_scores(Z_img, Z_txt, groups=None):
         for side in (0, 1):
             cosines = sides[side][rows] @ sides[1 - side][others].T
             nearness[side, rows] = _nearness(cosines, same)
-    if np.isnan(nearness).any():
-        raise ValueError(
-            "Each pair must have others to be compared with, which share neither its "
-            "image nor its text nor its group. Got none for row "
-            f"{np.isnan(nearness).any(axis=0).argmax()} of {n}."
-        )
     own = np.einsum("ij,ij->i", *sides) - nearness.mean(axis=0)
     image, text = nearness[:, others] / 2
     wrong = sides[0][others] @ sides[1][others].T - image[:, None] - text
-    return _normal_scores(own, np.sort(wrong[~_any_same(items, others, others)]))
+    wrong = np.sort(wrong[~_any_same(items, others, others)])
+    return np.where(np.isnan(own), np.nan, _normal_scores(own, wrong))
 
 
 def _any_same(items, rows, others):
@@ -160,8 +163,21 @@ def tell_apart(scores):
 
 
 def belonging(scores):
-    """Probabilities of the second component of the mixture, (n_pairs,)."""
-    if not tell_apart(scores):
+    """Probabilities of the second component of the mixture, (n_pairs,).
+
+    0.5 of pairs without a score, and throughout, with a warning, where nothing can be
+    told; a ValueError where no pair has a score.
+    """
+    known = np.isfinite(scores)
+    if not known.any():
+        raise ValueError(
+            "Pairs must have others to be compared with, which share neither their "
+            f"image nor their text nor their group. Got none for any of {len(scores)}."
+        )
+    quality = np.full(len(scores), 0.5)
+    if tell_apart(scores[known]):
+        quality[known] = fit_mixture(scores[known])[0]
+    else:
         warnings.warn(
             "Own cosines of pairs are no higher than those of wrong pairs, so nothing "
             "can be said of single pairs: all get the quality 0.5. Either the codes "
@@ -169,8 +185,7 @@ def belonging(scores):
             UserWarning,
             stacklevel=3,
         )
-        return np.full(len(scores), 0.5)
-    return fit_mixture(scores)[0]
+    return quality
 
 
 def fit_mixture(scores):
@@ -193,14 +208,39 @@ def fit_mixture(scores):
 
 
 def log_evidence(scores, mixture):
-    """Return by what the mixture explains scores better than one normal distribution.
+    """Return how much more likely scores are with wrong pairs among them, as a log.
 
-    Both have two parameters that matter, so likelihoods can be compared as they are.
+    Without, they are of one normal distribution, which may be wider. How far above the
+    wrong pairs a score is, is known up to the last ten of these: beyond, it is censored.
     """
+    m = min(len(scores), _N_OTHERS)
+    end = norm.isf(_N_NEAREST / (m * (m - 1) + 1))
+    inside, n_beyond = scores[scores < end], np.count_nonzero(scores >= end)
+
+    def loss(values):
+        share, mean, spread = values
+        right = norm.logpdf(inside, mean, spread), norm.logsf(end, mean, spread)
+        if share:
+            wrong = norm.logpdf(inside), norm.logsf(end)
+            right = (
+                np.logaddexp(np.log(share) + a, np.log1p(-share) + b)
+                for a, b in zip(wrong, right, strict=True)
+            )
+        within, beyond = right
+        return -(within.sum() + n_beyond * beyond)
+
     _, share, mean, spread = mixture
-    both = np.logaddexp(
-        np.log(share) + norm.logpdf(scores),
-        np.log1p(-share) + norm.logpdf(scores, mean, spread),
+    start, means = max(share, 1e-6), (0.0, _FURTHEST)
+    both = minimize(
+        loss,
+        (start, mean, spread),
+        bounds=((1e-9, 0.9), means, (_NARROWEST, 1.0)),
+        method="Nelder-Mead",
     )
-    one = norm.logpdf(scores, scores.mean(), max(scores.std(), _NARROWEST))
-    return float((both - one).sum())
+    one = minimize(
+        lambda values: loss((0.0, *values)),
+        (scores.mean(), min(max(scores.std(), _NARROWEST), _WIDEST)),
+        bounds=(means, (_NARROWEST, _WIDEST)),
+        method="Nelder-Mead",
+    )
+    return float(one.fun - both.fun)

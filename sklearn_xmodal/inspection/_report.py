@@ -192,7 +192,7 @@ def _draw_spectra(ax, drawn):
 
 
 def _draw_precision(ax, drawn):
-    """Retrieval scores side by side."""
+    """Draw retrieval scores side by side."""
     names, heights = list(drawn["bars"]), list(drawn["bars"].values())
     colours = [_GREY, _IMAGE, _OTHER, _TEXT][: len(names)]
     bars = ax.bar(names, heights, color=colours)
