@@ -211,7 +211,7 @@ def log_evidence(scores, mixture):
     """Return how much more likely scores are with wrong pairs among them, as a log.
 
     Without, they are of one normal distribution, which may be wider. How far above the
-    wrong pairs a score is, is known up to the last ten of these: beyond, it is censored.
+    wrong pairs a score is, is known up to the last ten of these, and censored beyond.
     """
     m = min(len(scores), _N_OTHERS)
     end = norm.isf(_N_NEAREST / (m * (m - 1) + 1))

@@ -160,23 +160,27 @@ def _draw_cosines(ax, drawn):
             v, bins, density=True, histtype="step", lw=1.6, color=colour, label=name
         )
     ax.set(xlabel="cosine", yticks=[], title="Cosines")
-    ax.legend(frameon=False, fontsize="small")
+    ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
+    ax.legend(frameon=False, fontsize="small", ncols=2, loc="upper left")
 
 
 def _draw_pair_scores(ax, drawn):
     """Scores of pairs beside what wrong pairs would have."""
     scores, mixture = drawn["pair_scores"], drawn["mixture"]
-    ax.hist(scores, 40, density=True, color=_GREY, alpha=0.5, label="pairs")
-    x = np.linspace(min(-3, scores.min()), scores.max() + 0.5, 200)
-    if mixture is None:
-        ax.plot(x, norm.pdf(x), color=_TEXT, label="wrong pairs")
-    else:
-        share, mean, spread = mixture
-        ax.plot(x, share * norm.pdf(x), color=_TEXT, label=f"wrong pairs, {share:.0%}")
-        right = (1 - share) * norm.pdf(x, mean, spread)
+    bins = np.linspace(min(-3, scores.min()), scores.max() + 0.5, 41)
+    ax.hist(scores, bins, color=_GREY, alpha=0.5, label="pairs")
+    x = np.linspace(bins[0], bins[-1], 200)
+    unit = len(scores) * (bins[1] - bins[0])
+    share = 1.0 if mixture is None else mixture[0]
+    wrong = unit * share * norm.pdf(x)
+    ax.plot(x, wrong, color=_TEXT, label=f"wrong pairs, {share:.0%}")
+    if mixture is not None:
+        right = unit * (1 - share) * norm.pdf(x, *mixture[1:])
         ax.plot(x, right, color=_OTHER, label="right pairs")
-    ax.set(xlabel="score of a pair", yticks=[], title="Do halves belong together?")
-    ax.legend(frameon=False, fontsize="small")
+    ax.set_yscale("log")  # a few wrong pairs are to be seen
+    ax.set_ylim(0.3, 2 * len(scores))
+    ax.set(xlabel="score of a pair", ylabel="pairs", title="Do halves belong together?")
+    ax.legend(frameon=False, fontsize="small", loc="upper left")
 
 
 def _draw_spectra(ax, drawn):
