@@ -112,7 +112,7 @@ def diagnose(X_img, X_txt=None, y=None, *, estimator=None, train=None, groups=No
         measures += found
         findings += [] if finding is None else [finding]
     findings.sort(key=lambda finding: -finding.severity)
-    return Diagnosis(case, findings, measures)
+    return Diagnosis._of(case, findings, measures)
 
 
 def _complete(pairs, what):

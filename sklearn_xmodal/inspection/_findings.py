@@ -51,7 +51,7 @@ class Finding:
     advice : str
         What to do: a line of code.
 
-    rows : list
+    rows : sequence, default=()
         Rows of the pairs concerned; of items on both sides of a split, pairs of rows:
         here, and in the training part.
 

@@ -219,14 +219,14 @@ def log_evidence(scores, mixture):
 
     def loss(values):
         share, mean, spread = values
-        right = norm.logpdf(inside, mean, spread), norm.logsf(end, mean, spread)
+        within, beyond = (
+            norm.logpdf(inside, mean, spread),
+            norm.logsf(end, mean, spread),
+        )
         if share:
-            wrong = norm.logpdf(inside), norm.logsf(end)
-            right = (
-                np.logaddexp(np.log(share) + a, np.log1p(-share) + b)
-                for a, b in zip(wrong, right, strict=True)
-            )
-        within, beyond = right
+            wrong, right = np.log(share), np.log1p(-share)
+            within = np.logaddexp(wrong + norm.logpdf(inside), right + within)
+            beyond = np.logaddexp(wrong + norm.logsf(end), right + beyond)
         return -(within.sum() + n_beyond * beyond)
 
     _, share, mean, spread = mixture

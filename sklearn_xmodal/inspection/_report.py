@@ -1,5 +1,7 @@
 """The report of a diagnosis: text, table and figure."""
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import norm
 
@@ -43,12 +45,22 @@ class Diagnosis:
     'CosineRetriever(center=True).fit(X_img, X_txt)'
     """
 
-    def __init__(self, case, findings, measures):
+    findings: list
+    measures: dict
+    pair_quality: Any
+    _title: str
+    _drawn: dict
+
+    @classmethod
+    def _of(cls, case, findings, measures):
+        """Keep what was found, and the few numbers of the case that are drawn."""
+        self = cls()
         self.findings = findings
         self.measures = {m.name: (m.value, m.reference) for m in measures}
         self.pair_quality = None if case.mixture is None else case.mixture[0]
         self._title = f"{case.n} pairs, codes of width {case.codes[0].shape[1]}"
         self._drawn = _drawn_of(case, self.measures)
+        return self
 
     def __str__(self):
         found = [f"{i}. {finding}" for i, finding in enumerate(self.findings, 1)]
