@@ -62,8 +62,17 @@ class Case:
         self.units = [to_unit_length(Z.astype(np.float64)) for Z in self.codes]
         rows = np.arange(self.n)
         rows = rows if self.y is None else rows[is_labelled(self.y)]
+        if len(rows) < _LEAST_PAIRS:
+            raise ValueError(
+                f"diagnose needs labels of {_LEAST_PAIRS} pairs or more, or y=None. "
+                f"Got {len(rows)} pairs with a label."
+            )
         places = np.linspace(0, len(rows) - 1, min(len(rows), _MOST_RANKED))
         self.rows = rows[np.unique(places.astype(int))]
+        if y is not None and self.n_apart < 2:
+            raise ValueError(
+                "y must hold at least two classes, or every answer is right. Got one."
+            )
 
     def _known(self, codes, features):
         """Validate codes of the training part, beside its features."""

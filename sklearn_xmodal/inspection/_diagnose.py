@@ -62,8 +62,11 @@ def diagnose(X_img, X_txt=None, y=None, *, estimator=None, train=None, groups=No
     Raises
     ------
     ValueError
-        If there are fewer than ten pairs, or codes, labels and groups do not fit
-        together.
+        If there are fewer than ten pairs, or labelled ones, labels of one class, or
+        codes, labels and groups that do not fit together.
+
+    TypeError
+        If `estimator` is no retriever, or `train` no pairs.
 
     See Also
     --------
@@ -93,6 +96,7 @@ def diagnose(X_img, X_txt=None, y=None, *, estimator=None, train=None, groups=No
     >>> print(diagnose(Z_img, Z_txt).findings[0].message)
     2 of 200 pairs look swapped, at most a tenth of them wrongly named: rows [3, 150].
     """
+    _check_estimator(X_img, estimator)
     is_stacked = getattr(estimator, "n_image_features", None) is not None
     form = estimator if is_stacked else _CODES
     _, image, text, y = resolve_input(form, "diagnose", X_img, X_txt, y)
@@ -113,6 +117,22 @@ def diagnose(X_img, X_txt=None, y=None, *, estimator=None, train=None, groups=No
         findings += [] if finding is None else [finding]
     findings.sort(key=lambda finding: -finding.severity)
     return Diagnosis._of(case, findings, measures)
+
+
+def _check_estimator(X_img, estimator):
+    """Raise a TypeError for what is no instance, or is in another place."""
+    if hasattr(X_img, "fit"):
+        raise TypeError(
+            "diagnose takes a retriever by its name: diagnose(X_img, X_txt, "
+            f"estimator=...). Got {X_img!r} as X_img."
+        )
+    if estimator is not None and (
+        isinstance(estimator, type) or not hasattr(estimator, "transform")
+    ):
+        raise TypeError(
+            "estimator must be a fitted retriever, or a Pipeline or search that ends "
+            f"in one. Got {estimator!r}."
+        )
 
 
 def _complete(pairs, what):

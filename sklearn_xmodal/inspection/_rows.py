@@ -18,6 +18,7 @@ def same_rows(X):
     """
     X = sparse.csr_array(X) if sparse.issparse(X) else np.asarray(X)
     X = X.astype(np.float64)
+    X = X / (abs(X).max() or 1.0)  # squares cannot overflow or vanish
     length = np.sqrt(np.asarray((X * X).sum(axis=1)).ravel())
     unit = np.median(length[length > 0]) if length.any() else 1.0
     directions = np.random.default_rng(0).normal(size=(X.shape[1], _N_DIRECTIONS))

@@ -177,6 +177,12 @@ class TestSameRows:
 
         assert_array_equal(same_rows(sparse.csr_array(X)), expected)
 
+    def test_do_not_depend_on_the_scale(self, rng):
+        X = rng.normal(size=(40, 5))
+        X[7] = X[3]
+        for scale in (1e-300, 1e-200, 1e200, 1e300):
+            assert_array_equal(same_rows(X * scale), same_rows(X))
+
     def test_tell_near_ones_apart(self, rng):
         X = 1000 + rng.normal(size=(50, 5))
         X[30] = X[20]
