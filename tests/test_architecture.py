@@ -42,6 +42,8 @@ ALLOWED = {
     "ensemble": BOTTOM | {"base", "metrics", "pairs"},
     # linear_model and deep may use the canonical solver and its moments.
     "linear_model": BOTTOM | {"base", "cross_decomposition", "metrics", "pairs"},
+    # What it compares with, and its default.
+    "inspection": BOTTOM | {"cross_decomposition", "metrics", "pairs"},
     "neighbors": BOTTOM | {"base", "metrics", "pairs", "persistence"},
     "deep": BOTTOM
     | {"base", "cross_decomposition", "metrics", "model_selection", "pairs"},
@@ -64,9 +66,9 @@ BELOW_RETRIEVERS = {
     "training": {"_layers", "_msln_network"},
 }
 LIGHT = ["", ".metrics", ".model_selection", ".datasets", ".cross_decomposition",
-         ".encoders", ".ensemble", ".feature_extraction", ".linear_model",
-         ".neighbors", ".pairs", ".base", ".persistence", ".protocols", ".utils",
-         ".cli"]  # fmt: skip
+         ".encoders", ".ensemble", ".feature_extraction", ".inspection",
+         ".linear_model", ".neighbors", ".pairs", ".base", ".persistence",
+         ".protocols", ".utils", ".cli"]  # fmt: skip
 
 
 def _name(path):

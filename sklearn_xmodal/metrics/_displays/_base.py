@@ -14,6 +14,7 @@ from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._groups import check_groups
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.utils._containers import check_same_index, check_same_indexes
+from sklearn_xmodal.utils._optional import check_matplotlib
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 WORDS = {direction: direction.replace("_", " ") for direction in DIRECTIONS}
@@ -95,16 +96,6 @@ class RetrievalDisplay(Display):
     def _estimator_options(cls, estimator):
         """Options of `from_predictions` that an estimator implies."""
         return {}
-
-
-def check_matplotlib(caller):
-    """Raise an ImportError that names the extra where matplotlib is missing."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f'{caller} needs matplotlib: pip install "sklearn-xmodal[plot]".'
-        ) from error
 
 
 def ink(ax):

@@ -1,7 +1,7 @@
 """The rank engine: from scores to the places of relevant items, and to metrics.
 
-Metrics and displays use its modules. `ensemble` and `neighbors` use what is imported
-here, and nothing else of it. In the order of a ranking:
+Metrics and displays use its modules. Other parts use what is imported here, and nothing
+else of it. In the order of a ranking:
 
 - `_options`: what the caller asks for;
 - `_codes`: codes of queries and galleries, validated;
@@ -20,12 +20,14 @@ here, and nothing else of it. In the order of a ranking:
 """
 
 from sklearn_xmodal.metrics._engine._codes import (
+    check_pairs,
     labelled_codes,
     split_codes,
     unit_rows,
 )
 from sklearn_xmodal.metrics._engine._costs import CosineCosts
 from sklearn_xmodal.metrics._engine._equal import TOLERANCE_OF_FLOAT64
+from sklearn_xmodal.metrics._engine._groups import check_groups
 from sklearn_xmodal.metrics._engine._hints import EACH_COPY_COUNTS, told_once
 from sklearn_xmodal.metrics._engine._metric import ScoreRequest, make_metric
 from sklearn_xmodal.metrics._engine._options import directions_of
@@ -43,6 +45,8 @@ __all__ = [
     "TOLERANCE_OF_FLOAT64",
     "CosineCosts",
     "ScoreRequest",
+    "check_groups",
+    "check_pairs",
     "directions_of",
     "labelled_codes",
     "make_metric",
