@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.stats import skew
+from scipy.stats import skew, t
 
 from sklearn_xmodal.inspection._case import MODALITIES, K, surely_higher
 from sklearn_xmodal.inspection._quality import SURELY, log_evidence
@@ -333,7 +333,7 @@ def check_hubs(case):
     by_chance = 1 / np.sqrt(k) + SURELY * np.sqrt(6 / len(case.rows))
     # Either the ranking suffers from it, or there are more hubs than usual.
     harms = low > WORTH and max(s for s, _ in found.values()) > by_chance
-    if not harms and (skewness <= usual or gain < 0):
+    if not harms and (skewness <= usual or gain <= 0):
         return measures, None
     return measures, Finding(
         "hubness",
@@ -348,7 +348,7 @@ def check_hubs(case):
 
 
 def _usual_skewness(query, gallery, k):
-    """Bound of the skewness for a gallery of normal draws: mean and 2.33 deviations."""
+    """Bound of the skewness for a gallery of normal draws, of both directions 99 %."""
     rng = np.random.default_rng(0)
     mean, n = gallery.mean(axis=0), len(gallery)
     skews = []
@@ -358,7 +358,9 @@ def _usual_skewness(query, gallery, k):
         nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
         counts = np.bincount(nearest.ravel(), minlength=n)
         skews.append(skew(counts) if np.ptp(counts) else 0.0)
-    return float(np.mean(skews) + SURELY * np.std(skews, ddof=1))
+    # Of one more draw, by Student's t.
+    error = np.std(skews, ddof=1) * np.sqrt(1 + 1 / _N_GALLERIES)
+    return float(np.mean(skews) + t.isf(0.005, _N_GALLERIES - 1) * error)
 
 
 def _crowding(cosines):
