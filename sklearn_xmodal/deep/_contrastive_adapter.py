@@ -33,6 +33,7 @@ from sklearn_xmodal.deep._two_encoders import same_class
 from sklearn_xmodal.encoders import IdentityEncoder, LinearEncoder
 from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
+from sklearn_xmodal.utils._unit import to_unit_length
 
 #: Shares of the learnt change that are tried on held-out pairs.
 _STRENGTHS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -382,7 +383,8 @@ def _weakened(encoder, strength):
 def _least_loss(encoders, sides, target, weight):
     """Return the loss of held-out pairs at the temperature that suits them best."""
     codes = [
-        torch.from_numpy(encode.apply(sides[name])).double()
+        # Of any size: torch takes lengths below 1e-12 for zero.
+        torch.from_numpy(to_unit_length(encode.apply(sides[name]))).double()
         for name, encode in zip(MODALITIES, encoders, strict=True)
     ]
     n = len(target)

@@ -65,7 +65,10 @@ class TestSearch:
     ):
         from sklearn_xmodal.datasets import make_paired_modalities
 
-        X_img, X_txt, y = make_paired_modalities(60, n_classes=3, random_state=0)
+        widths = {"n_image_features": 15, "n_text_features": 15}
+        X_img, X_txt, y = make_paired_modalities(
+            60, n_classes=3, random_state=0, **widths
+        )
         retriever = make_retriever().fit(X_img, X_txt, y)
         X = {"image": X_img, "text": X_txt}
         codes = {

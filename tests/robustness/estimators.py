@@ -8,6 +8,7 @@ from sklearn.utils import get_tags
 
 from sklearn_xmodal import (
     CCARetriever,
+    ContrastiveAdapterRetriever,
     CosineRetriever,
     KCCARetriever,
     ProcrustesRetriever,
@@ -120,12 +121,19 @@ def _learns_from_labels(name):
     return get_tags(MAKERS[name]()).target_tags.required
 
 
+#: Those whose codes are in the units of the features.
+IN_UNITS_OF_FEATURES = (
+    ContrastiveAdapterRetriever,
+    CosineRetriever,
+    ProcrustesRetriever,
+)
+
+
 def similarities(retriever, new_img, new_txt):
     """What retrieval depends on: products of the codes of unseen pairs."""
     Z_img, Z_txt = retriever.transform(new_img, new_txt)
     products = Z_img.astype(float) @ Z_txt.T.astype(float)
-    if isinstance(retriever, ProcrustesRetriever | CosineRetriever):
-        # Codes are in the units of features.
+    if isinstance(retriever, IN_UNITS_OF_FEATURES):
         products /= np.linalg.norm(products)
     return products
 
