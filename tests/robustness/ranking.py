@@ -283,7 +283,7 @@ def code_entries():
     yield Entry(
         "mixed_gallery_score",
         metrics.mixed_gallery_score,
-        pairs | RANKED_GOOD | {"query": "mean"},
+        pairs | {o: RANKED_GOOD[o] for o in RANKED} | {"query": "mean"},
         of_pairs
         | RANKED
         | {"query": [instead(repr(v), v) for v in ("both", "images", None, 1, [])]},
