@@ -87,7 +87,7 @@ def kill(est, epoch, folder, data):
 
 @EVERY_SEED
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("epoch", [2, 5])
+@pytest.mark.parametrize("epoch", thorough_but([5], [2, 5]))
 def test_resumed_training_ends_with_the_same_bytes(seed, variant, epoch, tmp_path):
     data = draw(seed)
     est = make(random_state=seed, **VARIANTS[variant])
@@ -226,7 +226,7 @@ class TestRefusals:
             make(checkpoint_dir=tmp_path, lr=0.1).fit(*draw())
         assert (tmp_path / "epoch-000006" / "weights.pt").read_bytes() == before
 
-    @pytest.mark.parametrize("n_bytes", [0, 100])
+    @pytest.mark.parametrize("n_bytes", thorough_but([100], [0, 100]))
     @pytest.mark.parametrize(
         "name", ["state.pt", "weights.pt", "optimizer.pt", "history.json"]
     )

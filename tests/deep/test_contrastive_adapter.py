@@ -169,8 +169,8 @@ class TestLabels:
                 *(X[test] for X in sides), y[test]
             )
             for est in (
-                make("auto", positives="classes", lr=0.1, cv=3),
-                make("auto", lr=0.1, cv=3),
+                make("auto", positives="classes", max_steps=60, cv=3),
+                make("auto", max_steps=60, cv=3),
                 CosineRetriever(),
             )
         )
