@@ -49,7 +49,7 @@ GRIDS = {
     "AdapterRetrieverCV": {"centers": [[0], [1]]},
     "CCARetriever": {"alpha": [1e-2, 1.0]},
     "CCARetrieverCV": {"component_power": [0.0, 1.0]},
-    "ContrastiveAdapterRetriever": {"strength": [0.0, 1.0]},
+    "ContrastiveAdapterRetriever": {"temperature": [0.03, 1.0]},
     "ContrastiveRetriever": {"temperature": [0.1, 1.0]},
     "CosineRetriever": {"center": [0, 1]},
     "DCCARetriever": {"alpha": [1e-2, 1.0]},

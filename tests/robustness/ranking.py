@@ -283,9 +283,11 @@ def code_entries():
     yield Entry(
         "mixed_gallery_score",
         metrics.mixed_gallery_score,
-        pairs | {o: RANKED_GOOD[o] for o in RANKED} | {"query": "mean"},
+        pairs
+        | {k: v for k, v in RANKED_GOOD.items() if k != "gain"}
+        | {"query": "mean"},
         of_pairs
-        | RANKED
+        | {name: cases for name, cases in RANKED.items() if name != "gain"}
         | {"query": [instead(repr(v), v) for v in ("both", "images", None, 1, [])]},
     )
     # Any number of each.
