@@ -67,7 +67,6 @@ OTHERS = {ViewsModel}
 #: Those with other code behind some parameter, too.
 CHECKED = [
     *OF_ANY_WIDTHS,
-    PaddedAdapterRetriever(n_image_features=1),
     PaddedCosineRetriever(n_image_features=1),
     KCCARetriever(1, approximation="nystroem", n_landmarks=20, n_image_features=1),
     VotingRetriever(
@@ -78,6 +77,7 @@ CHECKED = [
     ),
 ]
 CHECKED_THOROUGHLY = [
+    PaddedAdapterRetriever(n_image_features=1),
     PaddedAdapterRetriever(adapt="text", n_image_features=1),
     PaddedAdapterRetrieverCV([1.0, 100.0], cv=3, n_image_features=1),
     PaddedContrastiveAdapterRetriever(n_image_features=1),

@@ -99,6 +99,16 @@ def test_every_page_of_the_guide_is_in_its_table_of_contents():
     assert len(listed) == len(set(listed))
 
 
+def test_every_page_of_the_guide_leads_on_and_back():
+    pages = [p for p in (DOCS / "user_guide").glob("*.md") if p.stem != "index"]
+    for page in pages:
+        last = " ".join(page.read_text(encoding="utf-8").rsplit("\n\n", 1)[1].split())
+        onwards, _, back = last.partition("**Before**: ")
+        assert onwards.startswith("**Next**: "), page.name
+        assert LINK.findall(onwards), page.name
+        assert LINK.findall(back), page.name
+
+
 def _reference():
     """Full names that the API reference lists, in the order of the pages."""
     names = []

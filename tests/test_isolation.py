@@ -96,7 +96,7 @@ def test_threads_fit_to_the_same_bytes(name):
 
 
 def test_threads_fit_different_retrievers_to_the_same_bytes():
-    names = [name for name in NAMES for _ in range(3)]
+    names = [name for name in NAMES for _ in range(2)]
     alone = [_fit_bytes(name) for name in names]
     with ThreadPoolExecutor(N_THREADS) as pool:
         assert list(pool.map(_fit_bytes, names)) == alone

@@ -69,10 +69,10 @@ class Case:
             )
         places = np.linspace(0, len(rows) - 1, min(len(rows), _MOST_RANKED))
         self.rows = rows[np.unique(places.astype(int))]
-        if y is not None and self.n_apart < 2:
-            raise ValueError(
-                "y must hold at least two classes, or every answer is right. Got one."
-            )
+        if self.n_apart < 2:
+            what = "groups must hold at least two ids"
+            what = what if y is None else "y must hold at least two classes"
+            raise ValueError(f"{what}, or every answer is right. Got one.")
 
     def _known(self, codes, features):
         """Validate codes of the training part, beside its features."""

@@ -62,8 +62,8 @@ def diagnose(X_img, X_txt=None, y=None, *, estimator=None, train=None, groups=No
     Raises
     ------
     ValueError
-        If there are fewer than ten pairs, or labelled ones, labels of one class, or
-        codes, labels and groups that do not fit together.
+        If there are fewer than ten pairs, or labelled ones, labels of one class, one
+        group alone, or codes, labels and groups that do not fit together.
 
     TypeError
         If `estimator` is no retriever, or `train` no pairs.

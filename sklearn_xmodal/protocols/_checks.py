@@ -7,6 +7,7 @@ from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.utils._validation import (
     SCORE_BY_PAIRS,
     as_labels,
+    check_all_named,
     check_not_signs,
     check_same_length,
     check_some_labelled,
@@ -66,12 +67,7 @@ def check_groups(rows, groups, y=None, protocol="standard"):
             f"groups must hold one id per pair. Got an array of shape {ids.shape}."
         )
     check_same_length(rows, given, name="groups")
-    if not is_labelled(ids).all():
-        row = np.flatnonzero(~is_labelled(ids))[0]
-        raise ValueError(
-            f"groups must name the group of every pair. Got {ids[row]!r}, which stands "
-            f"for no label, in row {row}. Give it an id of its own."
-        )
+    check_all_named(ids, "groups must name the group of every pair")
     numbers = encode_labels(ids)[1]
     if protocol != "standard":
         known = is_labelled(y)

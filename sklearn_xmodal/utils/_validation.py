@@ -293,6 +293,17 @@ def _is_minus_one(label):
     return isinstance(label, Number) and label == -1
 
 
+def check_all_named(ids, rule):
+    """Raise a ValueError, which begins with the rule, where a row of ids has none."""
+    unnamed = np.flatnonzero(~is_labelled(ids))
+    if unnamed.size:
+        row = unnamed[0]
+        raise ValueError(
+            f"{rule}. Got {ids[row]!r}, which stands for no label, in row {row}. Give "
+            "it an id of its own."
+        )
+
+
 def check_some_labelled(labelled, advice):
     """Raise a ValueError, which ends in the advice, where no row has a label."""
     if not labelled.any():

@@ -18,7 +18,7 @@ from benchmarks._methods import METHODS
 from benchmarks._tables import draw, write_tables
 
 ROOT = Path(__file__).parents[2]
-ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "10",
+ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "8",
              "--protocol", "extendable"]  # fmt: skip
 
 

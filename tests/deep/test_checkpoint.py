@@ -87,7 +87,7 @@ def kill(est, epoch, folder, data):
 
 @EVERY_SEED
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("epoch", [2, 5])
+@pytest.mark.parametrize("epoch", thorough_but([5], [2, 5]))
 def test_resumed_training_ends_with_the_same_bytes(seed, variant, epoch, tmp_path):
     data = draw(seed)
     est = make(random_state=seed, **VARIANTS[variant])
@@ -146,14 +146,14 @@ def test_only_the_last_checkpoint_is_kept(tmp_path):
 CHILD = """
 import sys
 from tests.deep.test_checkpoint import draw, make
-make(max_epochs=40, checkpoint_dir=sys.argv[1]).fit(*draw())
+make(max_epochs=24, checkpoint_dir=sys.argv[1]).fit(*draw())
 """
 
 
 @pytest.mark.parametrize("n_kills", thorough_but([1], [1, 6]))
 def test_a_process_that_was_killed_anywhere_goes_on(n_kills, tmp_path, repository_root):
     data = draw()
-    expected = bytes_of(make(max_epochs=40).fit(*data))
+    expected = bytes_of(make(max_epochs=24).fit(*data))
     rng = np.random.default_rng(0)
     for run in range(n_kills):
         folder = tmp_path / str(run)
@@ -167,7 +167,7 @@ def test_a_process_that_was_killed_anywhere_goes_on(n_kills, tmp_path, repositor
         time.sleep(rng.uniform(0, 0.3))
         child.send_signal(signal.SIGKILL)
         child.wait()
-        est = make(max_epochs=40, checkpoint_dir=folder)
+        est = make(max_epochs=24, checkpoint_dir=folder)
         assert bytes_of(est.fit(*data)) == expected
 
 
@@ -226,7 +226,7 @@ class TestRefusals:
             make(checkpoint_dir=tmp_path, lr=0.1).fit(*draw())
         assert (tmp_path / "epoch-000006" / "weights.pt").read_bytes() == before
 
-    @pytest.mark.parametrize("n_bytes", [0, 100])
+    @pytest.mark.parametrize("n_bytes", thorough_but([100], [0, 100]))
     @pytest.mark.parametrize(
         "name", ["state.pt", "weights.pt", "optimizer.pt", "history.json"]
     )

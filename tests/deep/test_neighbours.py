@@ -18,7 +18,7 @@ from sklearn_xmodal import (
 from sklearn_xmodal.datasets import make_paired_modalities, make_paired_multilabel
 from sklearn_xmodal.deep.training import NonFiniteLossError
 from sklearn_xmodal.metrics import chance_level
-from tests.conftest import SEEDS
+from tests.conftest import SEEDS, thorough_but
 
 FAST = {
     "n_components": 6,
@@ -160,7 +160,11 @@ def test_losses_that_explode_are_told(name, halves):
         )
 
 
-@pytest.mark.parametrize("params", [{}, {"n_estimators": 2}], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "params",
+    thorough_but([{"n_estimators": 2}], [{}, {"n_estimators": 2}]),
+    ids=["one", "two"],
+)
 def test_fitted_network_survives_in_a_file(name, params, halves, tmp_path):
     (X_img, X_txt, y), _ = halves
     fitted = make(name, **params).fit(X_img, X_txt, y)

@@ -304,6 +304,8 @@ class TestInput:
             diagnose(np.full_like(Z_img, np.nan), Z_txt)
         with pytest.raises(ValueError, match="at least two classes"):
             diagnose(Z_img, Z_txt, np.zeros(40))
+        with pytest.raises(ValueError, match=r"groups must hold at least two.*Got one"):
+            diagnose(Z_img, Z_txt, groups=np.zeros(40))
         with pytest.raises(ValueError, match=r"labels of 10 pairs or more.*Got 3"):
             diagnose(Z_img, Z_txt, np.where(np.arange(40) < 3, np.arange(40), -1))
         with pytest.raises(TypeError, match=r"by its name.*CCARetriever\(\) as X_img"):

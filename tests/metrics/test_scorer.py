@@ -20,7 +20,7 @@ from sklearn_xmodal.metrics import (
     make_retrieval_scorer,
     retrieval_score,
 )
-from tests.conftest import SEEDS
+from tests.conftest import SEEDS, thorough_but
 
 DIRECTIONS = ["image_to_text", "text_to_image", "mean"]
 
@@ -121,7 +121,7 @@ def test_scorer_reads_every_form_of_codes(form, direction):
     assert scorer(estimator, None, y) == expected
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", thorough_but([None], [None, 2]))
 def test_scorer_drives_a_grid_search_over_a_pipeline(n_jobs):
     Z_img, _, y = _make_pairs(0, n=60)
     X = np.hstack([Z_img, Z_img])

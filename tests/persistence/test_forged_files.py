@@ -423,7 +423,7 @@ def _fitted(name, small, path):
     ],
 )
 @settings(
-    max_examples=40,
+    max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())

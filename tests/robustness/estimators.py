@@ -96,7 +96,7 @@ MAKERS = {
     **ALL_RETRIEVERS,
     "CCARetriever(oas)": lambda **params: CCARetriever(3, alpha="oas", **params),
     "MSLNRetriever": lambda **params: RETRIEVERS["MSLNRetriever"](
-        **{"max_epochs": 2, "n_estimators": 2, "batch_size": 8, **params}
+        **{"max_epochs": 1, "n_estimators": 2, "batch_size": 8, **params}
     ),
     # Two classes have one direction.
     "MvDARetriever": lambda **params: RETRIEVERS["MvDARetriever"](

@@ -7,7 +7,11 @@ from scipy.sparse import csr_array
 
 from sklearn_xmodal.utils._blocks import row_blocks
 from sklearn_xmodal.utils._unit import to_unit_length
-from sklearn_xmodal.utils._validation import as_labels, encode_labels, is_labelled
+from sklearn_xmodal.utils._validation import (
+    as_labels,
+    check_all_named,
+    encode_labels,
+)
 
 # Unit vectors of one picture that are further apart are no rounding, also not that of a
 # network in half precision.
@@ -92,12 +96,7 @@ def check_groups(groups, n_rows, name):
             f"{name} must hold one id per row of codes, {n_rows} in all. Got shape "
             f"{ids.shape}."
         )
-    if not is_labelled(ids).all():
-        row = np.flatnonzero(~is_labelled(ids))[0]
-        raise ValueError(
-            f"{name} must name the item of every row. Got {ids[row]!r}, which stands "
-            f"for no label, in row {row}. Give it an id of its own."
-        )
+    check_all_named(ids, f"{name} must name the item of every row")
     number_of: dict = {}
     items = np.fromiter(
         (number_of.setdefault(i, len(number_of)) for i in ids.tolist()), np.intp, n_rows
