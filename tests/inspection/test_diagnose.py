@@ -288,7 +288,7 @@ class TestInput:
             diagnose(Z_img[:9], Z_txt[:9])
         with pytest.raises(ValueError, match="same number of rows"):
             diagnose(Z_img, Z_txt[1:])
-        with pytest.raises(ValueError, match="same space"):
+        with pytest.raises(ValueError, match=r"X_img and X_txt must.*fit a retriever"):
             diagnose(Z_img, Z_txt[:, 1:])
         with pytest.raises(ValueError, match="both modalities"):
             diagnose(ImageTextPairs(image=Z_img))
@@ -300,7 +300,7 @@ class TestInput:
             diagnose(Z_img, Z_txt, train=(Z_img[:, :5], Z_txt[:, :5]))
         with pytest.raises(TypeError, match="train must be ImageTextPairs"):
             diagnose(Z_img, Z_txt, train=Z_img)
-        with pytest.raises(ValueError, match="NaN"):
+        with pytest.raises(ValueError, match=r"X_img must be finite.*NaN"):
             diagnose(np.full_like(Z_img, np.nan), Z_txt)
         with pytest.raises(ValueError, match="at least two classes"):
             diagnose(Z_img, Z_txt, np.zeros(40))
