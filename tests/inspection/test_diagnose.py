@@ -320,6 +320,21 @@ def test_a_finding_shows_its_advice():
     assert str(finding).endswith("near all.\n    hubness='csls'")
 
 
+def test_hubs_are_corrected_in_the_gallery_that_has_them():
+    codes = _hubs(np.random.default_rng(100))
+    swapped = {"X_img": codes["X_txt"], "X_txt": codes["X_img"]}
+    advice = {
+        "From image to text": ("text=X_txt,", "hubness_queries=X_train_img"),
+        "From text to image": ("image=X_img,", "hubness_queries=X_train_txt"),
+    }
+    said = []
+    for finding in (diagnose(**case).findings[0] for case in (codes, swapped)):
+        (direction,) = (way for way in advice if way in finding.message)
+        assert all(part in finding.advice for part in advice[direction])
+        said.append(direction)
+    assert sorted(said) == sorted(advice)
+
+
 @pytest.mark.thorough
 def test_real_embeddings(shared_data):
     with np.load(shared_data / "clip" / "coco500.npz") as data:
