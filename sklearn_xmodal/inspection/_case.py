@@ -46,7 +46,8 @@ class Case:
     """
 
     def __init__(self, codes, y=None, groups=None, features=None, train=None):
-        self.codes = check_pairs(*codes)
+        names = ("X_img", "X_txt") if features is None else ("Z_img", "Z_txt")
+        self.codes = check_pairs(codes[0], codes[1], names=names)
         self.n = len(self.codes[0])
         if self.n < _LEAST_PAIRS:
             raise ValueError(

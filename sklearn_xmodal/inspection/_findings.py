@@ -338,13 +338,18 @@ def check_hubs(case):
     return measures, Finding(
         "hubness",
         max(gain, 0.0),
-        f"from {direction} a few items are near to many queries: the skewness of the "
+        f"CSLS brings mean average precision from {both[1]:.3f} to {both[0]:.3f}. From "
+        f"{direction} some items are near to many queries: the skewness of the "
         f"{k}-occurrence is {skewness:.1f} ({usual:.1f} among normally distributed "
-        "codes of the same mean and variance). CSLS brings mean average precision from "
-        f"{both[1]:.3f} to {both[0]:.3f}.",
-        "RetrievalIndex(retriever, text=X_txt, hubness='csls', "
-        "hubness_queries=X_train_img)",
+        "codes of the same mean and variance).",
+        f"RetrievalIndex(retriever, {_CORRECTED[direction]})",
     )
+
+
+_CORRECTED = {
+    "image to text": "text=X_txt, hubness='csls', hubness_queries=X_train_img",
+    "text to image": "image=X_img, hubness='csls', hubness_queries=X_train_txt",
+}
 
 
 def _usual_skewness(query, gallery, k):

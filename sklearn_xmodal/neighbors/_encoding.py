@@ -113,6 +113,12 @@ def check_vectors(vectors, name, *, verbose=0):
     """
     if sparse.issparse(vectors):
         raise TypeError(f"{name} must be dense. Got a sparse matrix; use toarray().")
+    is_tuple = isinstance(vectors, tuple) and len(vectors) == 2
+    if isinstance(vectors, ImageTextPairs) or (is_tuple and np.ndim(vectors[0]) == 2):
+        raise TypeError(
+            f"{name} must be one matrix. Got {type(vectors).__name__}; codes of both "
+            "modalities come as a dict, {'image': Z_img, 'text': Z_txt}."
+        )
     vectors = as_matrix(vectors)
     vectors = vectors if isinstance(vectors, np.ndarray) else np.asarray(vectors)
     n_rows = vectors.shape[0] if vectors.ndim else 0

@@ -188,6 +188,6 @@ def _refusal(value, path):
         advice = "Set it to something of these"
     return (
         "Files without pickle hold numbers, strings, None, tuples, lists, dicts, "
-        "arrays, CSR and CSC matrices, DataFrames, and objects of sklearn_xmodal and "
+        "arrays, CSR and CSC matrices, DataFrames, and models of sklearn_xmodal and "
         f"scikit-learn. Got {found}. {advice}, or use pickle or joblib for this one."
     )

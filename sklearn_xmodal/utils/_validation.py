@@ -375,7 +375,7 @@ def _check_finite_labels(y, name, allow_missing):
         if y.ndim > 1:
             hint += " In an indicator y, a row of -1 is a pair without labels."
         raise ValueError(
-            f"Labels {name} must not be missing (None, NaN or infinite). Got "
+            f"{name} must not be missing (None, NaN or infinite). Got "
             f"{count(int(missing.sum()), 'missing label')}, the first in row "
             f"{int(np.argmax(missing))}. {hint}"
         )

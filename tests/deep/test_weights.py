@@ -147,3 +147,19 @@ def test_a_tiny_weight_beside_large_ones_leaves_losses_finite():
     for make in RETRIEVERS.values():
         est = make(**{**PLAIN, "batch_size": 5}).fit(X, T, y, sample_weight=weights)
         assert all(torch.isfinite(w).all() for w in est.net_.module_.parameters())
+
+
+def test_weights_and_labels_that_are_read_only_are_no_news():
+    """Columns of pandas are, and PyTorch warns of what it shares with them."""
+    X, T, y, weight = draw()
+    y, weight = np.eye(3, dtype=int)[y], weight + 0.5
+    expected = RETRIEVERS["MSLN, seen"](**PLAIN).fit(X, T, y, sample_weight=weight)
+    y.flags.writeable = weight.flags.writeable = False
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)  # else once in a process, of whatever comes first
+    try:
+        found = RETRIEVERS["MSLN, seen"](**PLAIN).fit(X, T, y, sample_weight=weight)
+        RETRIEVERS["MSLN, seen"](**PLAIN).fit(X, T, y[:, 0], sample_weight=weight)
+    finally:
+        torch.set_warn_always(always)
+    assert (found.transform_text(T) == expected.transform_text(T)).all()

@@ -288,7 +288,7 @@ class TestInput:
             diagnose(Z_img[:9], Z_txt[:9])
         with pytest.raises(ValueError, match="same number of rows"):
             diagnose(Z_img, Z_txt[1:])
-        with pytest.raises(ValueError, match="same space"):
+        with pytest.raises(ValueError, match=r"X_img and X_txt must.*fit a retriever"):
             diagnose(Z_img, Z_txt[:, 1:])
         with pytest.raises(ValueError, match="both modalities"):
             diagnose(ImageTextPairs(image=Z_img))
@@ -300,7 +300,7 @@ class TestInput:
             diagnose(Z_img, Z_txt, train=(Z_img[:, :5], Z_txt[:, :5]))
         with pytest.raises(TypeError, match="train must be ImageTextPairs"):
             diagnose(Z_img, Z_txt, train=Z_img)
-        with pytest.raises(ValueError, match="NaN"):
+        with pytest.raises(ValueError, match=r"X_img must be finite.*NaN"):
             diagnose(np.full_like(Z_img, np.nan), Z_txt)
         with pytest.raises(ValueError, match="at least two classes"):
             diagnose(Z_img, Z_txt, np.zeros(40))
@@ -320,6 +320,21 @@ def test_a_finding_shows_its_advice():
     finding = Finding("hubness", 0.25, "Few texts are near all.", "hubness='csls'")
     assert finding.rows == ()
     assert str(finding).endswith("near all.\n    hubness='csls'")
+
+
+def test_hubs_are_corrected_in_the_gallery_that_has_them():
+    codes = _hubs(np.random.default_rng(100))
+    swapped = {"X_img": codes["X_txt"], "X_txt": codes["X_img"]}
+    advice = {
+        "From image to text": ("text=X_txt,", "hubness_queries=X_train_img"),
+        "From text to image": ("image=X_img,", "hubness_queries=X_train_txt"),
+    }
+    said = []
+    for finding in (diagnose(**case).findings[0] for case in (codes, swapped)):
+        (direction,) = (way for way in advice if way in finding.message)
+        assert all(part in finding.advice for part in advice[direction])
+        said.append(direction)
+    assert sorted(said) == sorted(advice)
 
 
 @pytest.mark.thorough

@@ -468,13 +468,17 @@ def assert_tick_labels_are_apart(display):
 
 
 @pytest.mark.parametrize(
-    ("y", "shape"),
-    [(np.ones((40, 2)), r"\(40, 2\)"), (np.arange(39), r"\(39,\)"), (None, r"\(\)")],
+    ("y", "got"),
+    [
+        (np.ones((40, 2)), r"shape \(40, 2\)"),
+        (np.arange(39), r"shape \(39,\)"),
+        (None, "none"),
+    ],
     ids=["multi-label", "short", "none"],
 )
-def test_confusion_needs_one_label_per_pair(y, shape):
+def test_confusion_needs_one_label_per_pair(y, got):
     Z_img, Z_txt, _ = make_codes(0)
-    with pytest.raises(ValueError, match=f"1-D with 40 entries. Got shape {shape}"):
+    with pytest.raises(ValueError, match=f"1-D with 40 entries. Got {got}"):
         RetrievalConfusionDisplay.from_predictions(Z_img, Z_txt, y)
 
 

@@ -270,7 +270,7 @@ class TestRefusals:
             (
                 {"relevance": "jaccard", "y": [0, 1, 1]},
                 ValueError,
-                r"multi-label indicators .* Got shapes \(3,\)",
+                r"multi-label indicator .* Got shape \(3,\)",
             ),
             (
                 {"relevance": "jaccard", "metric": "mean_average_precision"},

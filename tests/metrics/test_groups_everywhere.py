@@ -17,12 +17,14 @@ from sklearn.model_selection import (
     cross_val_score,
     cross_validate,
 )
+from sklearn.pipeline import make_pipeline
 
 from sklearn_xmodal import (
     CCARetriever,
     CCARetrieverCV,
     CosineRetriever,
     ImageTextPairs,
+    ModalityTransformer,
 )
 from sklearn_xmodal.metrics import (
     JointEmbeddingDisplay,
@@ -440,6 +442,21 @@ class TestHints:
                 want = cross_modal_score(repeated, texts, **options)
             got = cross_modal_score(repeated, texts, groups=np.arange(17), **options)
             assert got == want
+
+
+def test_groups_reach_a_pipeline_by_routing_or_by_a_scorer(monkeypatch):
+    pictures, texts, picture = _captions()
+    pairs = ImageTextPairs(pictures[picture], texts)
+    expected = CosineRetriever().fit(pairs).score(pairs, groups=picture)
+    pipeline = make_pipeline(ModalityTransformer(), CosineRetriever()).fit(pairs)
+    assert get_retrieval_scorer("map")(pipeline, pairs, groups=picture) == expected
+    with config_context(enable_metadata_routing=True):
+        pipeline[-1].set_score_request(groups=True)
+        assert pipeline.score(pairs, groups=picture) == expected
+    # Without routing scikit-learn drops what it does not know.
+    monkeypatch.setattr(_hints, "_told_of_estimators", set())
+    with pytest.warns(UserWarning, match="drops them without metadata routing"):
+        assert pipeline.score(pairs, groups=picture) < expected
 
 
 def test_the_report_names_both_conventions_of_recall():

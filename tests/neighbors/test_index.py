@@ -523,6 +523,8 @@ class TestArguments:
             ({"image": np.empty((0, 7))}, ValueError, "at least one row"),
             ({"text": "a dog"}, ValueError, "must have rows. Got a scalar"),
             ({"vectors": np.ones((1, 4))}, ValueError, "has 3 columns. Got 4"),
+            ({"vectors": ImageTextPairs([[1]])}, TypeError, "come as a dict, {'image'"),
+            ({"vectors": ([[1]], [[1]])}, TypeError, "one matrix. Got tuple; codes of"),
             ({"image": ImageTextPairs([[1]])}, TypeError, "use its side, pairs.image"),
         ],
     )

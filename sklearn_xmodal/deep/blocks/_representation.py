@@ -84,7 +84,7 @@ def _centres(network, side, modality, weights):
         z, g = network.encode(x, modality)
         posterior = network.posterior(z, POSTERIOR_TEMPERATURE).mean(dim=0)
         found = {"code": z, "contrastive": g, "posterior": posterior}
-        w = None if weight is None else torch.as_tensor(weight[:, None]).to(x.device)
+        w = None if weight is None else torch.tensor(weight[:, None]).to(x.device)
         for name, values in found.items():
             values = values.double() if w is None else values.double() * w
             sums[name] += values.sum(dim=-2, keepdim=name != "posterior")

@@ -81,7 +81,7 @@ class PairDataset(Dataset):
     def __init__(self, image, text, target, weight=None):
         self.image = image
         self.text = text
-        self.target = torch.from_numpy(target).to(image.device)
+        self.target = torch.tensor(target).to(image.device)
         self.weight = weight
         if weight is not None:
             # Not 0, which has no logarithm.

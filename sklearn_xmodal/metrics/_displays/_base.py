@@ -217,10 +217,10 @@ def encode_classes(y, n_samples, *, purpose):
 
     Names that cannot be compared with each other stay in the order of appearance.
     """
-    y = as_labels(y)
+    given, y = y, as_labels(y)
     if y.shape != (n_samples,):
         raise ValueError(
             f"{purpose} needs one label per pair: y must be 1-D with {n_samples} "
-            f"entries. Got shape {y.shape}."
+            f"entries. Got {'none' if given is None else f'shape {y.shape}'}."
         )
     return encode_labels(y)

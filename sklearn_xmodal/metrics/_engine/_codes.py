@@ -109,7 +109,8 @@ def check_same_space(query, gallery, names):
     if query.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"{names[0]} and {names[1]} must lie in the same space. Got codes of "
-            f"different width: {query.shape[1]} and {gallery.shape[1]}."
+            f"different width: {query.shape[1]} and {gallery.shape[1]}. Features of "
+            "two encoders share no space: fit a retriever, and take its codes."
         )
 
 
@@ -239,14 +240,14 @@ def _costs(query, gallery, relevance):
     return CosineCosts(query, gallery, rough=isinstance(relevance, PairRelevance))
 
 
-def check_pairs(Z_img, Z_txt, advice=""):
-    """Validate the codes of the same pairs and return both."""
-    check_same_index(Z_img, Z_txt, ("Z_img", "Z_txt"))
-    Z_img, Z_txt = check_codes(Z_img, "Z_img"), check_codes(Z_txt, "Z_txt")
-    check_same_space(Z_img, Z_txt, ("Z_img", "Z_txt"))
+def check_pairs(Z_img, Z_txt, advice="", names=("Z_img", "Z_txt")):
+    """Validate the codes of the same pairs, which errors call `names`."""
+    check_same_index(Z_img, Z_txt, names)
+    Z_img, Z_txt = check_codes(Z_img, names[0]), check_codes(Z_txt, names[1])
+    check_same_space(Z_img, Z_txt, names)
     if Z_img.shape[0] != Z_txt.shape[0]:
         raise ValueError(
-            "Z_img and Z_txt must hold the codes of the same pairs. Got "
+            f"{names[0]} and {names[1]} must hold the codes of the same pairs. Got "
             f"{Z_img.shape[0]} and {Z_txt.shape[0]} rows.{advice}"
         )
     return Z_img, Z_txt

@@ -84,13 +84,13 @@ def check_relevance_option(relevance):
 def shared_labels(y_query, y_gallery, how, names):
     """Grades of multi-label rows, which errors call `names`."""
     y_query, y_gallery = as_labels(y_query, names[0]), as_labels(y_gallery, names[1])
-    if y_query.ndim != 2 or y_gallery.ndim != 2:
-        raise ValueError(
-            f"relevance={how!r} grades items by the labels that they share, so "
-            f"{names[0]} and {names[1]} must be multi-label indicators with one column "
-            f"per class. Got shapes {y_query.shape} and {y_gallery.shape}. Leave "
-            "relevance out, or pass a matrix of grades."
-        )
+    for name, y in zip(names, (y_query, y_gallery), strict=True):
+        if y.ndim != 2:
+            raise ValueError(
+                f"relevance={how!r} grades items by the labels that they share, so "
+                f"{name} must be a multi-label indicator with one column per class. "
+                f"Got shape {y.shape}. Leave relevance out, or pass a matrix of grades."
+            )
     return SharedLabels(y_query, y_gallery, how, names)
 
 

@@ -57,14 +57,19 @@ def warn_of_copies(Z, partners, y=None, *, names=("Image codes", "texts", "group
         return
     if y is not None and not _are_ids(as_labels(y), is_copy, order):
         return
+    through = ""
     if _is_of_estimator.get():
         _told_of_estimators.add(names)
+        through = (
+            " The score of a Pipeline drops them without metadata routing; a scorer "
+            "does not: get_retrieval_scorer('map')(pipeline, pairs, groups=ids)."
+        )
     codes, others, ids = names
     warnings.warn(
         f"{codes} repeat where {others} differ, and {EACH_COPY_COUNTS}. If copies are "
         f"one item, such as a picture of several texts, pass its id as {ids}: it then "
         "counts once, and all of its partners are relevant. If all are different "
-        f"items, pass {ids}=np.arange(n).",
+        f"items, pass {ids}=np.arange(n).{through}",
         UserWarning,
         stacklevel=2,
     )
