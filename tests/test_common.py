@@ -69,14 +69,14 @@ CHECKED = [
     *OF_ANY_WIDTHS,
     PaddedCosineRetriever(n_image_features=1),
     KCCARetriever(1, approximation="nystroem", n_landmarks=20, n_image_features=1),
+]
+CHECKED_THOROUGHLY = [
     VotingRetriever(
         [("cca", CCARetriever(1)), ("sm", SemanticMatchingRetriever())],
         weights="cv",
         cv=ShuffleSplit(2, random_state=0),
         n_image_features=1,
     ),
-]
-CHECKED_THOROUGHLY = [
     PaddedAdapterRetriever(n_image_features=1),
     PaddedAdapterRetriever(adapt="text", n_image_features=1),
     PaddedAdapterRetrieverCV([1.0, 100.0], cv=3, n_image_features=1),

@@ -201,8 +201,8 @@ import numpy as np
 from tests.test_isolation import _make
 
 rng = np.random.default_rng(0)
-X_img, X_txt = rng.normal(size=(150, 60)), rng.normal(size=(150, 40))
-y = np.arange(150) % 4
+X_img, X_txt = rng.normal(size=(100, 60)), rng.normal(size=(100, 40))
+y = np.arange(100) % 4
 
 def high_water_mark():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -229,6 +229,6 @@ def test_memory_does_not_grow_over_200_fits(name, repository_root):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    # What fits keep, in units of their data (120 kB): whatever is kept at every fit,
+    # What fits keep, in units of their data (80 kB): whatever is kept at every fit,
     # codes, weights or kernels, is more.
     assert float(done.stdout) < 0.1

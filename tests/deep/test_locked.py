@@ -102,7 +102,7 @@ def test_an_index_of_texts_stays_valid():
     assert_array_equal(found.ids, expected.ids)
 
 
-@pytest.mark.parametrize("repeated", thorough_but(["image"], ["image", "text"]))
+@pytest.mark.parametrize("repeated", ["image", "text"])
 @pytest.mark.parametrize(
     "convert", thorough_but([np.asarray], [np.asarray, sparse.csr_array])
 )
