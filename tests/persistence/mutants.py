@@ -291,7 +291,8 @@ def _mutate_schema(schema, rng):
         node["content"]["content"]
         for node in nodes
         if isinstance(node, dict) and node.get("__loader__") == "ObjectNode"
-        if isinstance(node.get("content"), dict) and "content" in node["content"]
+        if isinstance(node.get("content"), dict)
+        if isinstance(node["content"].get("content"), dict)
     ]
     hostile = [
         _json_node("/tmp/evil"),
