@@ -51,10 +51,13 @@ ALLOWED = {
     "persistence": BOTTOM | {"base"},
     # The methods that it compares; whatever else the user brings.
     "protocols": BOTTOM
-    | {"cross_decomposition", "deep", "linear_model", "metrics", "model_selection"}
-    | {"pairs"},
+    | {"cross_decomposition", "deep", "ensemble", "linear_model", "metrics"}
+    | {"model_selection", "pairs"},
     "__init__": {"_version"},
-    "cli": BOTTOM | MIDDLE | {"pairs", "protocols", "__init__"},
+    "cli": BOTTOM
+    | MIDDLE
+    | {"base", "inspection", "neighbors", "pairs", "persistence", "protocols"}
+    | {"__init__"},
     "__main__": {"cli"},
 }
 # What of deep the parts of deep may import that serve all its retrievers.
