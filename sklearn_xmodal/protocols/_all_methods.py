@@ -34,7 +34,7 @@ def _build_vote(random_state, budget, protocol):
 
 
 def _build_network(name, random_state, budget, protocol):
-    """Return a network by the name of its class, which is imported now: it has torch."""
+    """Return a network of that class, which is imported now: it loads torch."""
     from sklearn_xmodal import deep
 
     length = {} if budget.max_steps is None else {"max_steps": budget.max_steps}
