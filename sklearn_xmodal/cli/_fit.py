@@ -114,7 +114,7 @@ def _check(data, name, protocol):
         raise CommandError(f"--protocol {protocol} needs class labels (--labels)")
     _, left_out = split_by_width({name: ALL_METHODS[name]}, data.pairs)
     if left_out:
-        raise CommandError(f"--method {left_out}")
+        raise CommandError(f"--method: cannot be fitted: {left_out}")
 
 
 def _training_part(data, method, protocol):

@@ -22,6 +22,10 @@ COMMANDS = {
     "diagnose": _diagnose.COMMAND,
     "data": _show.COMMAND,
 }
+_USAGE = {
+    "fit": "[options] --image FILE --save FILE",
+    "search": "[options] FILE --query WORDS ...",
+}
 _EPILOG = """\
 the way through:
   xmodal data                                    what is there, without own files
@@ -52,6 +56,7 @@ def build_xmodal_parser():
         command = subparsers.add_parser(
             name,
             help=line,
+            usage=f"xmodal {name} {_USAGE.get(name, '[options]')}",
             description=description,
             epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -3,6 +3,8 @@
 import csv
 import sys
 
+import numpy as np
+
 from sklearn_xmodal.base import encoder_of
 from sklearn_xmodal.cli._columns import as_ids, as_words, settle_names
 from sklearn_xmodal.cli._data import Files, check_features
@@ -203,7 +205,8 @@ def _check_takes_words(encoder, option):
 
 def _warn_of_unknown(encoder, queries):
     """Tell of texts that the model takes for empty."""
-    unknown = (encoder(list(queries)) == encoder([""])).all(axis=1)
+    *codes, empty = encoder([*queries, ""])
+    unknown = np.isclose(codes, empty, rtol=1e-6).all(axis=1)
     for query, is_unknown in zip(queries, unknown, strict=True):
         if is_unknown:
             print(

@@ -6,6 +6,7 @@ from scipy import sparse
 from sklearn_xmodal.cli._compare import plan
 from sklearn_xmodal.cli._data import DATASETS, load_data
 from sklearn_xmodal.cli._errors import CommandError, told
+from sklearn_xmodal.cli._main import LIGHT
 from sklearn_xmodal.cli._options import add_data_options, path_of_file
 
 _DESCRIPTION = """\
@@ -33,10 +34,11 @@ def _add_options(parser):
         metavar="FILE.npz",
         help="write the pairs as one .npz file, with arrays X_img, X_txt and y",
     )
-    parser.set_defaults(seed=0)
 
 
 def _run(arguments):
+    if arguments.save and arguments.save.suffix != ".npz":
+        raise CommandError(f"--save must be an .npz file: got {arguments.save}")
     if arguments.image is None and arguments.dataset is None:
         if arguments.save:
             raise CommandError("--save needs --dataset or --image")
@@ -52,8 +54,8 @@ def _run(arguments):
         shown = [f"{classes[i]} ({sizes[i]})" for i in order[:8]]
         rest = f" and {len(classes) - 8} more" if len(classes) > 8 else ""
         print(f"Classes: {', '.join(shown)}{rest}.")
-    methods, protocols = plan(data, None, None)
-    print(f"Protocols: {', '.join(protocols)}. Methods: {', '.join(methods)}, ...")
+    methods, protocols = plan(data, None, None, default=LIGHT)
+    print(f"Protocols: {', '.join(protocols)}. Methods: {', '.join(methods)}.")
     if arguments.save:
         with told(f"cannot write {arguments.save}"):
             _save(data, arguments.save)
@@ -75,8 +77,6 @@ def _save(data, path):
         arrays["y"] = data.y
     if data.texts is not None:
         arrays["words"] = np.array([str(text) for text in data.texts])
-    if path.suffix != ".npz":
-        raise CommandError(f"--save must be an .npz file: got {path}")
     np.savez_compressed(path, **arrays)
     print(f"Wrote {path}: {', '.join(arrays)}")
 
