@@ -238,8 +238,8 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
             title = ALL_METHODS[name].title
             progress.begin(f"{title}, {protocol} protocol, split {split + 1}")
             run = _run(data, protocol, split, name, progress=progress, **options)
+            yield run  # before it is told: what is told has been kept
             progress.end(f"mAP {run.mean:.3f} in {run.seconds:.0f} s")
-            yield run
 
 
 def _count_splits(data, protocol, n_splits):
