@@ -10,6 +10,7 @@ from sklearn_xmodal.cli._columns import as_ids, as_words, settle_names
 from sklearn_xmodal.cli._data import Files, check_features
 from sklearn_xmodal.cli._errors import CommandError, told
 from sklearn_xmodal.cli._options import add_table_options, path_of_file, positive_int
+from sklearn_xmodal.cli._tables import suffix_of
 from sklearn_xmodal.neighbors import RetrievalIndex
 from sklearn_xmodal.persistence import load
 
@@ -163,10 +164,8 @@ def _items(encoder, source, role, files):
         raise CommandError(f"--{role}: the index has no model to encode such items")
     if role.endswith("words"):
         _check_takes_words(encoder, f"--{role}")
-        column = files.column(source, role)
-        if column.header is None:
-            column.header = False
-        return (words := as_words(column)), None, words
+        words = as_words(_settled(files.column(source, role)))
+        return words, None, words
     if role.endswith("text") and takes_words(encoder):
         raise CommandError(
             f"--{role} {source}: the model takes words, give --{role[:-4]}words"
@@ -182,6 +181,17 @@ def _items(encoder, source, role, files):
         print(line, file=sys.stderr)
     X = check_features(features.X, f"--{role} {source}", at_least=1)
     return X, features.ids, None
+
+
+def _settled(column):
+    """Refuse texts below what may be a name; all lines of a .txt file are texts."""
+    if column.header is None and suffix_of(column.source) != ".txt":
+        raise CommandError(
+            f"{column.where}: {str(column.values[0])[:40]!r} may be the name of the "
+            f"column or a text, say which with --header {column.role}=yes or --header "
+            f"{column.role}=no, or give {column.source}:COLUMN"
+        )
+    return column
 
 
 def takes_words(encoder):
@@ -210,8 +220,8 @@ def _warn_of_unknown(encoder, queries):
     for query, is_unknown in zip(queries, unknown, strict=True):
         if is_unknown:
             print(
-                f"Warning: the model knows no word of {query!r}, what is found does "
-                "not depend on it.",
+                f"Warning: {query!r} tells the model nothing, since it has learnt none "
+                "of these words: what is found does not depend on them.",
                 file=sys.stderr,
             )
 

@@ -13,6 +13,8 @@ def count_words(X_img, texts, where):
     What words are worth is learnt behind it, on training parts alone: a word that these
     do not hold has no weight.
     """
-    counter = ModalityTransformer(text=CountVectorizer(dtype=np.float64))
+    # A word may be one letter or digit, as in "size 4" and in Chinese.
+    words = CountVectorizer(dtype=np.float64, token_pattern=r"(?u)\b\w+\b")
+    counter = ModalityTransformer(text=words)
     with told(where):
         return counter, counter.fit_transform(ImageTextPairs(X_img, list(texts)))

@@ -33,6 +33,7 @@ def folder(tmp_path_factory):
     X += 0.05 * rng.normal(size=X.shape)
     np.save(path / "photos.npy", X)
     np.save(path / "two.npy", X[:2])
+    (path / "words.csv").write_text("caption\na red car\na blue dog\n")
     with (path / "pairs.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "caption", "kind", "made"])
@@ -110,8 +111,20 @@ def test_words_that_the_model_does_not_know_are_told(folder, capsys):
     argv = ["search", "m.xmodal", "--image", "photos.npy", "--query"]
     assert xmodal([*argv, "zebra", "red zebra"]) == 0
     err = capsys.readouterr().err
-    assert "knows no word of 'zebra'" in err
+    assert "'zebra' tells the model nothing" in err
     assert "'red zebra'" not in err
+
+
+@pytest.mark.parametrize(
+    "source",
+    [["words.csv:caption"], ["words.csv", "--header", "yes"]],
+    ids=["by name", "below a header"],
+)
+def test_queries_are_below_the_name_of_their_column(folder, source, capsys):
+    argv = ["search", "m.xmodal", "--image", "photos.npy", "-k", "1", "--query-words"]
+    capsys.readouterr()
+    assert xmodal([*argv, *source]) == 0
+    assert capsys.readouterr().out.splitlines()[::2] == ["a red car", "a blue dog"]
 
 
 def test_the_card_says_what_was_fitted(folder):
@@ -169,6 +182,8 @@ GALLERY = [*SEARCH, "--image", "photos.npy"]
          "not words"),
         (["search", "plain.xmodal", "--image", "two.npy", "--query-text", "two.npy"],
          "must have the 20 features of fit"),
+        ([*GALLERY, "--query-words", "words.csv"], "--header query-words=yes"),
+        ([*SEARCH, "--words", "words.csv", "--query", "a"], "or give words.csv:COLUMN"),
         (["fit", "--save", "x.xmodal"], "give your pairs"),
         (["fit", "--image", "photos.npy", "--save", "x.xmodal"], "or --words"),
         (["fit", "--image", "photos.npy", "--words", "lines.txt", "--text", "two.npy",
