@@ -35,8 +35,9 @@ def table(heads, rows, *, caption=None):
     title = ""
     if caption:
         title = f'<caption style="text-align:left">{escape(caption)}</caption>'
-    return (
-        '<div style="overflow-x:auto"><table style="border-collapse:collapse">'
+    return (  # a wide one is moved by keys too
+        '<div style="overflow-x:auto" tabindex="0">'
+        '<table style="border-collapse:collapse">'
         f"{title}<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody>"
         "</table></div>"
     )
