@@ -216,8 +216,8 @@ def _theirs():
     """Private names that our classes inherit from those of other packages."""
     bases = (TransformerMixin, _sklearn_compat.BaseComposition, NeuralNet, nn.Module)
     inherited = {name for base in bases for name in dir(base) if _is_private(name)}
-    # Set on instances, or looked up on them.
-    return inherited | {
+    # Set on instances, or looked up on them. What notebooks call is nobody's own.
+    return (inherited - {"_repr_html_"}) | {
         "_metadata_request",
         "_sk_visual_block_",
         "_sklearn_output_config",

@@ -160,8 +160,7 @@ def _the_one(arguments, names, what):
 
 def _items(encoder, source, role, files):
     """Return features or words of a file, ids where it has them, and the words."""
-    if encoder is None:
-        raise CommandError(f"--{role}: the index has no model to encode such items")
+    _check_there(encoder, f"--{role}")
     if role.endswith("words"):
         _check_takes_words(encoder, f"--{role}")
         words = as_words(_settled(files.column(source, role)))
@@ -205,7 +204,13 @@ def takes_words(encoder):
     return True
 
 
+def _check_there(encoder, option):
+    if encoder is None:
+        raise CommandError(f"{option}: the index has no model to encode such items")
+
+
 def _check_takes_words(encoder, option):
+    _check_there(encoder, option)
     if not takes_words(encoder):
         raise CommandError(
             f"{option}: the model takes features of texts, not words. Give features "

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklearn_xmodal import CCARetriever, ImageTextPairs, load, save
+from sklearn_xmodal import CCARetriever, ImageTextPairs, RetrievalIndex, load, save
 from sklearn_xmodal.cli import main, xmodal
 from sklearn_xmodal.cli._data import DATASETS
-from sklearn_xmodal.cli._program import COMMANDS
+from sklearn_xmodal.cli._main import build_parser
+from sklearn_xmodal.cli._program import COMMANDS, build_xmodal_parser
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.persistence import read_card
-from sklearn_xmodal.protocols import ALL_METHODS
+from sklearn_xmodal.protocols import ALL_METHODS, METHODS
 
 QUICK = ["--quick", "--jobs", "1"]
 COLOURS, THINGS = ("red", "blue", "green", "grey"), ("car", "dog", "tree", "house")
@@ -48,6 +49,8 @@ def folder(tmp_path_factory):
     assert xmodal(["fit", *words, "--method", "cca", *QUICK, "--save", "m.xmodal"]) == 0
     X_img, X_txt, _ = make_paired_modalities(50, random_state=0)
     save(CCARetriever(2).fit(X_img, X_txt), "plain.xmodal")
+    save(CCARetriever(2), "new.xmodal")
+    RetrievalIndex(vectors=np.eye(3)).save("vectors.xmodal")
     np.save("plain.npy", X_img)
     yield path, words, colour, thing
     os.chdir(before)
@@ -184,6 +187,9 @@ GALLERY = [*SEARCH, "--image", "photos.npy"]
          "must have the 20 features of fit"),
         ([*GALLERY, "--query-words", "words.csv"], "--header query-words=yes"),
         ([*SEARCH, "--words", "words.csv", "--query", "a"], "or give words.csv:COLUMN"),
+        (["search", "vectors.xmodal", "--query", "a"], "the index has no model"),
+        (["search", "vectors.xmodal", "--query-text", "two.npy"], "has no model"),
+        (["search", "new.xmodal", "--image", "two.npy", "--query", "a"], "not fitted"),
         (["fit", "--save", "x.xmodal"], "give your pairs"),
         (["fit", "--image", "photos.npy", "--save", "x.xmodal"], "or --words"),
         (["fit", "--image", "photos.npy", "--words", "lines.txt", "--text", "two.npy",
@@ -256,6 +262,17 @@ def test_without_a_command_help_says_which_there_are(capsys):
     assert xmodal([]) == 0
     out = capsys.readouterr().out
     assert all(f"    {name} " in out for name in COMMANDS)
+
+
+def test_networks_but_msln_are_compared_on_request():
+    _, commands = build_xmodal_parser()
+    default = commands["compare"].parse_args([]).default_methods
+    networks = [name for name, method in ALL_METHODS.items() if method.trains_network]
+    assert set(ALL_METHODS) - set(default) == set(networks) - {"msln"}
+    asked = commands["compare"].parse_args(["--methods", *ALL_METHODS]).methods
+    assert asked == list(ALL_METHODS)
+    # As it always was.
+    assert build_parser().parse_args([]).default_methods == tuple(METHODS)
 
 
 def test_three_protocols_are_compared(tmp_path, monkeypatch, capsys):
