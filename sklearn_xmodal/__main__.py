@@ -1,16 +1,17 @@
-"""Compare retrievers from the command line: ``python -m sklearn_xmodal``."""
+"""The command line: ``python -m sklearn_xmodal``, and ``xmodal``."""
 
 import os
 import sys
 
-__all__ = ["main"]
+__all__ = ["main", "xmodal"]
 
 
 def main(argv=None):
-    """Run the command with one thread per fit, unless the caller says otherwise.
+    """Run ``python -m sklearn_xmodal``: a comparison, or a command of `xmodal`.
 
-    Searches fit several models at a time, and thread pools that share cores slow each
-    other down many times over. It must be set before numpy and torch are loaded.
+    It has one thread per fit, unless the caller says otherwise: searches fit several
+    models at a time, and thread pools that share cores slow each other down many times
+    over.
 
     Parameters
     ----------
@@ -22,10 +23,33 @@ def main(argv=None):
     status : int
         Exit status.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from sklearn_xmodal import cli
+    return _program("main", argv)
 
-    return cli.main(argv)
+
+def xmodal(argv=None):
+    """Run `xmodal`, with one thread per fit likewise.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments, those of the process where `None`.
+
+    Returns
+    -------
+    status : int
+        Exit status.
+    """
+    return _program("xmodal", argv)
+
+
+def _program(name, argv):
+    # It must be set before numpy and torch are loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        from sklearn_xmodal import cli
+    except KeyboardInterrupt:  # while they are
+        return 130
+    return getattr(cli, name)(argv)
 
 
 if __name__ == "__main__":

@@ -51,10 +51,13 @@ ALLOWED = {
     "persistence": BOTTOM | {"base"},
     # The methods that it compares; whatever else the user brings.
     "protocols": BOTTOM
-    | {"cross_decomposition", "deep", "linear_model", "metrics", "model_selection"}
-    | {"pairs"},
+    | {"cross_decomposition", "deep", "ensemble", "linear_model", "metrics"}
+    | {"model_selection", "pairs"},
     "__init__": {"_version"},
-    "cli": BOTTOM | MIDDLE | {"pairs", "protocols", "__init__"},
+    "cli": BOTTOM
+    | MIDDLE
+    | {"base", "inspection", "neighbors", "pairs", "persistence", "protocols"}
+    | {"__init__"},
     "__main__": {"cli"},
 }
 # What of deep the parts of deep may import that serve all its retrievers.
@@ -213,8 +216,8 @@ def _theirs():
     """Private names that our classes inherit from those of other packages."""
     bases = (TransformerMixin, _sklearn_compat.BaseComposition, NeuralNet, nn.Module)
     inherited = {name for base in bases for name in dir(base) if _is_private(name)}
-    # Set on instances, or looked up on them.
-    return inherited | {
+    # Set on instances, or looked up on them. What notebooks call is nobody's own.
+    return (inherited - {"_repr_html_"}) | {
         "_metadata_request",
         "_sk_visual_block_",
         "_sklearn_output_config",

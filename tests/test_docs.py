@@ -5,6 +5,7 @@ import importlib
 import io
 import pkgutil
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -237,3 +238,23 @@ def test_broken_links_of_a_site_are_found(extension, tmp_path):
         ("b.html", "a.html#gone"),
         ("b.html", "c.html"),
     ]
+
+
+@pytest.mark.thorough
+def test_commands_of_the_page_of_a_folder_find_what_they_ask_for(
+    tmp_path, monkeypatch, capsys
+):
+    from sklearn_xmodal.cli import xmodal
+
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / "user_guide" / "from_folder.md").read_text(encoding="utf-8")
+    namespace = {}
+    for code, _ in BLOCK.findall(text):
+        exec(code, namespace)
+    (console,) = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    for line in console.replace("\\\n", " ").splitlines():
+        program, *argv = shlex.split(line)
+        assert (program, xmodal(argv)) == ("xmodal", 0)
+    captions = dict(zip(namespace["names"], namespace["captions"], strict=True))
+    found = capsys.readouterr().out.split("a blue triangle\n")[1].splitlines()[0]
+    assert captions[found.split()[2]].startswith("a blue triangle")

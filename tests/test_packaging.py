@@ -106,6 +106,7 @@ def test_licence_and_command_are_inside(wheel):
         commands = archive.read(info["entry_points.txt"]).decode()
         metadata = archive.read(info["METADATA"]).decode()
     assert "sklearn-xmodal = sklearn_xmodal.__main__:main" in commands
+    assert "xmodal = sklearn_xmodal.__main__:xmodal" in commands.splitlines()
     assert f"\nVersion: {sklearn_xmodal.__version__}\n" in metadata
     assert "License-Expression: BSD-3-Clause" in metadata
 

@@ -9,7 +9,7 @@ from docutils.parsers.rst import Directive
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import import_object
 
-from sklearn_xmodal.cli._main import build_parser
+from sklearn_xmodal.cli._program import build_xmodal_parser
 
 # Code between backticks stays as it is; a word that ends in an underscore does not.
 _WORD_OR_CODE = re.compile(r"(``.*?``|`.*?`)|\b([A-Za-z]\w*)_(?![\w`{\\])")
@@ -72,11 +72,15 @@ class Inherited(Directive):
 
 
 class CommandHelp(Directive):
-    """Show what ``python -m sklearn_xmodal --help`` prints."""
+    """Show what ``--help`` prints: of `xmodal`, or of one of its commands."""
+
+    optional_arguments = 1
 
     def run(self):
         """Return one block."""
-        return [nodes.literal_block("", build_parser().format_help(), language="text")]
+        parser, commands = build_xmodal_parser()
+        shown = commands[self.arguments[0]] if self.arguments else parser
+        return [nodes.literal_block("", shown.format_help(), language="text")]
 
 
 def setup(app):

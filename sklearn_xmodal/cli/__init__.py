@@ -1,5 +1,5 @@
-"""The command: tune, compare and picture retrievers on one data set."""
+"""The command: tune, compare, fit, search and diagnose without a line of code."""
 
-from sklearn_xmodal.cli._main import main
+from sklearn_xmodal.cli._program import main, xmodal
 
-__all__ = ["main"]
+__all__ = ["main", "xmodal"]

@@ -12,14 +12,15 @@ from sklearn_xmodal.cli._features import (
     YES_NO,
     counts_rows,
     is_id_name,
-    is_table,
     split_index,
 )
 from sklearn_xmodal.cli._tables import (
     COLUMN_STORES,
     is_number,
+    is_table,
     read_cells,
     read_columns,
+    read_lines,
     suffix_of,
 )
 
@@ -27,7 +28,15 @@ _LARGEST_CLASS = 2**53  # the whole numbers that a float holds exactly
 #: How files write that there is no value; in small letters.
 _MISSING = ("", "nan", "none", "null", "<na>")
 _FLAGS = ("true", "false")
-_NOUNS = {"labels": "label", "groups": "group", "test": "row number or flag"}
+_TEXTS = ("words", "query-words", "ids")
+_NOUNS = {
+    "labels": "label",
+    "groups": "group",
+    "test": "row number or flag",
+    "words": "text",
+    "query-words": "text",
+    "ids": "id",
+}
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 
 
@@ -48,6 +57,11 @@ class Column:
         """How errors begin."""
         return f"--{self.role} {self.source}"
 
+    @property
+    def is_table(self):
+        """Whether the values come from a table."""
+        return is_table(self.source)
+
     def counts(self):
         """Return the numbers of values that there may be."""
         n = len(self.values)
@@ -61,7 +75,7 @@ class Column:
 
     def describe(self):
         """Return what was taken for what, None where there was no choice."""
-        if not is_table(self.source):
+        if not self.is_table:
             return None
         ids = (
             "no" if self.ids is None else f"yes ({self.id_name or 'no name'}), left out"
@@ -88,10 +102,20 @@ def as_column(array, role, source):
     return Column(role, source, array, places)
 
 
-def read_column(path, role, form, header, id_column):
+def read_column(path, role, form, header, id_column, name=None):
     """Return the `Column` of a table, of which the user may say something."""
     if suffix_of(path) in COLUMN_STORES:
-        return _read_column_store(path, role, id_column)
+        return _read_column_store(path, role, id_column, name)
+    if name is not None:
+        return _read_named(path, role, form, name)
+    if role in _TEXTS and suffix_of(path) == ".txt":
+        values = np.array(read_lines(path, form))
+        return Column(role, path, values, _lines(range(1, len(values) + 1)), None)
+    return _read_cells(path, role, form, header, id_column)
+
+
+def _read_cells(path, role, form, header, id_column):
+    """Return the `Column` of a text table that has one, beside ids."""
     table = read_cells(path, form)
     cells = np.array(table.rows)
     if cells.shape[1] > 1 and id_column is None:
@@ -106,9 +130,10 @@ def read_column(path, role, form, header, id_column):
     if cells.shape[1] != 1:
         raise CommandError(
             f"--{role} {path} must be a 1-D array: got shape {cells.shape} "
-            "(--id-column yes, if the first column names the rows)"
+            f"(--{role} {path}:COLUMN takes one column; --id-column yes, if the first "
+            "column names the rows)"
         )
-    values, places = cells[:, 0], [f"line {line}" for line in table.lines]
+    values, places = cells[:, 0], _lines(table.lines)
     column = Column(role, path, values, places, header, ids, id_name)
     if header is None:
         judge = _judge_rows if role == "test" else _judge_names
@@ -118,6 +143,32 @@ def read_column(path, role, form, header, id_column):
     elif ids is not None:
         column.id_name = f"{ids[0]}, ..."
     return column
+
+
+def _lines(numbers):
+    return [f"line {number}" for number in numbers]
+
+
+def _read_named(path, role, form, name):
+    """Return the `Column` of that name, which the first row must hold."""
+    table = read_cells(path, form, one_column=False)
+    names, place = table.rows[0], _place_of(name, table.rows[0], path)
+    values = np.array([row[place] for row in table.rows[1:]], dtype=str)
+    ids = None
+    if place > 0 and is_id_name(names[0]):
+        ids = [row[0] for row in table.rows[1:]]
+    return Column(role, path, values, _lines(table.lines[1:]), True, ids, names[0])
+
+
+def _place_of(name, names, path):
+    """Return the place of the one column of a name."""
+    if names.count(name) != 1:
+        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise CommandError(
+            f"{path} must have one column {name!r}: got {names.count(name)} among "
+            f"{shown}"
+        )
+    return names.index(name)
 
 
 def _has_ids(cells):
@@ -134,13 +185,16 @@ def _has_ids(cells):
     )
 
 
-def _read_column_store(path, role, id_column):
-    frame, ids, id_name = split_index(read_columns(path), path, id_column)
+def _read_column_store(path, role, id_column, name):
+    frame = read_columns(path)
+    if name is not None:
+        frame = frame.iloc[:, [_place_of(name, [*map(str, frame.columns)], path)]]
+    frame, ids, id_name = split_index(frame, path, id_column)
     if frame.shape[1] != 1:
         raise CommandError(
             f"--{role} {path}: {role} must be one column: got "
-            f"{', '.join(map(str, frame.columns[:9]))} (--id-column yes, if the first "
-            "names the rows)"
+            f"{', '.join(map(str, frame.columns[:9]))} (--{role} {path}:COLUMN takes "
+            "one of them; --id-column yes, if the first names the rows)"
         )
     series = frame.iloc[:, 0]
     if getattr(series.dtype, "kind", "O") in "biuf":
@@ -185,6 +239,8 @@ def _judge_rows(values):
 def settle_names(column, n):
     """Leave out the header of one value per pair, where their number says so."""
     m = len(column.values)
+    if column.role in _TEXTS and column.header is None and m == n:
+        column.header = False  # one text per pair, and texts seldom repeat
     if column.header is None and m == n + 1:
         column.drop_header()
     elif column.header is None and m == n:
@@ -196,7 +252,7 @@ def settle_names(column, n):
         )
     if len(column.values) != n:
         hint = ""
-        if is_table(column.source):
+        if column.is_table:
             how = "below a header" if column.header else "and no header"
             hint = f" ({how}, see --header)"
         noun = _NOUNS[column.role]
@@ -347,3 +403,26 @@ def _parse_rows(values, must):
         if not is_number(value) or value in _FLAGS:
             raise CommandError(f"{must}: got {str(value)!r}")
     return values.astype(np.float64)
+
+
+def as_words(column):
+    """Return texts as a list of strings, none of them missing."""
+    if column.values.dtype.kind not in "US":
+        raise CommandError(
+            f"{column.where} must be texts: got type {column.values.dtype}, give "
+            "numbers as --text"
+        )
+    values = as_strings(column.values).tolist()
+    for value, place in zip(values, column.places, strict=True):
+        if not value:
+            raise CommandError(
+                f"{column.where} must have a text for every pair: got none in {place}, "
+                "fill it in or drop that pair"
+            )
+    return values
+
+
+def as_ids(column):
+    """Return ids, strings or whole numbers."""
+    values = column.values
+    return as_strings(values).tolist() if values.dtype.kind in "US" else values.tolist()

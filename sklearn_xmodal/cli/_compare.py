@@ -12,6 +12,7 @@ from sklearn_xmodal.cli._splits import class_codes, draw_split
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS
 from sklearn_xmodal.protocols import (
+    ALL_METHODS,
     METHODS,
     count_repeats,
     evaluate_split,
@@ -24,8 +25,8 @@ from sklearn_xmodal.protocols._repeats import (
     repeated_pictures,
 )
 
-#: Those of a search among seen, and among unseen classes.
-PROTOCOLS = ("standard", "extendable")
+#: What is compared unless told otherwise: among seen, and among unseen classes.
+_USUAL_PROTOCOLS = ("standard", "extendable")
 _MIN_CLASSES = 4
 _MIN_CLASS_SIZE = 5
 _MIN_TRAINING_PAIRS = 12
@@ -58,6 +59,9 @@ class Run:
     recall_at_1: float | None = None
     recall_at_5: float | None = None
     recall_at_10: float | None = None
+    # Of the generalized protocol, by the class of the query.
+    seen: float | None = None
+    unseen: float | None = None
 
     @property
     def mean(self):
@@ -65,52 +69,55 @@ class Run:
         return (self.image_to_text + self.text_to_image) / 2
 
 
-def plan(data, methods, protocols, *, n_splits=1, seed=0):
-    """Return methods and protocols that the data allow; `None` is all of them.
+def plan(data, methods, protocols, *, default=tuple(METHODS), n_splits=1, seed=0):
+    """Return methods and protocols that the data allow; `None` is the usual ones.
 
     A CommandError if something was asked for that cannot be run.
     """
     splits = {"n_splits": n_splits, "seed": seed}
     if data.y is None:
-        return _plan_pairs(data, methods, protocols, **splits)
-    methods = _methods_of_width(data, methods, METHODS)
+        return _plan_pairs(data, methods, protocols, default, **splits)
+    methods = _methods_of_width(data, methods, default)
     if protocols is not None:
         for protocol in protocols:
             if reason := _obstacle(data, protocol, **splits):
                 raise CommandError(f"--protocol {protocol} {reason}")
         return methods, list(dict.fromkeys(protocols))
-    reasons = {name: _obstacle(data, name, **splits) for name in PROTOCOLS}
-    possible = [protocol for protocol in PROTOCOLS if not reasons[protocol]]
+    reasons = {name: _obstacle(data, name, **splits) for name in _USUAL_PROTOCOLS}
+    possible = [protocol for protocol in _USUAL_PROTOCOLS if not reasons[protocol]]
     if not possible:
         raise CommandError(f"--protocol standard {reasons['standard']}")
-    for protocol in PROTOCOLS:
+    for protocol in _USUAL_PROTOCOLS:
         if reasons[protocol]:
             print(f"Left out: the {protocol} protocol {reasons[protocol]}.")
     return methods, possible
 
 
-def _plan_pairs(data, methods, protocols, **splits):
+def _plan_pairs(data, methods, protocols, default, **splits):
     """Plan for pairs without labels."""
     reason = _bad_groups(data, "standard") or _too_few(data, "standard", **splits)
     if reason:
         raise CommandError(f"--protocol standard {reason}")
-    without_labels = [m for m in METHODS if not METHODS[m].needs_labels]
+    without_labels = [m for m in default if not ALL_METHODS[m].needs_labels]
     methods = _methods_of_width(data, methods, without_labels)
     for name in methods:
-        if METHODS[name].needs_labels:
+        if ALL_METHODS[name].needs_labels:
             raise CommandError(f"--methods {name} needs class labels (--labels)")
-    if "extendable" in (protocols or []):
-        raise CommandError(
-            "--protocol extendable needs class labels (--labels): it keeps classes "
-            "apart"
-        )
+    for protocol in protocols or []:
+        if protocol != "standard":
+            raise CommandError(
+                f"--protocol {protocol} needs class labels (--labels): it keeps "
+                "classes apart"
+            )
     return methods, ["standard"]
 
 
 def _methods_of_width(data, asked, default):
     """Return names of the methods asked for, or of all that the widths allow."""
     names = list(dict.fromkeys(asked or default))
-    kept, left_out = split_by_width({name: METHODS[name] for name in names}, data.pairs)
+    kept, left_out = split_by_width(
+        {name: ALL_METHODS[name] for name in names}, data.pairs
+    )
     if left_out and asked:
         raise CommandError(f"--methods: cannot be compared: {left_out}")
     if left_out:
@@ -126,7 +133,10 @@ def _obstacle(data, protocol, **splits):
         return _too_few(data, protocol, **splits) or _bad_classes(data, **splits)
     if (n_classes := len(set(data.y[data.labelled]))) < _MIN_CLASSES:
         return f"needs at least {_MIN_CLASSES} classes: got {n_classes}"
-    return _too_few(data, protocol, **splits)
+    try:
+        return _too_few(data, protocol, **splits)
+    except ValueError as error:  # a class too small to be on both sides
+        return f"cannot be drawn: {error}"
 
 
 def _bad_groups(data, protocol):
@@ -225,11 +235,11 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
         for protocol, split, name in steps:
             if name == methods[0]:
                 _tell_repeats(data, protocol, split, seed)
-            title = METHODS[name].title
+            title = ALL_METHODS[name].title
             progress.begin(f"{title}, {protocol} protocol, split {split + 1}")
             run = _run(data, protocol, split, name, progress=progress, **options)
+            yield run  # before it is told: what is told has been kept
             progress.end(f"mAP {run.mean:.3f} in {run.seconds:.0f} s")
-            yield run
 
 
 def _count_splits(data, protocol, n_splits):
@@ -248,7 +258,7 @@ def _tell_repeats(data, protocol, split, seed):
 
 
 def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
-    method = METHODS[name]
+    method = ALL_METHODS[name]
     train, test = draw_split(data, protocol, seed + split)
     if method.needs_labels:
         train = train[data.labelled[train]]

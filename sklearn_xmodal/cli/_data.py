@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -11,12 +12,13 @@ from sklearn_xmodal.cli._columns import (
     as_groups,
     as_labels,
     as_rows,
+    as_words,
     canonical_name,
     read_column,
     settle_names,
 )
 from sklearn_xmodal.cli._errors import CommandError
-from sklearn_xmodal.cli._features import Features, count_pairs, is_table, read_table
+from sklearn_xmodal.cli._features import Features, count_pairs, read_table
 from sklearn_xmodal.cli._files import (
     find_key,
     locate,
@@ -24,16 +26,17 @@ from sklearn_xmodal.cli._files import (
     read_array,
     split_key,
 )
-from sklearn_xmodal.cli._tables import Format
+from sklearn_xmodal.cli._tables import Format, is_table
+from sklearn_xmodal.cli._words import count_words
 from sklearn_xmodal.datasets import load_unicode_glyphs, make_paired_modalities
-from sklearn_xmodal.pairs import ImageTextPairs
+from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.utils._validation import is_labelled
 
 RELEVANT_BY_CLASS, RELEVANT_BY_PAIR = "class", "pair"
 #: Values above these have squares whose sums overflow.
 _LARGEST = {np.dtype(np.float64): 1e150, np.dtype(np.float32): 1e15}
 _FILE_OPTIONS = (
-    *("text", "labels", "test", "groups"),
+    *("text", "words", "labels", "test", "groups"),
     *("header", "id_column", "separator", "encoding"),
 )
 
@@ -43,12 +46,13 @@ class RetrievalData:
     """Pairs, labels and what is needed to show them."""
 
     name: str
-    pairs: ImageTextPairs
+    pairs: Any  # ImageTextPairs
     y: np.ndarray | None  # -1 or None where a pair has no label
     test_rows: np.ndarray | None = None
     groups: np.ndarray | None = None  # (n,) numbers of what is not split
     pictures: np.ndarray | None = None  # (n, height, width), for display
     texts: np.ndarray | None = None  # (n,) strings, for display
+    words: ModalityTransformer | None = None  # what made features of the texts
 
     @property
     def relevance(self):
@@ -100,6 +104,13 @@ def _make_synthetic(seed):
 DATASETS = {"glyphs": _load_glyphs, "synthetic": _make_synthetic}
 
 
+def load_own_data(arguments):
+    """Return what `load_data` does, of data that are named: no set stands for them."""
+    if arguments.image is None and arguments.dataset is None:
+        raise CommandError("give your pairs: --image and --text, or --dataset")
+    return load_data(arguments)
+
+
 def load_data(arguments):
     """Return the checked `RetrievalData` that the command line names.
 
@@ -128,16 +139,17 @@ def load_data(arguments):
 
 
 def _load_files(arguments):
-    files = _Files(arguments)
-    image = files.features(arguments.image, "image")
-    text_source = _find_text(arguments)
-    text = files.features(text_source, "text")
+    files = Files(arguments)
+    image, text = files.features(arguments.image, "image"), _read_text(arguments, files)
     labels_source = arguments.labels or _find_source(arguments.image, "labels")
     labels = None if labels_source is None else files.column(labels_source, "labels")
     n = count_pairs(image, text, set() if labels is None else labels.counts())
     read = [image, text]
-    for features, role in ((image, "image"), (text, "text")):
-        features.settle(n, files.id_column.get(role))
+    image.settle(n, files.id_column.get("image"))
+    if isinstance(text, Features):
+        text.settle(n, files.id_column.get("text"))
+    else:
+        settle_names(text, n)
     y, groups, test_rows = None, None, None
     if labels is not None:
         settle_names(labels, n)
@@ -158,13 +170,35 @@ def _load_files(arguments):
     for line in filter(None, (part.describe() for part in read)):
         print(line)
     _check_same_ids([part for part in read if len(part.ids or ()) == n])
-    X_img = _check_features(image.X, f"--image {arguments.image}")
-    X_txt = _check_features(text.X, f"--text {text_source}")
-    name = Path(split_key(arguments.image)[0]).stem
-    return RetrievalData(name, ImageTextPairs(X_img, X_txt), y, test_rows, groups)
+    return _as_data(arguments, image, text, y, test_rows, groups)
 
 
-class _Files:
+def _read_text(arguments, files):
+    """Return the `Features` of texts, or the `Column` of their words."""
+    if arguments.words is None:
+        return files.features(_find_text(arguments), "text")
+    if arguments.text is not None:
+        raise CommandError("give either --text or --words, not both")
+    return files.column(arguments.words, "words")
+
+
+def _as_data(arguments, image, text, y, test_rows, groups):
+    """Return the checked `RetrievalData` of what was read."""
+    X_img = check_features(image.X, f"--image {arguments.image}")
+    data = RetrievalData(
+        Path(split_key(arguments.image)[0]).stem, None, y, test_rows, groups
+    )
+    if isinstance(text, Features):
+        X_txt = check_features(text.X, f"--text {text.source}")
+        data.pairs = ImageTextPairs(X_img, X_txt)
+    else:
+        data.texts = np.array(as_words(text), dtype=object)
+        data.words, data.pairs = count_words(X_img, data.texts, text.where)
+        check_features(data.pairs.text, text.where)
+    return data
+
+
+class Files:
     """Reads the files that the command line names, as it says they are written."""
 
     def __init__(self, arguments):
@@ -172,8 +206,13 @@ class _Files:
         self.header = _by_role(arguments.header)
         self.id_column = _by_role(arguments.id_column)
 
-    def features(self, source, role):
-        """Return the `Features` of a file."""
+    def features(self, source, role, *, at_least=2):
+        """Return the `Features` of a file, of some rows at least."""
+        path, key = split_key(source)
+        if key is not None and is_table(path):
+            raise CommandError(
+                f"--{role} {source}: features are all columns of a table, give {path}"
+            )
         if not is_table(source):
             array = read_array(source, role)
             if array.ndim != 2 or array.dtype.kind not in "biuf":
@@ -185,15 +224,16 @@ class _Files:
         else:
             said = self.header.get(role), self.id_column.get(role)
             features = open_file(source, read_table, self.form, *said)
-        _check_shape(features.X, f"--{role} {source}")
+        _check_shape(features.X, f"--{role} {source}", at_least)
         return features
 
     def column(self, source, role):
         """Return the `Column` of a file."""
-        if not is_table(source):
+        path, key = split_key(source)
+        if not is_table(path):
             return as_column(read_array(source, role), role, source)
         said = self.header.get(role), self.id_column.get(role)
-        return open_file(source, read_column, role, self.form, *said)
+        return open_file(path, read_column, role, self.form, *said, key)
 
 
 def _by_role(options):
@@ -220,7 +260,10 @@ def _find_text(arguments):
     source = arguments.text or _find_source(arguments.image, "text")
     image = locate(arguments.image, "image")
     if source is None or (arguments.text is None and locate(source, "text") == image):
-        raise CommandError("--text is missing: the text features, one row per pair")
+        raise CommandError(
+            "--text is missing: the text features, one row per pair, or --words, the "
+            "texts themselves"
+        )
     if locate(source, "text") == image:
         raise CommandError(
             f"--image and --text must be different: got {source} for both, give the "
@@ -265,15 +308,17 @@ def _drop_small_classes(data, min_class_size):
     return data
 
 
-def _check_shape(X, where):
-    if X.shape[0] < 2 or X.shape[1] < 1:
+def _check_shape(X, where, at_least=2):
+    if X.shape[0] < at_least or X.shape[1] < 1:
+        rows = "1 row" if at_least == 1 else f"{at_least} rows"
         raise CommandError(
-            f"{where} must have at least 2 rows and 1 column: got shape {X.shape}"
+            f"{where} must have at least {rows} and 1 column: got shape {X.shape}"
         )
 
 
-def _check_features(X, where):
-    _check_shape(X, where)
+def check_features(X, where, *, at_least=2):
+    """Return features that retrievers can take."""
+    _check_shape(X, where, at_least)
     if X.dtype not in _LARGEST:
         with np.errstate(over="ignore"):
             X = X.astype(np.float64)
@@ -288,6 +333,6 @@ def _check_features(X, where):
             f"{where} must hold values whose squares do not overflow, at most "
             f"{_LARGEST[X.dtype]:g} as {X.dtype}: got {largest:.3g}, rescale them"
         )
-    if not (X.max(axis=0) - X.min(axis=0)).sum() > 0:
+    if at_least > 1 and not (X.max(axis=0) - X.min(axis=0)).sum() > 0:
         raise CommandError(f"{where} must vary: all rows are the same")
     return X

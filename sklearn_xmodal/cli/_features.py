@@ -11,7 +11,6 @@ from scipy import sparse
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._tables import (
     COLUMN_STORES,
-    TEXT,
     is_number,
     read_columns,
     read_head,
@@ -129,11 +128,6 @@ def read_table(path, form, header, id_column):
     return Features(path, X, True, header, id_name, ids)
 
 
-def is_table(path):
-    """Say whether a file is a table of text or columns."""
-    return suffix_of(path) in (*TEXT, *COLUMN_STORES)
-
-
 def is_id_name(name):
     """Say whether a column of that name names the rows."""
     name = name.strip().lower()
@@ -246,7 +240,7 @@ def count_pairs(image, text, hints):
 
     Parameters
     ----------
-    image, text : Features
+    image, text : Features or Column
     hints : set of int
         Numbers of rows that the labels allow; empty without labels.
     """
@@ -268,7 +262,7 @@ def count_pairs(image, text, hints):
 
 
 def _say_count(features):
-    n = features.X.shape[0]
+    n = max(features.counts())
     if not features.is_table:
         return f"{n} in {features.source}"
     if features.header is None:

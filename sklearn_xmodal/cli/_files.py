@@ -8,22 +8,30 @@ from numpy.lib.npyio import NpzFile
 from scipy import sparse
 
 from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._tables import is_table
 
-#: Names under which an .npz file may hold each part.
+#: Names under which an .npz file may hold each part, by the option that names it.
 KEYS = {
     "image": ("X_img", "image", "images"),
     "text": ("X_txt", "text", "texts"),
+    "words": ("words", "captions", "texts"),
     "labels": ("y", "labels", "target"),
     "groups": ("groups",),
     "test": ("test_idx", "test"),
+    "ids": ("ids", "names"),
+    "query-image": ("X_img", "image", "images"),
+    "query-text": ("X_txt", "text", "texts"),
+    "query-words": ("words", "captions", "texts"),
 }
+#: Of which the user may say how their tables are written.
+PARTS = tuple(KEYS)
 _SPARSE = {"format", "shape", "data"}  # what scipy.sparse.save_npz always writes
 
 
 def split_key(source):
-    """Split FILE.npz:KEY; other colons belong to the path."""
+    """Split FILE.npz:KEY and FILE.csv:COLUMN; other colons belong to the path."""
     path, colon, key = source.rpartition(":")
-    if colon and path.lower().endswith(".npz"):
+    if colon and (path.lower().endswith(".npz") or is_table(path)):
         return path, key
     return source, None
 

@@ -4,14 +4,19 @@ import numpy as np
 
 from sklearn_xmodal.metrics import RetrievedItemsDisplay
 
-_COLOURS = {
-    "raw cosine (nothing fitted)": "#b9b4a7",
-    "adapter": "#c9a13b",
-    "text adapter": "#8c6fa8",
-    "CCA": "#7a8ba3",
-    "KCCA": "#3b6ea8",
-    "semantic matching": "#6f9e6e",
-    "MSLN": "#d1603d",
+# Okabe and Ito's colours without yellow, to be told apart by everybody; of the usual
+# methods each has its own, the others go on with broken lines.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7")
+_LINES = ("solid", "dashed", "dotted", "dashdot")
+_GREY = "#7f7f7f"
+_OWN = {
+    "raw cosine (nothing fitted)": _GREY,
+    "MSLN": _COLOURS[1],
+    "CCA": _COLOURS[0],
+    "KCCA": _COLOURS[4],
+    "semantic matching": _COLOURS[2],
+    "adapter": _COLOURS[3],
+    "text adapter": _COLOURS[5],
 }
 _N_QUERIES, _N_PICTURES, _N_TEXTS = 8, 8, 4
 _FONT_SIZE = 7
@@ -51,59 +56,59 @@ def _tidy(axes):
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def _style_of(methods):
+    """Return colour and line of every method, no two alike."""
+    others = [method for method in methods if method not in _OWN]
+    styles = {method: (_OWN[method], "solid") for method in methods if method in _OWN}
+    for i, method in enumerate(others):
+        line = _LINES[1 + i // len(_COLOURS) % (len(_LINES) - 1)]
+        styles[method] = (_COLOURS[i % len(_COLOURS)], line)
+    return styles
+
+
 def _bars(runs, title):
     protocols = list(dict.fromkeys(run.protocol for run in runs))
     methods = list(dict.fromkeys(run.method for run in runs))
-    figure = _figure(2.2 + 2.6 * len(protocols), 3.8)
-    axes = figure.subplots()
-    width = 0.8 / len(methods)
-    for j, method in enumerate(methods):
-        for i, protocol in enumerate(protocols):
-            means = [
-                r.mean for r in runs if (r.method, r.protocol) == (method, protocol)
-            ]
-            if not means:  # an error came first
-                continue
-            x = i + (j - (len(methods) - 1) / 2) * width
-            label = method if i == 0 else None
+    styles = _style_of(methods)
+    figure = _figure(2.2 + 2.8 * len(protocols), 1.4 + 0.28 * len(methods))
+    grid = figure.subplots(1, len(protocols), sharey=True, squeeze=False)
+    for axes, protocol in zip(grid[0], protocols, strict=True):
+        own = [run for run in runs if run.protocol == protocol]
+        chance = np.mean([run.chance for run in own])
+        axes.axvline(chance, color="k", linestyle="dotted", label="chance")
+        for method in dict.fromkeys(run.method for run in own):
+            means = [run.mean for run in own if run.method == method]
             error = np.std(means, ddof=1) if len(means) > 1 else None
-            colour = _COLOURS.get(method)
-            axes.bar(
-                x, np.mean(means), 0.92 * width, yerr=error, color=colour, label=label
-            )
-            top = np.mean(means) + (error or 0)
+            axes.barh(method, np.mean(means), xerr=error, color=styles[method][0])
             axes.annotate(
                 f"{np.mean(means):.3f}",
-                (x, top),
-                xytext=(0, 2),
+                (np.mean(means) + (error or 0), method),
+                xytext=(3, 0),
                 textcoords="offset points",
-                ha="center",
+                va="center",
                 fontsize=8,
             )
-    for i, protocol in enumerate(protocols):
-        chance = np.mean([r.chance for r in runs if r.protocol == protocol])
-        label = "chance" if i == 0 else None
-        axes.hlines(chance, i - 0.45, i + 0.45, "k", linestyles="dotted", label=label)
-    axes.set_xticks(range(len(protocols)), [_protocol_label(p) for p in protocols])
-    axes.set_ylabel("mAP, mean of both directions")
-    axes.set_title(title, loc="left")
-    axes.margins(y=0.12)
-    axes.set_ylim(bottom=0)
-    figure.legend(loc="outside right upper", frameon=False)
-    _tidy(axes)
+        axes.set_title(_protocol_label(protocol), loc="left", fontsize=10)
+        axes.set_xlabel("mAP, mean of both directions")
+        axes.margins(x=0.2)
+        axes.set_xlim(left=0)
+        _tidy(axes)
+    grid[0, 0].invert_yaxis()
+    grid[0, -1].legend(loc="lower right", frameon=False, fontsize=8)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
 
 def _protocol_label(protocol):
-    return {"standard": "standard\n(seen classes)"}.get(
-        protocol, "extendable\n(unseen classes)"
-    )
+    kinds = {"standard": "seen", "extendable": "unseen", "generalized": "both kinds of"}
+    return f"{protocol} ({kinds[protocol]} classes)"
 
 
 def _curves(runs, title):
     protocols = list(dict.fromkeys(run.protocol for run in runs))
     directions = {"image_to_text": "image to text", "text_to_image": "text to image"}
-    figure = _figure(7.4, 3.2 * len(protocols))
+    styles = _style_of(dict.fromkeys(run.method for run in runs))
+    figure = _figure(8.4, 3.2 * len(protocols))
     grid = figure.subplots(len(protocols), 2, sharex=True, sharey="row", squeeze=False)
     for row, protocol in zip(grid, protocols, strict=True):
         own = [run for run in runs if run.protocol == protocol]
@@ -117,10 +122,12 @@ def _curves(runs, title):
                     precision,
                     marker="o",
                     markersize=3,
-                    color=_COLOURS.get(method),
+                    color=styles[method][0],
+                    linestyle=styles[method][1],
                     label=method,
                 )
-            axes.axhline(chance, color="k", linestyle="dotted", label="chance")
+            if protocol != "generalized":  # whose chance is a mean of two galleries
+                axes.axhline(chance, color="k", linestyle=(0, (1, 3)), label="chance")
             axes.set_title(f"{protocol}, {text}", loc="left", fontsize=10)
             _tidy(axes)
         row[0].set_ylabel("interpolated precision")

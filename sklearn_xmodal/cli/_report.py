@@ -9,14 +9,21 @@ import numpy as np
 _PROTOCOL_TEXT = {
     "standard": "Standard protocol: the classes of the test part were seen in training",
     "extendable": "Extendable protocol: no class of the test part was seen in training",
+    "generalized": "Generalized protocol: queries of seen and of unseen classes, one "
+    "gallery of both",
 }
-_WHERE = {"standard": "On seen classes", "extendable": "On unseen classes"}
+_WHERE = {
+    "standard": "On seen classes",
+    "extendable": "On unseen classes",
+    "generalized": "On seen and unseen classes together",
+}
 _COLUMNS = {
     "image->text": "image_to_text",
     "text->image": "text_to_image",
     "mean": "mean",
     "chance": "chance",
 }
+_KINDS = {"seen": "seen", "unseen": "unseen"}
 _RECALLS = {f"R@{k}": f"recall_at_{k}" for k in (1, 5, 10)}
 
 
@@ -38,7 +45,8 @@ def _format_table(protocol, runs):
             what = "Paired retrieval: all texts of a picture are relevant to it"
     n_splits = len({run.split for run in runs})
     lines = ["", f"{what}.", _describe_splits(runs, n_splits)]
-    columns = {**_COLUMNS, **_RECALLS} if by_pair else _COLUMNS
+    columns = _COLUMNS | (_RECALLS if by_pair else {})
+    columns |= _KINDS if protocol == "generalized" else {}
     widths = [_width(name, n_splits) for name in (*columns, "seconds")]
     methods = list(dict.fromkeys(run.method for run in runs))
     first = max(len(name) for name in ["method", *methods])
@@ -57,7 +65,7 @@ def _format_table(protocol, runs):
 def _width(name, n_splits):
     if n_splits > 1:
         return 16
-    return 7 if name in _RECALLS else 13
+    return 8 if name in _RECALLS or name in _KINDS else 13
 
 
 def _row(cells, widths):
@@ -81,6 +89,11 @@ def _describe_splits(runs, n_splits):
         line += f", whose {n_images:,} pictures count once each"
     if n_splits > 1:
         line += f" (first of {n_splits} splits; mean ± standard deviation)"
+    if first.protocol == "generalized":
+        line += (
+            ".\nseen, unseen: mAP of queries of such classes, in both directions; the "
+            "other columns\njoin the two by their harmonic mean"
+        )
     if first.n_test_classes is None:
         found = "the picture or one of its texts" if n_images else "the other half"
         line += f".\nR@k: {found} among the first k, mean of both directions"
@@ -154,6 +167,7 @@ def write_csv(runs, path):
     columns = ["protocol", "split", "method", "image_to_text", "text_to_image", "mean"]
     columns += ["chance", "seconds", "n_train", "n_test", "n_test_classes"]
     columns += ["n_test_images", "validation_score", "parameters", *_RECALLS.values()]
+    columns += _KINDS.values()
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)

@@ -54,6 +54,11 @@ def suffix_of(path):
     return Path(path.stem).suffix if path.suffix in COMPRESSED else path.suffix
 
 
+def is_table(path):
+    """Say whether a file is a table of text or columns."""
+    return suffix_of(path) in (*TEXT, *COLUMN_STORES)
+
+
 def is_number(cell):
     """Say whether a cell holds a number, or a flag; NaN and infinity included."""
     try:
@@ -141,9 +146,16 @@ def _check_rows(path, records):
         raise CommandError(f"{path} is empty")
 
 
-def read_cells(path, form):
+def read_lines(path, form):
+    """Return the stripped lines of a text file, without blank ones at its end."""
+    opened: Any = COMPRESSED.get(Path(path.lower()).suffix, io.open)
+    with opened(path, "rt", encoding=form.encoding or "utf-8-sig") as file:
+        return file.read().rstrip().splitlines()
+
+
+def read_cells(path, form, *, one_column=True):
     """Return the whole `Table` of a text file."""
-    with _records(path, form, one_column=True) as (_, _, records):
+    with _records(path, form, one_column=one_column) as (_, _, records):
         lines, rows = zip(*_check_rows(path, records), strict=True)
     return Table(path, list(rows), list(lines))
 

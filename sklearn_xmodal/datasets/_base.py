@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from scipy.io import loadmat
-from tqdm import tqdm
 
 from sklearn_xmodal.utils._atomic import replacing
+from sklearn_xmodal.utils._progress import progress_bar
 from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import count
 
@@ -152,7 +152,7 @@ class DataHome:
         What has arrived is kept when another file fails, so that the next call
         goes on from there. A progress bar shows in a terminal if it takes long.
         """
-        bar = tqdm(total=len(files), desc=desc, unit="file", disable=None, delay=1)
+        bar = progress_bar(total=len(files), desc=desc, unit="file", delay=1)
         with bar, ThreadPoolExecutor(n_threads) as pool:
             futures = [pool.submit(self.read, file) for file in files]
             try:

@@ -1,5 +1,6 @@
 """The report of a diagnosis: text, table and figure."""
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,8 @@ from scipy.stats import norm
 
 from sklearn_xmodal.inspection._case import MODALITIES
 from sklearn_xmodal.inspection._findings import spectrum
+from sklearn_xmodal.utils._frames import as_frame
+from sklearn_xmodal.utils._html import table
 from sklearn_xmodal.utils._optional import check_matplotlib
 
 _IMAGE, _TEXT, _OTHER, _GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
@@ -88,15 +91,22 @@ class Diagnosis:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError(
-                "Diagnosis.to_frame needs pandas: pip install pandas. The attribute "
-                "measures holds the same as a dict."
-            ) from error
-        columns = ["value", "reference"]
-        return pd.DataFrame.from_dict(self.measures, orient="index", columns=columns)
+        return as_frame(
+            list(self.measures.values()),
+            "Diagnosis.to_frame",
+            index=list(self.measures),
+            columns=["value", "reference"],
+        )
+
+    def _repr_html_(self):
+        found = "".join(f"<li>{escape(str(finding))}</li>" for finding in self.findings)
+        rows = [(n, _number(v), _number(r)) for n, (v, r) in self.measures.items()]
+        measures = table(["measure", "value", "reference"], rows)
+        return (
+            f"<p><strong>{escape(self._title)}</strong></p>"
+            f"{f'<ol>{found}</ol>' if found else '<p>Nothing found.</p>'}"
+            f"<details><summary>Measures</summary>{measures}</details>"
+        )
 
     def plot(self, figure=None):
         """Draw cosines, scores of pairs, singular values and retrieval scores.

@@ -10,6 +10,8 @@ from sklearn_xmodal.metrics._engine._metric import make_metric
 from sklearn_xmodal.metrics._engine._options import DIRECTIONS, check_ranking_options
 from sklearn_xmodal.metrics._engine._scoring import chance_per_query
 from sklearn_xmodal.utils._features import count
+from sklearn_xmodal.utils._frames import as_frame
+from sklearn_xmodal.utils._html import table
 from sklearn_xmodal.utils._validation import as_labels, encode_labels
 
 _WHOLE_GALLERY = (
@@ -92,7 +94,8 @@ def retrieval_report(
     Returns
     -------
     report : str or dict
-        The dict has the keys
+        The text has `to_frame`, a ``pandas.DataFrame`` of the metrics, and notebooks
+        show it as tables. The dict has the keys
 
         - "n_pairs": number of samples;
         - "n_images": number of pictures, only with `groups`;
@@ -183,7 +186,53 @@ def retrieval_report(
             ).items()
         ],
     }
-    return report if output_dict else _as_text(report, len(classes), digits)
+    return report if output_dict else ReportText._of(report, len(classes), digits)
+
+
+class ReportText(str):
+    """Text of a report, which notebooks show as tables."""
+
+    _report: dict
+    _digits: int
+
+    @classmethod
+    def _of(cls, report, n_classes, digits):
+        self = cls(_as_text(report, n_classes, digits))
+        self._report, self._digits = report, digits
+        return self
+
+    def __reduce__(self):
+        n_classes = sum(r["metric"] == "map" for r in self._report["classes"])
+        return ReportText._of, (self._report, n_classes, self._digits)
+
+    def to_frame(self):
+        """Return a pandas.DataFrame, metrics as index and directions as columns."""
+        metrics = self._report["metrics"]
+        return as_frame(
+            list(metrics.values()), "to_frame of a report", index=list(metrics)
+        )
+
+    def _repr_html_(self):
+        heads = [column.replace("_", " ") for column in _COLUMNS]
+        rows = [
+            (name, *(f"{v:.{self._digits}f}" for v in row.values()))
+            for name, row in self._report["metrics"].items()
+        ]
+        title = self.partition("\n")[0]
+        parts = [table(["metric", *heads], rows, caption=title)]
+        by_class = [r for r in self._report["classes"] if r["metric"] == "map"]
+        if by_class:
+            rows = [
+                (
+                    r["class"],
+                    *(f"{r[c]:.{self._digits}f}" for c in _COLUMNS),
+                    r["support"],
+                )
+                for r in by_class
+            ]
+            tables = table(["class", *heads, "support"], rows)
+            parts.append(f"<details><summary>map by class</summary>{tables}</details>")
+        return "".join(parts)
 
 
 def _of_class(pairs, per_query, members):

@@ -8,14 +8,49 @@ import numpy as np
 from scipy import stats
 
 from sklearn_xmodal.utils._containers import check_same_index
+from sklearn_xmodal.utils._frames import as_frame
+from sklearn_xmodal.utils._html import table
 from sklearn_xmodal.utils._validation import check_numbers, check_seed
 
 # Numbers in a block of resamples.
 _BLOCK = 2**22
 
 
+class _Statistic:
+    """What both kinds of results show: one row."""
+
+    def to_frame(self):
+        """Return a table of one row.
+
+        Returns
+        -------
+        frame : pandas.DataFrame of shape (1, n_attributes)
+            The ends of the interval as columns "low" and "high".
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        return as_frame([self._row()], f"{type(self).__name__}.to_frame")
+
+    def _row(self):
+        row: dict = {}
+        for name, value in vars(self).items():
+            is_interval = name == "confidence_interval"
+            row |= {"low": value[0], "high": value[1]} if is_interval else {name: value}
+        return row
+
+    def _repr_html_(self):
+        rows = [
+            (name.replace("_", " "), f"{v:.4g}" if isinstance(v, float) else v)
+            for name, v in self._row().items()
+        ]
+        return table([type(self).__name__, ""], rows)
+
+
 @dataclass(frozen=True, repr=False)
-class PairedComparison:
+class PairedComparison(_Statistic):
     """Result of `paired_comparison`.
 
     Attributes
@@ -170,7 +205,7 @@ def paired_comparison(
 
 
 @dataclass(frozen=True, repr=False)
-class BootstrapInterval:
+class BootstrapInterval(_Statistic):
     """Result of `bootstrap_score_interval`.
 
     Attributes

@@ -5,6 +5,7 @@ import numpy as np
 from sklearn_xmodal.neighbors._gallery import Gallery
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection
 from sklearn_xmodal.neighbors._lock import SharedLock
+from sklearn_xmodal.neighbors._result import SearchResult
 
 
 class ContentsMixin:
@@ -13,6 +14,7 @@ class ContentsMixin:
     _gallery: Gallery
     _hubness: HubnessCorrection | None
     _lock: SharedLock
+    modality: str | None
 
     def get_payload(self, ids):
         """Return what was given with some items.
@@ -56,6 +58,26 @@ class ContentsMixin:
             for i, place in enumerate(places):
                 found[i] = payload[place]
         return found.reshape(shape)
+
+    def _result(self, scores, found, positions):
+        """Return scores and rows (n_queries, n_found) with what belongs to the items.
+
+        `positions` are the rows that passed the filters, None where there was none.
+        """
+        gallery, filters = self._gallery, ""
+        if positions is not None:
+            filters = f"{len(positions):,} of {len(gallery):,} items pass the filters."
+        own = {}
+        if self.modality == "both":
+            own["modality"] = np.where(gallery.is_text[found], "text", "image")
+        return SearchResult._of(
+            scores,
+            gallery.ids[found],
+            own=own,
+            of_items={"label": gallery.labels, "payload": gallery.payload},
+            found=found,
+            filters=filters,
+        )
 
     @property
     def ids(self):

@@ -9,7 +9,6 @@ the linear algebra library, and equal vectors tie exactly.
 import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm import tqdm
 
 from sklearn_xmodal.neighbors._exact_many import (
     MOST_PLACES,
@@ -17,6 +16,7 @@ from sklearn_xmodal.neighbors._exact_many import (
     search_many,
 )
 from sklearn_xmodal.neighbors._scoring import rescore, rounding_error, slices
+from sklearn_xmodal.utils._progress import progress_bar
 
 # Scores of one block: 2 MB, which the cache holds between product and comparison.
 _BLOCK_SCORES = 2**19
@@ -63,7 +63,7 @@ def run_in_batches(function, n_rows, batch_size, n_jobs=None, verbose=0):
     """
     batches = slices(n_rows, batch_size)
     n_threads = min(effective_n_jobs(n_jobs), len(batches))
-    with tqdm(total=n_rows, unit="row", disable=not verbose, leave=False) as bar:
+    with progress_bar(show=bool(verbose), total=n_rows, unit="row", leave=False) as bar:
 
         def run(batch):
             function(batch)

@@ -367,7 +367,7 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
             if ids_query is not None:
                 own = self._gallery.own_rows(ids_query, len(query), positions)
             scores, found = self._found(self._engine, query, k, positions, own)
-            return SearchResult(scores, self._gallery.ids[found])
+            return self._result(scores, found, positions)
 
     @named()
     def recall(

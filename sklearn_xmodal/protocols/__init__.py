@@ -1,5 +1,6 @@
 """Protocols of cross-modal retrieval: split, tune and score any method alike."""
 
+from sklearn_xmodal.protocols._all_methods import ALL_METHODS
 from sklearn_xmodal.protocols._checks import PROTOCOLS
 from sklearn_xmodal.protocols._evaluation import evaluate, evaluate_split
 from sklearn_xmodal.protocols._features import candidate_features, choose_features
@@ -10,6 +11,7 @@ from sklearn_xmodal.protocols._splits import inner_folds, split_pairs
 from sklearn_xmodal.protocols._tuning import tune
 
 __all__ = [
+    "ALL_METHODS",
     "FULL",
     "METHODS",
     "PROTOCOLS",

@@ -20,6 +20,7 @@ from sklearn_xmodal.protocols._checks import (
     takes_groups,
 )
 from sklearn_xmodal.protocols._methods import FULL, Method, split_by_width
+from sklearn_xmodal.protocols._records import Records
 from sklearn_xmodal.protocols._repeats import repeated_pictures, warn_of_repeats
 from sklearn_xmodal.protocols._scores import score_codes
 from sklearn_xmodal.protocols._splits import inner_folds, split_pairs
@@ -91,8 +92,8 @@ def evaluate(
     -------
     records : list of dict
         One per split and method, see :func:`evaluate_split`, with two more keys:
-        "method", the name, and "random_state", the seed of the split. The rows of a
-        ``pandas.DataFrame``.
+        "method", the name, and "random_state", the seed of the split. The list has
+        `to_frame`, a ``pandas.DataFrame`` of them, and notebooks show a table of means.
 
     Raises
     ------
@@ -137,7 +138,7 @@ def evaluate(
         warnings.warn(f"Left out: {left_out}.", UserWarning, stacklevel=2)
     options = {"random_state": random_state, "budget": budget, "groups": groups}
     options |= {"n_jobs": n_jobs, "validate": validate}
-    return [
+    return Records(
         {
             "method": name,
             "random_state": random_state + split,
@@ -145,7 +146,7 @@ def evaluate(
         }
         for split in range(n_splits)
         for name, method in methods.items()
-    ]
+    )
 
 
 def evaluate_split(

@@ -9,7 +9,7 @@ from sklearn_xmodal.cli._data import load_data
 from tests.cli.written import IMAGE, TEXT
 
 TABLE_OPTIONS = dict.fromkeys(
-    ["groups", "header", "id_column", "separator", "encoding"]
+    ["words", "groups", "header", "id_column", "separator", "encoding"]
 )
 
 

@@ -53,9 +53,10 @@ def run_files(files, arguments, out="out"):
     return main([*argv, "--out", str(files / out)])
 
 
-def test_synthetic_run_writes_table_file_and_pictures(tmp_path, capsys):
+def test_a_run_writes_table_file_and_pictures(files, tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    status = main(["--dataset", "synthetic", *QUICK, "--out", str(tmp_path)])
+    argv = ["--image", str(files / "all.npz"), *QUICK]
+    status = main([*argv, "--out", str(tmp_path)])
     out = capsys.readouterr().out
     assert status == 0
     assert "Standard protocol" in out
@@ -71,10 +72,10 @@ def test_synthetic_run_writes_table_file_and_pictures(tmp_path, capsys):
     assert (tmp_path / "precision_recall.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_same_seed_gives_same_figures(tmp_path):
+def test_same_seed_gives_same_figures(files, tmp_path):
     def figures(name):
         out = tmp_path / name
-        argv = ["--dataset", "synthetic", *QUICK, "--protocol", "extendable",
+        argv = ["--image", str(files / "all.npz"), *QUICK, "--protocol", "extendable",
                 "--methods", "msln"]  # fmt: skip
         assert main([*argv, "--seed", "3", "--out", str(out)]) == 0
         return [{**row, "seconds": None} for row in read_results(out)]

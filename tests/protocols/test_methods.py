@@ -3,7 +3,14 @@
 import pytest
 
 from sklearn_xmodal import CCARetriever, KCCARetriever, MSLNRetriever
-from sklearn_xmodal.protocols import FULL, METHODS, PROTOCOLS, Budget, Method
+from sklearn_xmodal.protocols import (
+    ALL_METHODS,
+    FULL,
+    METHODS,
+    PROTOCOLS,
+    Budget,
+    Method,
+)
 
 CANDIDATES = [{"alpha": a} for a in (1, 2, 3)]
 
@@ -52,9 +59,9 @@ def test_msln_is_told_which_classes_will_be_searched_for(protocol):
     assert (made.target_classes, made.random_state) == (expected[protocol], 0)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", ALL_METHODS)
 def test_candidates_are_parameters_and_no_more_than_three(name):
-    method = METHODS[name]
+    method = ALL_METHODS[name]
     for protocol in PROTOCOLS:
         candidates = method.candidates_for(protocol)
         assert 1 <= len(candidates) <= 3
@@ -79,3 +86,16 @@ def test_an_unknown_protocol_is_refused():
         METHODS["cca"].candidates_for("open")
     with pytest.raises(ValueError, match="Got 'open'"):
         METHODS["cca"].make_retriever("open")
+
+
+def test_every_retriever_is_a_method():
+    """All public ones, but the bases and what wraps models of other packages."""
+    import sklearn_xmodal
+
+    public = {
+        n for n in sklearn_xmodal.__all__ if n.endswith(("Retriever", "RetrieverCV"))
+    }
+    made = {
+        type(m.make_retriever(random_state=0)).__name__ for m in ALL_METHODS.values()
+    }
+    assert made == public - {"BaseRetriever", "ViewsRetriever"}

@@ -1,0 +1,91 @@
+"""``xmodal diagnose``: what ails codes or a model, and what to do."""
+
+from importlib.util import find_spec
+
+from sklearn_xmodal.base import encoder_of
+from sklearn_xmodal.cli._data import load_own_data
+from sklearn_xmodal.cli._errors import CommandError, told
+from sklearn_xmodal.cli._options import add_data_options, path_of_file
+from sklearn_xmodal.cli._search import takes_words
+from sklearn_xmodal.inspection import diagnose
+from sklearn_xmodal.pairs import ImageTextPairs
+from sklearn_xmodal.persistence import load
+
+_DESCRIPTION = """\
+Look for what ails vectors of one joint model, or a saved retriever on pairs that
+it was not fitted to: collapse, mismatched pairs, a modality gap, hubs, a loss to
+the plain cosine. Every finding comes with advice.
+"""
+_EPILOG = """\
+examples:
+  xmodal diagnose --image clip.npz
+      vectors of one joint model, such as CLIP's, as X_img and X_txt
+  xmodal diagnose --image test.npz --model my.xmodal --plot findings.png
+      a model from xmodal fit, on pairs that it has not seen
+
+exit status:
+  0 done, whatever was found, 2 something must be mended (one line says what)
+"""
+
+
+def _add_options(parser):
+    add_data_options(parser, without=("test",))
+    parser.add_argument(
+        "--model", metavar="FILE", help="a saved retriever, which encodes the pairs"
+    )
+    parser.add_argument(
+        "--plot",
+        type=path_of_file,
+        metavar="FILE",
+        help="where a figure goes, such as findings.png",
+    )
+
+
+def _run(arguments):
+    if arguments.plot and find_spec("matplotlib") is None:
+        raise CommandError('--plot needs pip install "sklearn-xmodal[plot]"')
+    data = load_own_data(arguments)
+    print(data.describe(), end="\n\n")
+    pairs, model = data.pairs, None
+    if arguments.model is not None:
+        with told(f"cannot load {arguments.model}"):
+            model = load(arguments.model)
+            if takes_words(encoder_of(model, "text")):
+                pairs = _with_words(data, arguments.model)
+    elif pairs.image.shape[1] != pairs.text.shape[1]:
+        raise CommandError(
+            "without --model, images and texts must be vectors of one joint model: got "
+            f"{pairs.image.shape[1]:,} and {pairs.text.shape[1]:,} features"
+        )
+    with told("cannot diagnose"):
+        diagnosis = diagnose(pairs, data.y, estimator=model, groups=data.groups)
+    print(diagnosis)
+    if arguments.plot:
+        _save_figure(diagnosis, arguments.plot)
+
+
+def _with_words(data, model):
+    if data.words is None:
+        raise CommandError(f"{model} takes words: give --words instead of --text")
+    return ImageTextPairs(data.pairs.image, list(data.texts))
+
+
+def _save_figure(diagnosis, path):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    diagnosis.plot(figure)
+    with told(f"cannot write {path}"):
+        figure.savefig(path, dpi=120, facecolor="white")
+    print(f"\nWrote {path}")
+
+
+COMMAND = (
+    "what ails vectors or a model, and what to do",
+    _DESCRIPTION,
+    _EPILOG,
+    _add_options,
+    _run,
+)

@@ -1,0 +1,125 @@
+"""The programs: ``python -m sklearn_xmodal``, and ``xmodal`` with its commands."""
+
+import argparse
+import os
+import sys
+
+from sklearn_xmodal._version import __version__
+from sklearn_xmodal.cli import _diagnose, _fit, _main, _search, _show
+from sklearn_xmodal.cli._errors import CommandError
+
+#: Name -> what it does in a line, the whole description, examples, options, work.
+COMMANDS = {
+    "compare": (
+        "which retriever suits my pairs? table, CSV file and pictures",
+        _main.COMPARE_DESCRIPTION,
+        _main.compare_epilog("xmodal compare"),
+        _main.add_compare_options,
+        _main.run,
+    ),
+    "fit": _fit.COMMAND,
+    "search": _search.COMMAND,
+    "diagnose": _diagnose.COMMAND,
+    "data": _show.COMMAND,
+}
+_USAGE = {
+    "fit": "[options] --image FILE --save FILE",
+    "search": "[options] FILE --query WORDS ...",
+}
+_EPILOG = """\
+the way through:
+  xmodal data                                    what is there, without own files
+  xmodal data --image mine.npz                   how own files are understood
+  xmodal compare --image mine.npz                which retriever suits them
+  xmodal fit --image mine.npz --save my.xmodal   tune one, and keep it
+  xmodal search my.xmodal --image photos.npy --query-text texts.npy
+  xmodal diagnose --image mine.npz --model my.xmodal
+
+xmodal COMMAND --help has the options, examples and exit status of a command.
+"""
+
+
+def build_xmodal_parser():
+    """Return the parser of `xmodal`, and those of its commands by name."""
+    parser = argparse.ArgumentParser(
+        prog="xmodal",
+        description="Cross-modal retrieval: find images by text and texts by image.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands"
+    )
+    commands = {}
+    for name, (line, description, epilog, add_options, _) in COMMANDS.items():
+        command = subparsers.add_parser(
+            name,
+            help=line,
+            usage=f"xmodal {name} {_USAGE.get(name, '[options]')}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add_options(command)
+        commands[name] = command
+    return parser, commands
+
+
+def xmodal(argv=None):
+    """Run `xmodal`.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments, those of the process where `None`.
+
+    Returns
+    -------
+    status : int
+        0, 2 where something in the input must be mended, 130 after Ctrl-C.
+    """
+    parser, _ = build_xmodal_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    run = COMMANDS[arguments.command][-1]
+    return _guarded(run, arguments, f"xmodal {arguments.command}")
+
+
+def main(argv=None):
+    """Run ``python -m sklearn_xmodal``: a comparison, or a command of `xmodal`.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments, those of the process where `None`.
+
+    Returns
+    -------
+    status : int
+        0, 2 where something in the input must be mended, 130 after Ctrl-C.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] in COMMANDS:
+        return xmodal(argv)
+    arguments = _main.build_parser().parse_args(argv)
+    return _guarded(_main.run, arguments, "sklearn_xmodal")
+
+
+def _guarded(run, arguments, program):
+    """Return the exit status of a command, whose errors of input take one line."""
+    try:
+        run(arguments)
+    except CommandError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader has gone; what is left in the buffer has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
