@@ -25,7 +25,11 @@ from sklearn_xmodal.cli._files import (
     split_key,
 )
 from sklearn_xmodal.cli._tables import Format
-from sklearn_xmodal.datasets import load_unicode_glyphs, make_paired_modalities
+from sklearn_xmodal.datasets import (
+    load_emoji_pairs,
+    load_unicode_glyphs,
+    make_paired_modalities,
+)
 from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.utils._validation import is_labelled
 
@@ -47,7 +51,7 @@ class RetrievalData:
     y: np.ndarray | None  # -1 or None where a pair has no label
     test_rows: np.ndarray | None = None
     groups: np.ndarray | None = None  # (n,) numbers of what is not split
-    pictures: np.ndarray | None = None  # (n, height, width), for display
+    pictures: np.ndarray | None = None  # (n, height, width), or with 3 colours
     texts: np.ndarray | None = None  # (n,) strings, for display
 
     @property
@@ -77,6 +81,21 @@ class RetrievalData:
         return is_labelled(self.y)
 
 
+def _load_emoji(seed):
+    try:
+        emoji = load_emoji_pairs()
+    except ImportError as error:
+        raise CommandError(f"cannot load the emoji: {error}") from None
+    return RetrievalData(
+        name="Emoji",
+        pairs=ImageTextPairs(emoji.image, emoji.text),
+        y=emoji.target_names[emoji.target],
+        groups=emoji.groups,
+        pictures=emoji.images,
+        texts=emoji.names,
+    )
+
+
 def _load_glyphs(seed):
     try:
         glyphs = load_unicode_glyphs()
@@ -97,7 +116,7 @@ def _make_synthetic(seed):
 
 
 #: Data sets that need no download, by name.
-DATASETS = {"glyphs": _load_glyphs, "synthetic": _make_synthetic}
+DATASETS = {"emoji": _load_emoji, "glyphs": _load_glyphs, "synthetic": _make_synthetic}
 
 
 def load_data(arguments):
@@ -110,7 +129,7 @@ def load_data(arguments):
             if getattr(arguments, option) is not None:
                 name = option.replace("_", "-")
                 raise CommandError(f"--{name} needs --image as well")
-        name = arguments.dataset or "glyphs"
+        name = arguments.dataset or "emoji"
         if name not in DATASETS:
             raise CommandError(
                 f"unknown data set {name!r}: choose from {', '.join(DATASETS)}, or "

@@ -19,7 +19,7 @@ from sklearn_xmodal.utils._row_keys import row_keys
 _EPILOG = """\
 examples:
   python -m sklearn_xmodal
-      compares all methods on the Unicode glyphs, in both protocols
+      compares all methods on the emoji, in both protocols
   python -m sklearn_xmodal --image wikipedia.npz:X_img --text wikipedia.npz:X_txt \\
       --labels wikipedia.npz:y --test wikipedia.npz:test_idx --protocol standard
       the same on your own features, with a given test part
@@ -46,7 +46,7 @@ def build_parser():
         "--dataset",
         metavar="NAME",
         help=f"a data set that needs no download: {', '.join(DATASETS)} "
-        "(default: glyphs, unless --image is given)",
+        "(default: emoji, unless --image is given)",
     )
     data.add_argument(
         "--image", metavar="FILE[:KEY]", help="image features, one row per pair"
