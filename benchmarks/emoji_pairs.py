@@ -42,14 +42,16 @@ SHEET_COLUMNS, SIDE = 72, 40
 _QUALITY = 40
 # The subgroups of Unicode from the one on that emojibase lists without using it: behind
 # it, the names in the file are those of the subgroup before.
-_SHIFTED = """food-marine food-sweet drink dishware place-map place-geographic
+_SHIFTED = """
+    food-marine food-sweet drink dishware place-map place-geographic
     place-building place-religious place-other transport-ground transport-water
     transport-air hotel time sky-weather event award-medal sport game arts-crafts
     clothing sound music musical-instrument phone computer light-video book-paper money
     mail writing office lock tool science medical household other-object transport-sign
     warning arrow religion zodiac av-symbol gender math punctuation currency
-    other-symbol keycap alphanum geometric flag country-flag subdivision-flag""".split()
-SUBGROUPS = dict(itertools.pairwise(_SHIFTED))
+    other-symbol keycap alphanum geometric flag country-flag subdivision-flag
+"""
+SUBGROUPS = dict(itertools.pairwise(_SHIFTED.split()))
 METHODS = {
     "CCARetriever(alpha=1)": CCARetriever(alpha=1.0),
     "SemanticMatchingRetriever()": SemanticMatchingRetriever(),

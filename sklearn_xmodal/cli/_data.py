@@ -92,7 +92,7 @@ def _load_emoji(seed):
         y=emoji.target_names[emoji.target],
         groups=emoji.groups,
         pictures=emoji.images,
-        texts=emoji.names,
+        texts=emoji.texts,
     )
 
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sklearn_xmodal.cli._files import KEYS
 from sklearn_xmodal.cli._pictures import draw_all
 from sklearn_xmodal.cli._report import format_conclusion, format_tables, write_csv
 from sklearn_xmodal.protocols import FULL, METHODS, QUICK
+from sklearn_xmodal.report import write_report
 from sklearn_xmodal.utils._row_keys import row_keys
 
 _EPILOG = """\
@@ -248,9 +250,8 @@ def run(arguments):
             runs.append(done)  # noqa: PERF402, to keep what came before an error
     finally:
         # What is done is reported, whatever ended the work.
-        if runs:
-            report(runs, data, out)
-    print(f"\n{format_conclusion(runs)}")
+        leads = report(runs, data, out) if runs else ""
+    print(f"\n{textwrap.fill(f'{format_conclusion(runs)} {leads}'.strip(), 88)}")
 
 
 def _say_what_is_relevant(data):
@@ -272,14 +273,18 @@ def _say_what_is_relevant(data):
 
 
 def report(runs, data, out):
-    """Print the tables, write the file and the pictures into a folder."""
+    """Print the tables, write the files; return what the report says of leads."""
     print(format_tables(runs))
     try:
         print(f"Wrote {write_csv(runs, out / 'results.csv')}")
         for path in _draw(runs, data, out):
             print(f"Wrote {path}")
+        page = out / "report.html"
+        leads = write_report(page, runs, data, format_conclusion(runs))
+        print(f"Wrote {page}, to be opened in a browser")
     except OSError as error:
         raise CommandError(f"cannot write to --out {out}: {error.strerror}") from None
+    return leads
 
 
 def _draw(runs, data, out):

@@ -40,9 +40,10 @@ of its last map, for drawings of 224 x 224 pixels. The text features are those o
 all-MiniLM-L6-v2 [2]_ for "name: keywords". Of 1280 and 384 numbers the coordinates
 along the 208 and 160 strongest directions are kept, in half precision; directions are
 of all rows, without regard to pairs and classes. On five random splits that costs
-{loss}. Skin tones, subgroups of few drawings and drawings that are exact copies of
-another one are left out. ``python -m benchmarks.emoji_pairs`` makes the files again,
-and measures the loss.
+nothing that can be told on classes that training did not see, and on seen ones .047
+mAP of linear CCA and .019 of semantic matching. Skin tones, subgroups of few drawings
+and drawings that are exact copies of another one are left out.
+``python -m benchmarks.emoji_pairs`` makes the files again, and measures the loss.
 
 **Licence**
 
@@ -162,9 +163,11 @@ def _file(name):
 @functools.cache
 def _read():
     """Arrays of the file by name; those of the texts have a row per emoji."""
-    with _file("emoji_pairs.npz").open("rb") as file:
-        with np.load(file, allow_pickle=False) as archive:
-            return dict(archive)
+    with (
+        _file("emoji_pairs.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        return dict(archive)
 
 
 def _read_drawings(n):
@@ -176,8 +179,10 @@ def _read_drawings(n):
             "Reading the drawings of emoji needs Pillow, which is not installed. "
             'Install it with: pip install "sklearn-xmodal[plot]"'
         ) from error
-    with _file("emoji_pairs.webp").open("rb") as file:
-        with Image.open(file, formats=["WEBP"]) as picture:
-            sheet = np.asarray(picture.convert("RGB"))
+    with (
+        _file("emoji_pairs.webp").open("rb") as file,
+        Image.open(file, formats=["WEBP"]) as picture,
+    ):
+        sheet = np.asarray(picture.convert("RGB"))
     tiles = sheet.reshape(-1, _SIDE, _SHEET_COLUMNS, _SIDE, 3).swapaxes(1, 2)
     return tiles.reshape(-1, _SIDE, _SIDE, 3)[:n].copy()
