@@ -81,7 +81,7 @@ def _read(name):
 
 
 def _protocol(summary, data):
-    run = summary.chosen_run()
+    run = summary.best_run()
     sheets = "".join(
         f"<h3>{heading}</h3>"
         f'<div class="card">{_sheets.sheet(run, data, direction)}</div>'
@@ -97,9 +97,8 @@ def _protocol(summary, data):
 {_table(summary, data)}
 {_curves(summary)}
 {_wins(summary)}
-<p>Below: {escape(run.method)}, which was best in validation, inside of the training
-part. A tick marks a right answer{"" if summary.by_pair else ", an item of the class"}.
-</p>
+<p>Below: {escape(run.method)}, the first of the table. A tick marks a right
+answer{"" if summary.by_pair else ", an item of the class"}.</p>
 {_search.search_box(run, data, summary.protocol)}
 {sheets}
 </section>

@@ -59,10 +59,18 @@ class ProtocolSummary:
         """What codes without information would score."""
         return float(np.mean([run.chance for run in self.runs]))
 
-    def chosen_run(self):
-        """Return the first split's run that was best in validation."""
-        own = [run for run in self.runs if run.split == self.first.split]
-        return max(own, key=lambda run: np.nan_to_num(run.validation_score))
+    def best_run(self):
+        """Return the first split's run of the best method."""
+        own = (run for run in self.runs if run.method == self.methods[0].name)
+        return next(own)
+
+    def count_leads(self):
+        """Return in how many splits the best method is above the second."""
+        first, second = (
+            [run.mean for run in self.runs if run.method == method.name]
+            for method in self.methods[:2]
+        )
+        return sum(a > b for a, b in zip(first, second, strict=True))
 
 
 def summarise(runs, data):

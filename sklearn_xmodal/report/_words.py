@@ -59,10 +59,12 @@ def describe_lead(summary, data):
     figures = f"{second.behind:+.3f} mAP, 95 % interval {low:+.3f} to {high:+.3f}"
     over = f"{_unit(data)} of the test part"
     if summary.n_splits > 1:
-        over = f"{summary.n_splits} splits"
-    said = f"{best.name} and {second.name} cannot be told apart"
+        over = (
+            f"{summary.n_splits} splits, of which it leads in {summary.count_leads()}"
+        )
+    said = f"the lead of {best.name} over {second.name} is within what chance explains"
     if low > 0:
-        said = f"{best.name} is ahead of {second.name}"
+        said = f"{best.name} is ahead of {second.name} beyond chance"
     return f"{where} {said} ({figures}, over {over})."
 
 
