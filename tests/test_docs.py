@@ -21,6 +21,8 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *DOCS.glob("user_guide/*.md")])
 #: Code, and what it prints if that is shown.
 BLOCK = re.compile(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.DOTALL)
+#: The command, the page that it writes, and what all share.
+INTERNAL = ("cli", "report", "utils")
 LINK = re.compile(r"\]\(([^)#]+)")
 
 
@@ -130,9 +132,9 @@ def _reference():
 
 
 def _public():
-    """Full name -> object of all that an `__all__` names, but for the command."""
+    """Full name -> object of all that an `__all__` names, but for the command's."""
     modules = pkgutil.iter_modules(sklearn_xmodal.__path__)
-    parts = [m.name for m in modules if m.ispkg and m.name not in ("cli", "utils")]
+    parts = [m.name for m in modules if m.ispkg and m.name not in INTERNAL]
     homes = ["sklearn_xmodal", *(f"sklearn_xmodal.{name}" for name in parts)]
     return {
         f"{home}.{name}": getattr(importlib.import_module(home), name)

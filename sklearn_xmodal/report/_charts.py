@@ -4,7 +4,8 @@ from html import escape
 
 import numpy as np
 
-_WIDTH, _LABELS, _ROW, _VALUES = 640, 170, 30, 64
+#: Of a track, the part that the highest value takes; the rest is for its figure.
+_FULL = 80
 #: Strokes of lines, beside their colours: nothing is told by colour alone.
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 4", "1 4")
 
@@ -13,35 +14,29 @@ def bars(summary):
     """Return mean and interval of each method as a line of a chart, best first."""
     ends = [method.interval or (method.mean,) * 2 for method in summary.methods]
     highest = max(*(high for _, high in ends), summary.chance)
-    scale = (_WIDTH - _LABELS - _VALUES) / highest
 
-    def x(value):
-        return _LABELS + max(value, 0) * scale
+    def share(value):
+        return f"{_FULL * max(value, 0) / highest:.2f}%"
 
-    height = _ROW * len(summary.methods) + 24
-    parts = []
-    for i, (method, (low, high)) in enumerate(zip(summary.methods, ends, strict=True)):
-        middle = _ROW * i + _ROW / 2
-        parts.append(
-            f'<text x="{_LABELS - 8}" y="{middle + 4}" text-anchor="end">'
-            f"{escape(method.name)}</text>"
-            f'<rect class="bar{" best" if i == 0 else ""}" x="{_LABELS}" '
-            f'y="{middle - 8}" width="{x(method.mean) - _LABELS:.1f}" height="16" '
-            'rx="3"/>'
-            f'<path class="whisker" d="M{x(low):.1f} {middle}H{x(high):.1f}'
-            f'M{x(low):.1f} {middle - 5}v10M{x(high):.1f} {middle - 5}v10"/>'
-            f'<text x="{x(high) + 8:.1f}" y="{middle + 4}">{method.mean:.3f}</text>'
+    lines = "".join(
+        f'<div class="name">{escape(method.name)}</div><div class="track">'
+        f'<div class="bar{" best" if i == 0 else ""}" style="width:'
+        f'{share(method.mean)}"></div><div class="whisker" style="left:{share(low)};'
+        f'width:{share(high - low)}"></div><div class="level" style="left:'
+        f'{share(summary.chance)}"></div><div class="value" style="left:{share(high)}">'
+        f"{method.mean:.3f}</div></div>"
+        for i, (method, (low, high)) in enumerate(
+            zip(summary.methods, ends, strict=True)
         )
-    bottom = _ROW * len(summary.methods)
-    parts.append(
-        f'<path class="chance" d="M{x(summary.chance):.1f} 0V{bottom}"/>'
-        f'<text class="small" x="{x(summary.chance):.1f}" y="{bottom + 16}" '
-        f'text-anchor="middle">chance {summary.chance:.3f}</text>'
     )
-    label = "Mean average precision with intervals: " + ", ".join(
-        f"{m.name} {m.mean:.3f}" for m in summary.methods
+    label = "Mean average precision: " + ", ".join(
+        f"{method.name} {method.mean:.3f}" for method in summary.methods
     )
-    return _svg(_WIDTH, height, label, parts)
+    return (
+        f'<div class="bars" role="img" aria-label="{escape(label)}">{lines}</div>'
+        '<p class="small key"><span class="level"></span> what codes without '
+        f"information would score, {summary.chance:.3f}</p>"
+    )
 
 
 def curves(summary, direction, words):

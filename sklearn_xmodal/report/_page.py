@@ -43,7 +43,10 @@ def write_report(path, runs, data, conclusion=""):
     summaries = summarise(runs, data)
     said = (_words.describe_lead(summary, data) for summary in summaries)
     leads = " ".join(filter(None, said))
-    outcome = " ".join(f"{conclusion} {leads}".split())
+    if leads and all(summary.n_splits == 1 for summary in summaries):
+        leads += " Another split may say otherwise: --splits 5 tells."
+    outcome = escape(" ".join(f"{conclusion} {leads}".split()))
+    outcome = outcome.replace("--splits 5", "<code>--splits 5</code>")
     links = "".join(f'<a href="#{s.protocol}">{_words.title(s)}</a>' for s in summaries)
     body = "".join(_protocol(summary, data) for summary in summaries)
     style, script = (_read(name) for name in ("page.css", "page.js"))
@@ -59,7 +62,7 @@ def write_report(path, runs, data, conclusion=""):
 <main>
 <h1>{escape(data.name)}: which retriever finds most?</h1>
 <p class="soft">{escape(data.describe())}</p>
-<p class="outcome">{escape(outcome)}</p>
+<p class="outcome">{outcome}</p>
 <nav aria-label="Parts">{links}<a href="#own">Your own data</a></nav>
 {body}
 {_own_data()}
@@ -128,9 +131,10 @@ def _table(summary, data):
         )
     titles = (
         *("mAP", "95 % interval", "behind the best", "image&rarr;text"),
-        *("text&rarr;image", "seconds", "settings chosen"),
+        *("text&rarr;image", "seconds"),
     )
     heads = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    heads += '<th scope="col" class="words">settings chosen</th>'
     return (
         '<div class="card scroll" tabindex="0" role="region" aria-label="Table of '
         f'methods"><table><thead><tr><th scope="col">method</th>{heads}</tr></thead>'

@@ -40,7 +40,7 @@ def search_box(run, data, name):
     }
     # No text ends the element early.
     content = json.dumps(held, ensure_ascii=False).replace("<", "\\u003c")
-    first = re.split(r"[:,]", str(shown.texts[shown.draw(1)[0]]))[0]
+    first = " ".join(re.findall(r"\w+", str(shown.texts[shown.draw(1)[0]]))[:2])
     return f"""<h3>Type words, see pictures</h3>
 <div class="card search" data-sheet="{_sheet(shown.pictures)}">
 <p class="small"><label for="search-{name}">Words of one of the {len(queries):,} texts

@@ -57,15 +57,12 @@ def describe_lead(summary, data):
         return f"{where} one split does not say whether {best.name} is ahead."
     low, high = second.behind_interval
     figures = f"{second.behind:+.3f} mAP, 95 % interval {low:+.3f} to {high:+.3f}"
-    over = f"{_unit(data)} of the test part"
+    said, over = "is ahead of", f"{_unit(data)} of its test part"
     if summary.n_splits > 1:
-        over = (
-            f"{summary.n_splits} splits, of which it leads in {summary.count_leads()}"
-        )
-    said = f"the lead of {best.name} over {second.name} is within what chance explains"
-    if low > 0:
-        said = f"{best.name} is ahead of {second.name} beyond chance"
-    return f"{where} {said} ({figures}, over {over})."
+        over = f"{summary.n_splits} splits, a lead in {summary.count_leads()} of them"
+    if low <= 0:
+        said = "cannot be told from"
+    return f"{where} {best.name} {said} {second.name} ({figures}, over {over})."
 
 
 def list_names(names, most=6):

@@ -14,7 +14,7 @@ document.querySelectorAll(".search").forEach((box) => {
     return span;
   }
   function show() {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = input.value.toLowerCase().match(/[\p{L}\p{N}_]+/gu) || [];
     // A word of the text counts more than a part of one, and most at its beginning.
     const rank = (q) => words.reduce((sum, word) => sum + (q.words.includes(word) ? 2 : 0) +
       (` ${q.words} `.includes(` ${word} `) ? 2 : 0) + (q.words.startsWith(word) ? 1 : 0), 0);
