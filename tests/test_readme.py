@@ -1,13 +1,16 @@
 """The README says what is true: its blocks run, in order, and print what they show."""
 
 import contextlib
+import csv
 import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.metrics import paired_comparison
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```", re.DOTALL)
@@ -80,6 +83,26 @@ def test_figures_of_the_questions_are_in_the_tables_that_they_link(page):
         figures = re.findall(r"(?<!\d)\.\d{3}|\d+,\d{3},\d{3}", question)
         assert figures
         assert [figure for figure in figures if figure not in tables] == []
+
+
+def test_figures_over_five_splits_are_those_of_the_rows():
+    path = README.parent / "benchmarks" / "results" / "emoji_pairs" / "unseen.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    msln, cca = (
+        np.array([float(row["mean"]) for row in rows if row["method"] == name])
+        for name in ("MSLN", "CCA")
+    )
+    sizes = {key: [int(row[key]) for row in rows if row["method"] == "CCA"]
+             for key in ("n_train", "n_test")}  # fmt: skip
+    low, high = paired_comparison(msln, cca, **sizes).confidence_interval
+    words = " ".join(README.read_text(encoding="utf-8").split())
+    is_ahead = "a lead in each of the five" if (msln > cca).all() else "no such words"
+    for figure in (
+        f"MSLN is {msln.mean():.3f} and CCA {cca.mean():.3f}, {is_ahead}",
+        f"the difference, {low:.3f} to {high:+.3f}, does not exclude zero",
+    ):
+        assert figure.replace("0.", ".") in words
 
 
 def test_first_example_fits_fifteen_lines():

@@ -5,6 +5,7 @@ from html import escape
 
 import numpy as np
 
+from sklearn_xmodal.protocols._repeats import repeated_pictures
 from sklearn_xmodal.report._pictures import picture_uri
 from sklearn_xmodal.utils._unit import to_unit_length
 from sklearn_xmodal.utils._validation import check_seed
@@ -58,6 +59,8 @@ class Items:
         self.text = self.picture = every
         if self.texts is not None:
             self.text = np.unique(self.texts, return_inverse=True)[1]
+        if data.groups is not None:
+            self.picture = repeated_pictures(data.pairs[rows], groups)
 
     def draw(self, n):
         """Return rows of different texts, of as many classes as possible."""
@@ -95,7 +98,7 @@ def _show(shown, row, *, as_picture):
         alt = escape(", ".join(filter(None, (text, label))))
         uri = picture_uri(shown.pictures[row])
         return f'<img src="{uri}" alt="{alt}" title="{alt}">{under}'
-    if shown.texts is None or as_picture:
-        text = f"{'picture' if as_picture else 'text'} of row {shown.rows[row]}"
+    if as_picture:
+        text = f"row {shown.rows[row]}"
     short = textwrap.shorten(text, _LETTERS, placeholder="\N{HORIZONTAL ELLIPSIS}")
     return f'<span class="words" title="{escape(text)}">{escape(short)}</span>{under}'

@@ -19,7 +19,7 @@ from sklearn_xmodal.metrics import (
 )
 from sklearn_xmodal.protocols import score_codes
 from sklearn_xmodal.report import write_report
-from sklearn_xmodal.report._sheets import nearest
+from sklearn_xmodal.report._sheets import Items, nearest
 from sklearn_xmodal.report._summary import _over_queries, summarise
 
 VOID = {"meta", "img", "input", "path", "rect", "br"}
@@ -175,6 +175,15 @@ def test_search_holds_what_each_text_finds(tmp_path):
         assert [place for place, _ in query["found"]] == first.tolist()
         right = data.y[first] == data.y[row]
         assert [bool(mark) for _, mark in query["found"]] == right.tolist()
+
+
+def test_a_picture_of_several_texts_is_shown_once():
+    data = make_data(groups=True, pictures=False)
+    X = np.asarray(data.pairs.image)[data.groups]  # one picture of every three texts
+    data.pairs = ImageTextPairs(X, data.pairs.text)
+    shown = Items(data, np.arange(60))
+    assert len(set(shown.picture.tolist())) == 20
+    assert len(set(shown.text.tolist())) == 60
 
 
 def test_nearest_shows_no_item_twice():
