@@ -58,7 +58,8 @@ print(f"chance {chance_level(y_test, y_test):.3f}")
 # %%
 # Look
 # ----
-# Six names and the drawings that are closest to each, of a right kind or not.
+# Six names and the drawings that are closest to each, of a right kind or not. Drawings:
+# Fluent Emoji (Microsoft), Noto Emoji (Google), Twemoji (Twitter and contributors).
 
 import matplotlib.pyplot as plt
 

@@ -30,6 +30,7 @@ from sklearn_xmodal.datasets import (
     load_unicode_glyphs,
     make_paired_modalities,
 )
+from sklearn_xmodal.datasets._emoji_pairs import EMOJI_CREDIT
 from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.utils._validation import is_labelled
 
@@ -53,6 +54,7 @@ class RetrievalData:
     groups: np.ndarray | None = None  # (n,) numbers of what is not split
     pictures: np.ndarray | None = None  # (n, height, width), or with 3 colours
     texts: np.ndarray | None = None  # (n,) strings, for display
+    credit: str = ""  # whom to name where they are shown
 
     @property
     def relevance(self):
@@ -93,6 +95,7 @@ def _load_emoji(seed):
         groups=emoji.groups,
         pictures=emoji.images,
         texts=emoji.texts,
+        credit=EMOJI_CREDIT,
     )
 
 

@@ -8,6 +8,13 @@ from sklearn.utils import Bunch
 
 _SHEET_COLUMNS, _SIDE = 72, 40
 
+#: To be shown beside the drawings.
+EMOJI_CREDIT = (
+    "Drawings: Fluent Emoji by Microsoft (MIT), Noto Emoji by Google (Apache-2.0), "
+    "Twemoji by Twitter and contributors (CC-BY-4.0), made smaller. Names: "
+    "emojibase-data by Miles Johnson (MIT)."
+)
+
 _DESCR = """\
 .. _emoji_pairs_dataset:
 

@@ -29,7 +29,8 @@ def write_report(path, runs, data, conclusion=""):
 
     data : object
         With `name`, `pairs`, `y`, `groups`, `pictures` and `texts`, all but the first
-        two None where there are none, and `describe()`, a line about them.
+        two None where there are none, `credit`, whom to name, and `describe()`, a line
+        about them.
 
     conclusion : str, default=""
         What the figures say, put first.
@@ -68,7 +69,7 @@ def write_report(path, runs, data, conclusion=""):
 {_own_data()}
 <footer>Written by sklearn-xmodal {__version__}. mAP is mean average precision over the
 full ranking by cosine similarity: 1 where every right answer comes before every wrong
-one.</footer>
+one. {escape(data.credit)}</footer>
 </main>
 <script>{script}</script>
 </body>

@@ -70,6 +70,7 @@ def make_data(n=60, n_classes=5, *, labels=True, groups=False, pictures=True):
         if pictures
         else None,
         texts=np.array([f"text {i // 3}" for i in range(n)]) if pictures else None,
+        credit="Drawn by <someone>.",
         describe=lambda: "60 things.",
     )
 
@@ -135,6 +136,7 @@ def test_the_page_is_whole_and_asks_for_nothing(options, tmp_path):
     assert "better & <so> is ahead of worse (+0." in " ".join(leads.split())
     assert "What came out." in page.text
     assert "Things <1>" in page.text
+    assert "Drawn by <someone>." in page.text
     assert not [tag for tag, _ in page.elements if tag in ("link", "iframe", "b")]
     for tag, attributes in page.elements:
         for name in ("src", "href", "data-sheet"):
