@@ -39,7 +39,7 @@ help:
 # A line per package is shown. What pip says beyond that, such as warnings that change
 # nothing, goes to a log, which is shown if the installation fails.
 define install
-	test -x $(1)/bin/pip || $(2) -m venv $(1)
+	@test -x $(1)/bin/pip || $(2) -m venv $(1)
 	@echo "Installing into $(1), which takes minutes. $(1)/install.log has every detail."
 	@rm -f $@ $(1)/install.log
 	@{ $(1)/bin/python -m pip install "$$(grep '^torch==' $(3))" && \

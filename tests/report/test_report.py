@@ -234,6 +234,21 @@ def test_copies_in_a_group_make_no_interval_narrower():
     assert_allclose(once, twice)
 
 
+def test_pairs_of_a_group_are_resampled_together():
+    apart, together = make_data(), make_data(groups=True)
+    # The three pairs of each group are copies: a third of what there seems to be.
+    rows = np.repeat(np.arange(20), 3)
+    widths = []
+    for data in (apart, together):
+        run = two_methods(make_data(20))[1]
+        run.test_rows = np.arange(60)
+        run.codes = [codes[rows] for codes in run.codes]
+        data.y = np.array([f"kind {i % 5}" for i in rows])
+        low, high = summarise([run], data)[0].methods[0].interval
+        widths.append(high - low)
+    assert widths[1] / widths[0] == pytest.approx(np.sqrt(3), rel=0.15)
+
+
 def test_intervals_over_splits_are_corrected_for_shared_pairs():
     data = make_data()
     runs = two_methods(data, n_splits=4)
