@@ -28,7 +28,12 @@ from sklearn_xmodal.cli._files import (
 )
 from sklearn_xmodal.cli._tables import Format, is_table
 from sklearn_xmodal.cli._words import count_words
-from sklearn_xmodal.datasets import load_unicode_glyphs, make_paired_modalities
+from sklearn_xmodal.datasets import (
+    load_emoji_pairs,
+    load_unicode_glyphs,
+    make_paired_modalities,
+)
+from sklearn_xmodal.datasets._emoji_pairs import EMOJI_CREDIT
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.utils._validation import is_labelled
 
@@ -50,9 +55,10 @@ class RetrievalData:
     y: np.ndarray | None  # -1 or None where a pair has no label
     test_rows: np.ndarray | None = None
     groups: np.ndarray | None = None  # (n,) numbers of what is not split
-    pictures: np.ndarray | None = None  # (n, height, width), for display
+    pictures: np.ndarray | None = None  # (n, height, width), or with 3 colours
     texts: np.ndarray | None = None  # (n,) strings, for display
     words: ModalityTransformer | None = None  # what made features of the texts
+    credit: str = ""  # whom to name where they are shown
 
     @property
     def relevance(self):
@@ -81,6 +87,22 @@ class RetrievalData:
         return is_labelled(self.y)
 
 
+def _load_emoji(seed):
+    try:
+        emoji = load_emoji_pairs()
+    except ImportError as error:
+        raise CommandError(f"cannot load the emoji: {error}") from None
+    return RetrievalData(
+        name="Emoji",
+        pairs=ImageTextPairs(emoji.image, emoji.text),
+        y=emoji.target_names[emoji.target],
+        groups=emoji.groups,
+        pictures=emoji.images,
+        texts=emoji.texts,
+        credit=EMOJI_CREDIT,
+    )
+
+
 def _load_glyphs(seed):
     try:
         glyphs = load_unicode_glyphs()
@@ -101,7 +123,7 @@ def _make_synthetic(seed):
 
 
 #: Data sets that need no download, by name.
-DATASETS = {"glyphs": _load_glyphs, "synthetic": _make_synthetic}
+DATASETS = {"emoji": _load_emoji, "glyphs": _load_glyphs, "synthetic": _make_synthetic}
 
 
 def load_own_data(arguments):
@@ -121,7 +143,7 @@ def load_data(arguments):
             if getattr(arguments, option) is not None:
                 name = option.replace("_", "-")
                 raise CommandError(f"--{name} needs --image as well")
-        name = arguments.dataset or "glyphs"
+        name = arguments.dataset or "emoji"
         if name not in DATASETS:
             raise CommandError(
                 f"unknown data set {name!r}: choose from {', '.join(DATASETS)}, or "

@@ -1,6 +1,7 @@
 """A comparison: from arguments to table, file and pictures."""
 
 import argparse
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sklearn_xmodal.cli._options import (
 from sklearn_xmodal.cli._pictures import draw_all
 from sklearn_xmodal.cli._report import format_conclusion, format_tables, write_csv
 from sklearn_xmodal.protocols import ALL_METHODS, FULL, METHODS, PROTOCOLS, QUICK
+from sklearn_xmodal.report import write_report
 from sklearn_xmodal.utils._row_keys import row_keys
 
 #: What `python -m sklearn_xmodal` compares unless told otherwise, and `xmodal compare`.
@@ -31,8 +33,8 @@ _HEAVY = tuple(name for name in ALL_METHODS if name not in LIGHT)
 _EPILOG = """\
 examples:
   {prog}
-      compares methods on the Unicode glyphs, in the first two protocols
-  {prog} --image wikipedia.npz:X_img --text wikipedia.npz:X_txt \\
+      compares methods on the emoji, in the first two protocols
+  {prog} --image wikipedia.npz:X_img --text wikipedia.npz:X_txt \
       --labels wikipedia.npz:y --test wikipedia.npz:test_idx --protocol standard
       the same on your own features, with a given test part
   {prog} --image photos.csv --text captions.npz --labels kinds.csv
@@ -79,7 +81,7 @@ def compare_epilog(prog):
 
 def add_compare_options(parser, methods=LIGHT):
     """Add all that a comparison takes; the methods are those of no choice."""
-    add_data_options(parser, default="glyphs")
+    add_data_options(parser, default="emoji")
     run = parser.add_argument_group("comparison")
     run.add_argument(
         "--protocol",
@@ -150,9 +152,8 @@ def run(arguments):
             runs.append(done)  # noqa: PERF402, to keep what came before an error
     finally:
         # What is done is reported, whatever ended the work.
-        if runs:
-            report(runs, data, out)
-    print(f"\n{format_conclusion(runs)}")
+        leads = report(runs, data, out) if runs else ""
+    print(f"\n{textwrap.fill(f'{format_conclusion(runs)} {leads}'.strip(), 88)}")
 
 
 def _say_what_is_relevant(data):
@@ -174,14 +175,18 @@ def _say_what_is_relevant(data):
 
 
 def report(runs, data, out):
-    """Print the tables, write the file and the pictures into a folder."""
+    """Print the tables, write the files; return what the report says of leads."""
     print(format_tables(runs))
     try:
         print(f"Wrote {write_csv(runs, out / 'results.csv')}")
         for path in _draw(runs, data, out):
             print(f"Wrote {path}")
+        page = out / "report.html"
+        leads = write_report(page, runs, data, format_conclusion(runs))
+        print(f"Wrote {page}, to be opened in a browser")
     except OSError as error:
         raise CommandError(f"cannot write to --out {out}: {error.strerror}") from None
+    return leads
 
 
 def _draw(runs, data, out):

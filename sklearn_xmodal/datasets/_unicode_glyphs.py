@@ -181,6 +181,7 @@ n_text_features), dtype float64
 
     See Also
     --------
+    load_emoji_pairs : Emoji, with features of trained encoders.
     make_paired_modalities : Synthetic pairs with known structure.
 
     Notes

@@ -70,6 +70,10 @@ def test_a_run_writes_table_file_and_pictures(files, tmp_path, capsys):
         assert 0 < float(row["chance"]) < float(row["mean"]) <= 1
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "precision_recall.png").read_bytes().startswith(b"\x89PNG")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    for row in rows:
+        assert row["method"] in page
 
 
 def test_same_seed_gives_same_figures(files, tmp_path):
@@ -250,9 +254,11 @@ def test_module_runs_as_a_program(tmp_path):
 
 
 @pytest.mark.thorough
-def test_glyph_run_draws_a_sheet_of_retrieved_glyphs(tmp_path):
+@pytest.mark.parametrize("dataset", [[], ["--dataset", "glyphs"]])
+def test_run_without_files_draws_a_sheet_of_what_is_retrieved(dataset, tmp_path):
     pytest.importorskip("matplotlib")
-    assert main([*FAST, "--protocol", "extendable", "--out", str(tmp_path)]) == 0
+    argv = [*dataset, *FAST, "--protocol", "extendable", "--out", str(tmp_path)]
+    assert main(argv) == 0
     assert (tmp_path / "retrieved_extendable.png").stat().st_size > 10_000
 
 
