@@ -29,11 +29,11 @@ from sklearn_xmodal.utils._sklearn_compat import (
 from sklearn_xmodal.utils._validation import (
     LEARN_FROM_PAIRS,
     check_class_targets,
-    check_labels,
     check_modality,
     check_not_signs,
-    check_same_length,
+    check_pair_labels,
     check_sample_weight,
+    check_several_classes,
     check_some_labelled,
     check_width,
     counting_rows,
@@ -280,7 +280,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 raise ValueError(
                     f"score needs both modalities. Got pairs with {modality}=None."
                 )
-        y = _check_y(image, y)
+        y = check_pair_labels(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
         Z_img, Z_txt, y, weights, ids = labelled_codes(Z_img, Z_txt, y, **more)
         with told_once():
@@ -364,7 +364,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _take_more_state(self, state):
         """Take that out of a state again."""
 
-    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None):
+    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None, *, at_least=2):
         """Validate pairs to learn from, and record their widths and names."""
         data = resolve_input(
             self, method, X_img, X_txt, y, sample_weight=sample_weight, reset=True
@@ -377,14 +377,16 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 raise ValueError(
                     f"{method} needs both modalities. Got pairs with {modality}=None."
                 )
-            sides[modality] = self._check_side(side, modality, ensure_min_samples=2)
+            sides[modality] = self._check_side(
+                side, modality, ensure_min_samples=at_least
+            )
             is_stacked = data.form == "stacked"
             names[modality] = None if is_stacked else get_feature_names(side)
         self._feature_names = names
         self.n_image_features_ = sides["image"].shape[1]
         self.n_text_features_ = sides["text"].shape[1]
         self.n_features_in_ = self.n_image_features_ + self.n_text_features_
-        y = _check_y(sides["image"], data.y)
+        y = check_pair_labels(sides["image"], data.y)
         if method == "fit":  # a part of the pairs may be of one class
             check_not_signs(y)
         return sides["image"], sides["text"], y
@@ -401,7 +403,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self._label_names = names_of_labels(y)
         X_img = self._check_known_side(X_img, "image")
         X_txt = self._check_known_side(X_txt, "text")
-        return X_img, X_txt, _check_y(X_img, y)
+        return X_img, X_txt, check_pair_labels(X_img, y)
 
     @contextmanager
     def _as_before_unless_fitted(self):
@@ -410,7 +412,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         try:
             yield
         except BaseException:
-            if vars(self).get("image_encoder_") is before.get("image_encoder_"):
+            encoder = vars(self).get("image_encoder_")
+            if encoder is None or encoder is before.get("image_encoder_"):
                 self.__dict__.clear()
                 self.__dict__.update(before)
             raise
@@ -666,35 +669,20 @@ class ClassLabelsMixin(BaseRetriever):
 
         An indicator has the names or numbers of its columns for labels.
         """
-        y = check_class_targets(y, self)
+        y = check_class_targets(y, self, takes_indicator=self._takes_indicator)
         check_some_labelled(is_labelled(y), LEARN_FROM_PAIRS)
-        if y.ndim == 2 and not self._takes_indicator:
-            raise ValueError(
-                f"{type(self).__name__} needs one class per pair, y of shape "
-                f"(n_samples,). Got a multi-label indicator of shape {y.shape}. "
-                "RidgeRetriever and SemanticMatchingRetriever take several."
-            )
         if y.ndim == 2:
-            names = self._label_names
-            self.classes_ = np.arange(y.shape[1]) if names is None else names
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "y must hold at least two classes to tell apart. Got one class: "
-                f"{self.classes_.tolist()}."
-            )
+            self.classes_ = self._names_of_columns(y)
+        check_several_classes(self.classes_)
         return y
+
+    def _names_of_columns(self, y):
+        """Return the labels that the columns of an indicator stand for."""
+        names = self._label_names
+        return np.arange(y.shape[1]) if names is None else names
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.target_tags.multi_output = self._takes_indicator
         return tags
-
-
-def _check_y(X, y):
-    """Validate labels beside one modality; None stays None."""
-    if y is None:
-        return None
-    y = check_labels(y)
-    check_same_length(X, y)
-    return y

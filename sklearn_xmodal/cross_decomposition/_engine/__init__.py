@@ -17,12 +17,10 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     ClassVectorsRetriever,
     linear_encoders,
 )
-from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
 
 __all__ = [
     "ClassVectorsRetriever",
     "PairMoments",
     "linear_encoders",
     "pair_moments",
-    "separate_axes",
 ]

@@ -40,7 +40,7 @@ class Problem(ABC):
 
     sides: tuple  # image, text
 
-    def axes(self, X_img, X_txt, memberships=None):
+    def axes(self, X_img=None, X_txt=None, memberships=None):
         """Return the axes of image and text, and their cross-covariance.
 
         The features may be read again for memberships, which are weighted.
@@ -93,6 +93,14 @@ class MomentProblem(Problem):
     def scaled(self, scales):
         """Multiply the columns of both sides; no whitening."""
         return self._crossed(map(Diagonal, scales))
+
+    def axes_with(self, sums):
+        """Return what `axes` does from `class_sums` of image and text columns."""
+        parts = np.split(sums, [len(self.sides[0].mean)])
+        image, text = (
+            side.axes_with(part) for side, part in zip(self.sides, parts, strict=True)
+        )
+        return image, text, self._cross_along(image, text)
 
     def _cross_along(self, image, text):
         return image.root.W.T @ self._cross @ text.root.W
@@ -160,13 +168,12 @@ def pair_problem(X_img, X_txt, sample_weight=None, most_rows=None):
     return RowProblem(X_img, X_txt, sample_weight)
 
 
-def pair_axes(X_img, X_txt, memberships=None, sample_weight=None):
+def pair_axes(X_img, X_txt, memberships, sample_weight=None):
     """Return the axes of image and text, and their cross-covariance (r_img, r_txt).
 
     Weights are positive, `None` is 1 for all.
     """
-    if memberships is not None:
-        memberships = weighted_memberships(memberships, sample_weight)
+    memberships = weighted_memberships(memberships, sample_weight)
     problem = pair_problem(X_img, X_txt, sample_weight)
     return problem.axes(X_img, X_txt, memberships)
 
