@@ -17,8 +17,9 @@ from sklearn_xmodal.metrics._engine import labelled_codes, told_once
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
-from sklearn_xmodal.utils._containers import as_matrix
+from sklearn_xmodal.utils._containers import as_matrix, is_dask_array
 from sklearn_xmodal.utils._entries import check_entries
+from sklearn_xmodal.utils._lazy import encoded_blocks
 from sklearn_xmodal.utils._old_spellings import OldSpellingsMixin
 from sklearn_xmodal.utils._sklearn_compat import (
     OUTPUT_CONFIG,
@@ -446,7 +447,11 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         )
 
     def _codes(self, X, modality):
-        """Validate and encode one modality."""
+        """Validate and encode one modality; of a Dask array when it is computed."""
+        if is_dask_array(X):
+            width, other = self._widths(modality)
+            check_width(X, modality, width, other, estimator=self)
+            return encoded_blocks(X, self._encoder(modality), modality, self._dtypes)
         X = self._check_known_side(X, modality)
         return self._encoder(modality)._finite_codes(X, f"the {modality} features")
 
@@ -464,11 +469,14 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 "(first five shown)."
             )
         X = self._check_side(X, modality)
-        widths = {"image": self.n_image_features_, "text": self.n_text_features_}
-        width = widths.pop(modality)
-        (other_width,) = widths.values()
-        check_width(X, modality, width, other_width, estimator=self)
+        width, other = self._widths(modality)
+        check_width(X, modality, width, other, estimator=self)
         return X
+
+    def _widths(self, modality):
+        """Return the number of features of a modality, and of the other one."""
+        widths = self.n_image_features_, self.n_text_features_
+        return widths if modality == "image" else widths[::-1]
 
     def _transform_modality(self, X, modality):
         check_is_fitted(self)

@@ -45,6 +45,11 @@ def as_matrix(X, *, strict=True):
     return _with_index(matrix, X)
 
 
+def is_dask_array(X):
+    """Return whether X is a Dask array, without importing Dask."""
+    return type(X).__module__.startswith("dask.array")
+
+
 def row_index(X):
     """Return the index of a table, or of a side of pairs; None where there is none."""
     for side in X._sides() if hasattr(X, "_sides") else (X,):

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from sklearn_xmodal.base import ClassLabelsMixin
-from sklearn_xmodal.cross_decomposition._engine._dask import is_dask_array, summed
+from sklearn_xmodal.cross_decomposition._engine._dask import summed
 from sklearn_xmodal.cross_decomposition._engine._moments import (
     PairMoments,
     class_sums,
@@ -23,6 +23,7 @@ from sklearn_xmodal.utils._class_embeddings import (
     class_memberships,
     weighted_memberships,
 )
+from sklearn_xmodal.utils._containers import is_dask_array
 from sklearn_xmodal.utils._entries import check_entries
 from sklearn_xmodal.utils._validation import (
     check_class_targets,

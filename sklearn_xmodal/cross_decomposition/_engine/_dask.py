@@ -17,6 +17,7 @@ from sklearn_xmodal.pairs._pairs import (
     ImageTextPairs,
     check_known_size,
 )
+from sklearn_xmodal.utils._containers import is_dask_array
 from sklearn_xmodal.utils._validation import (
     check_labels,
     check_modality,
@@ -45,11 +46,6 @@ class DaskPairsMixin(BaseRetriever):
         """Raise a TypeError where sums over blocks are not enough."""
 
 
-def is_dask_array(X):
-    """Return whether X is a Dask array, without importing Dask."""
-    return type(X).__module__.startswith("dask.array")
-
-
 def _check_dask_pairs(estimator, X_img, X_txt, y, sample_weight):
     """Take Dask arrays in any form apart, and record their widths as `fit` does.
 
@@ -58,8 +54,6 @@ def _check_dask_pairs(estimator, X_img, X_txt, y, sample_weight):
     for X in (X_img, X_txt):
         if is_dask_array(X):
             check_known_size(X)
-    if estimator.n_image_features is not None and is_dask_array(X_img):
-        X_img = ImageTextPairs.from_stacked(X_img, estimator.n_image_features)
     data = resolve_input(
         estimator, "fit", X_img, X_txt, y, sample_weight=sample_weight, reset=True
     )

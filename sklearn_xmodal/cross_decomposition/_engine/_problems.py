@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._engine._dask import is_dask_array, summed
+from sklearn_xmodal.cross_decomposition._engine._dask import summed
 from sklearn_xmodal.cross_decomposition._engine._moments import (
     condense,
     condensed_rows,
@@ -20,6 +20,7 @@ from sklearn_xmodal.cross_decomposition._engine._whitening import (
     whitened_rows,
 )
 from sklearn_xmodal.utils._class_embeddings import weighted_memberships
+from sklearn_xmodal.utils._containers import is_dask_array
 from sklearn_xmodal.utils._memory import check_memory
 
 
