@@ -50,7 +50,20 @@ def _frames():
         }
 
 
+def _arrow():
+    pa = pytest.importorskip("pyarrow")
+    for X_img, X_txt, y, weights in batches():
+        columns = [
+            pa.FixedSizeListArray.from_arrays(pa.array(X.ravel()), X.shape[1])
+            for X in (X_img, X_txt)
+        ]
+        columns += [pa.array(y), pa.array(weights)]
+        batch = pa.record_batch(columns, names=["a", "b", "c", "d"])
+        yield [batch[name] for name in "abcd"]
+
+
 FORMS = {
+    "arrow": _arrow,
     "lists": lambda: [list(batch) for batch in batches()],
     "pairs": lambda: [(ImageTextPairs(*b[:2]), *b[2:]) for b in batches()],
     "dicts": _frames,
@@ -177,10 +190,8 @@ PARQUET = """
 """
 
 
-@pytest.mark.parametrize(
-    "n",
-    [50_000, pytest.param(1_000_000, marks=pytest.mark.thorough)],  # of 512 bytes
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("n", [50_000, 1_000_000])  # of 512 bytes
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_parquet_is_read_in_bounded_memory(n, tmp_path):
     pytest.importorskip("pyarrow")

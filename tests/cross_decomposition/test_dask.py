@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ from tests.conftest import thorough_but
 da = pytest.importorskip("dask.array")
 dask = pytest.importorskip("dask")
 
+ROOT = Path(__file__).parents[2]
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 RETRIEVERS = [
     CCARetriever(4, alpha=0.1),
@@ -609,3 +611,14 @@ class TestCluster:
         assert_allclose(
             there.cv_results_["mean_test_score"], here.cv_results_["mean_test_score"]
         )
+
+
+@pytest.mark.thorough
+def test_all_survive_on_a_cluster_of_another_process():
+    pytest.importorskip("distributed")
+    command = [sys.executable, "-m", "tests.cross_decomposition.dask_cluster"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "10 retrievers\n"
