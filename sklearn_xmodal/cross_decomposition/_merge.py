@@ -21,8 +21,9 @@ def merge(retrievers, *, solve=True):
     ----------
     retrievers : iterable of retrievers
         All of one class, with equal parameters, and with the same features in the same
-        order. Those of `partial_fit` with ``solve=False`` will do. They stay as they
-        are. Of :class:`KCCARetriever` all parts must have the same `landmarks`.
+        order. Those of `partial_fit` with ``solve=False`` will do, and some that have
+        seen nothing. They stay as they are. Of :class:`KCCARetriever` all parts must
+        have the same `landmarks`.
 
     solve : bool, default=True
         Whether to learn from the sums. With `False` the result is a larger part, for
@@ -66,9 +67,17 @@ def merge(retrievers, *, solve=True):
         )
     for number, part in enumerate(parts):
         _check_part(part, f"number {number}")
-    for number, part in enumerate(parts[1:], start=1):
-        _check_agree(parts[0], part, f"number {number}")
-    merged = _merged(parts)
+        _check_same_kind(parts[0], part, f"number {number}")
+    seen = {i: part for i, part in enumerate(parts) if "_moments" in vars(part)}
+    if not seen:
+        raise ValueError(
+            "merge needs pairs that partial_fit or fit_batches have seen. Got "
+            f"{len(parts)} of {type(parts[0]).__name__} that are not fitted."
+        )
+    first, *_ = seen.values()
+    for number, part in seen.items():
+        _check_same_features(first, part, f"number {number}")
+    merged = _merged([*seen.values()])
     merged._learn_or_wait(solve)
     return merged
 
@@ -100,15 +109,14 @@ def _check_part(part, which):
             f"partial_fit of cross_decomposition and linear_model. Got {which} of type "
             f"{type(part).__name__}."
         )
-    if "_moments" not in vars(part):
-        how = "fitted by fit" if "image_encoder_" in vars(part) else "not fitted"
+    if "_moments" not in vars(part) and "image_encoder_" in vars(part):
         raise ValueError(
             "merge needs the sums that partial_fit and fit_batches keep. Got "
-            f"{which}, a {type(part).__name__} {how}. Use partial_fit for every part."
+            f"{which}, a {type(part).__name__} fitted by fit, which keeps none."
         )
 
 
-def _check_agree(first, part, which):
+def _check_same_kind(first, part, which):
     if type(part) is not type(first):
         raise TypeError(
             "merge takes retrievers of one class. Got "
@@ -123,6 +131,9 @@ def _check_agree(first, part, which):
             f"{name}={_short(params[name])}, and {name}={_short(others[name])} in "
             f"{which}."
         )
+
+
+def _check_same_features(first, part, which):
     for modality in MODALITIES:
         width, other = (getattr(e, f"n_{modality}_features_") for e in (first, part))
         if width != other:

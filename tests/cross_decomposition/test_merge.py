@@ -99,7 +99,8 @@ def test_four_parts_are_one_fit(est):
     # By class, so that no part knows all of them, and some one alone.
     cuts = np.flatnonzero(np.diff(np.sort(y)))[[0, 1, 3]] + 1
     parts = [one_part(est, rows) for rows in np.split(np.argsort(y), cuts)]
-    got = merge(pickle.loads(pickle.dumps(part)) for part in parts)
+    nothing = clone(est)  # of a node without pairs
+    got = merge(pickle.loads(pickle.dumps(part)) for part in [nothing, *parts])
     assert_same(got, expected)
     halves = [merge(half, solve=False) for half in (parts[2:], parts[:2])]
     assert_same(merge(halves), expected)
@@ -239,7 +240,8 @@ class TestAgreement:
             ([], ValueError, "at least one retriever. Got none"),
             (part, ValueError, "Got a retriever"),
             ([part, fitted], ValueError, "number 1, a CCARetriever fitted by fit"),
-            ([CCARetriever()], ValueError, "number 0, a CCARetriever not fitted"),
+            ([CCARetriever()], ValueError, "Got 1 of CCARetriever that are not fitted"),
+            ([CCARetriever(2), part], ValueError, "n_components=2, and n_comp"),
             ([part, ASIFRetriever()], TypeError, "number 1 of type ASIFRetriever"),
             ([part, PLSRetriever().partial_fit(X_img, X_txt)], TypeError, "one class"),
         ):
