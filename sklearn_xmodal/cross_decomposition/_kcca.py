@@ -363,7 +363,7 @@ class KCCARetriever(PartialFitMixin, BaseRetriever):
         if self.approximation is not None:
             moments = self._moments_of(X_img, X_txt, y, sample_weight)
             return self._solve_moments(moments)
-        if isinstance(self.landmarks, tuple):
+        if not isinstance(self.landmarks, str):
             _refuse_landmarks("approximation=None, which has none")
         _check_kernels_fit(len(among))
         random_state = check_random_state(self.random_state)
@@ -376,7 +376,7 @@ class KCCARetriever(PartialFitMixin, BaseRetriever):
     def _moments_of(self, X_img, X_txt, y, sample_weight):
         sides = X_img, X_txt
         random_state = check_random_state(self.random_state)
-        if isinstance(self.landmarks, tuple):
+        if not isinstance(self.landmarks, str):
             sources, among, weights = self._check_landmarks(sides), None, None
         else:
             among = counting_rows(sample_weight, np.arange(X_img.shape[0]))
@@ -416,6 +416,8 @@ class KCCARetriever(PartialFitMixin, BaseRetriever):
 
     def _check_landmarks(self, sides):
         """Return the landmarks that the user gave, as features of either modality."""
+        if not isinstance(self.landmarks, tuple):
+            _refuse_landmarks(f"one of type {type(self.landmarks).__name__}")
         landmarks = per_modality(self.landmarks, "landmarks")
         if any(isinstance(L, str) for L in landmarks):
             _refuse_landmarks(f"landmarks={landmarks!r}")

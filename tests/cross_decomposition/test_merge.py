@@ -286,6 +286,7 @@ class TestLandmarks:
         ("params", "match"),
         [
             ({"landmarks": ("uniform", "k-means++")}, r"Got landmarks=\('uniform'"),
+            ({"landmarks": np.eye(7)}, "Got one of type ndarray"),
             ({"approximation": None}, "Got approximation=None"),
             ({"kernel": ("rbf", "precomputed")}, "Got a precomputed kernel"),
             ({"landmarks": (np.eye(6), np.eye(7))}, "there are 7. Got 6 columns"),
