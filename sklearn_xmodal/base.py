@@ -169,8 +169,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         Returns
         -------
         Z : tuple of two matrices, ImageTextPairs, or one matrix
-            Codes of shape (n_samples, n_components_) per modality; side by
-            side in one matrix for a stacked input.
+            Codes of shape (n_samples, n_components_) per modality; side by side in one
+            matrix for a stacked input. Dask arrays for Dask arrays, not yet computed.
         """
         check_is_fitted(self)
         form, image, text, _ = resolve_input(self, "transform", X_img, X_txt)

@@ -17,7 +17,7 @@ from sklearn_xmodal import CCARetriever, ImageTextPairs, MvDARetriever, RidgeRet
 from tests.conftest import thorough_but
 from tests.cross_decomposition.test_merge import ALL, N, assert_same, by_name, draw
 
-SIZES = (1, 70, 3, 200, 26)  # the first one alone is no fit
+SIZES = (0, 1, 70, 3, 0, 200, 26)  # the first ones alone are no fit
 
 
 def batches(columns=4):
@@ -129,8 +129,8 @@ class TestErrors:
 
     def test_of_what_is_no_fit(self):
         X_img, X_txt, y, _ = draw()
-        with pytest.raises(ValueError, match=r"one batch\. Got none: a gener"):
-            CCARetriever().fit_batches(iter([]))
+        with pytest.raises(ValueError, match=r"batch with pairs\. Got none: a gener"):
+            CCARetriever().fit_batches([(X_img[:0], X_txt[:0])])
         with pytest.raises(ValueError, match=r"2 pairs that count\. Got 1 pair"):
             CCARetriever().fit_batches([(X_img[:1], X_txt[:1])])
         with pytest.raises(ValueError, match="at least two classes"):

@@ -169,6 +169,7 @@ def test_sums_alone_are_no_fit():
     est.partial_fit(X_img, X_txt, solve=False)
     with pytest.raises(NotFittedError):  # the old codes are not those of all pairs
         est.transform_image(X_img)
+    assert not hasattr(est, "canonical_correlations_")
     mvda = MvDARetriever().partial_fit(X_img, X_txt, 0 * y, solve=False)
     with pytest.raises(ValueError, match="at least two classes"):
         merge([mvda])

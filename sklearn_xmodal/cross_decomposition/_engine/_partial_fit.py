@@ -12,7 +12,7 @@ from sklearn_xmodal.cross_decomposition._engine._moments import (
     PairMoments,
     pair_moments,
 )
-from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
+from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, n_rows
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import (
     check_sample_weight,
@@ -104,8 +104,8 @@ class PartialFitMixin(DaskPairsMixin, SampleWeightMixin):
             a tuple or list of the data that `fit` takes, in its order: ``(X_img,
             X_txt)``, ``(X_img, X_txt, y)`` or ``(X_img, X_txt, y, sample_weight)``,
             with ImageTextPairs or a stacked matrix in place of both matrices if need
-            be; or a dict of these by name. Parts may have any number of rows; columns
-            of vectors of Arrow tables are matrices, and are not copied.
+            be; or a dict of these by name. They may have any number of rows; columns of
+            vectors of Arrow tables are matrices, and are not copied.
 
         Returns
         -------
@@ -127,14 +127,15 @@ class PartialFitMixin(DaskPairsMixin, SampleWeightMixin):
             for number, batch in enumerate(batches):
                 try:
                     pairs = arguments_of(batch, self.n_image_features)
-                    self._add_pairs("fit_batches", *pairs, at_least=1)
+                    if n_rows(pairs[0], "X_img"):  # filters leave empty ones
+                        self._add_pairs("fit_batches", *pairs, at_least=1)
                 except Exception as error:
                     error.add_note(f"In batch {number} of fit_batches, from 0.")
                     raise
             if "_moments" not in vars(self):
                 raise ValueError(
-                    "fit_batches needs at least one batch. Got none: a generator can "
-                    "be read only once."
+                    "fit_batches needs at least one batch with pairs. Got none: a "
+                    "generator can be read only once."
                 )
             self._learn_or_wait(solve=True)
         return self
@@ -183,7 +184,8 @@ class PartialFitMixin(DaskPairsMixin, SampleWeightMixin):
     def _learn_or_wait(self, solve):
         """Set the encoders for the moments, or take old ones away."""
         if not solve:
-            for name in ("image_encoder_", "text_encoder_"):
+            found = "image_encoder_", "text_encoder_", *self._fitted
+            for name in (*found, *self._sometimes_fitted):
                 self.__dict__.pop(name, None)
             return
         n = n_pairs(self._moments)
