@@ -8,6 +8,7 @@
     python -m benchmarks.speed many
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
+    python -m benchmarks.speed scale
     python -m benchmarks.speed search
     python -m benchmarks.speed tables
 
@@ -33,6 +34,7 @@ from benchmarks import (
     _speed_many,
     _speed_metrics,
     _speed_msln,
+    _speed_scale,
     _speed_search,
     _speed_tables,
 )
@@ -47,6 +49,7 @@ COMMANDS = {
     "many": _speed_many,
     "metrics": _speed_metrics,
     "msln": _speed_msln,
+    "scale": _speed_scale,
     "search": _speed_search,
     "tables": _speed_tables,
 }

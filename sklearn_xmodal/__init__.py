@@ -42,6 +42,7 @@ _HOMES = {
     "encoder_of": "sklearn_xmodal.base",
     "export_onnx": "sklearn_xmodal.persistence",
     "load": "sklearn_xmodal.persistence",
+    "merge": "sklearn_xmodal.cross_decomposition",
     "save": "sklearn_xmodal.persistence",
 }
 
@@ -79,6 +80,7 @@ __all__ = [
     "encoder_of",
     "export_onnx",
     "load",
+    "merge",
     "save",
 ]
 

@@ -17,8 +17,9 @@ from sklearn_xmodal.metrics._engine import labelled_codes, told_once
 from sklearn_xmodal.pairs import ImageTextPairs, ModalityTransformer
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES
-from sklearn_xmodal.utils._containers import as_matrix
+from sklearn_xmodal.utils._containers import as_matrix, is_dask_array
 from sklearn_xmodal.utils._entries import check_entries
+from sklearn_xmodal.utils._lazy import encoded_blocks
 from sklearn_xmodal.utils._old_spellings import OldSpellingsMixin
 from sklearn_xmodal.utils._sklearn_compat import (
     OUTPUT_CONFIG,
@@ -29,11 +30,11 @@ from sklearn_xmodal.utils._sklearn_compat import (
 from sklearn_xmodal.utils._validation import (
     LEARN_FROM_PAIRS,
     check_class_targets,
-    check_labels,
     check_modality,
     check_not_signs,
-    check_same_length,
+    check_pair_labels,
     check_sample_weight,
+    check_several_classes,
     check_some_labelled,
     check_width,
     counting_rows,
@@ -168,8 +169,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         Returns
         -------
         Z : tuple of two matrices, ImageTextPairs, or one matrix
-            Codes of shape (n_samples, n_components_) per modality; side by
-            side in one matrix for a stacked input.
+            Codes of shape (n_samples, n_components_) per modality; side by side in one
+            matrix for a stacked input. Dask arrays for Dask arrays, not yet computed.
         """
         check_is_fitted(self)
         form, image, text, _ = resolve_input(self, "transform", X_img, X_txt)
@@ -280,7 +281,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 raise ValueError(
                     f"score needs both modalities. Got pairs with {modality}=None."
                 )
-        y = _check_y(image, y)
+        y = check_pair_labels(image, y)
         Z_img, Z_txt = self._codes(image, "image"), self._codes(text, "text")
         Z_img, Z_txt, y, weights, ids = labelled_codes(Z_img, Z_txt, y, **more)
         with told_once():
@@ -364,7 +365,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _take_more_state(self, state):
         """Take that out of a state again."""
 
-    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None):
+    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None, *, at_least=2):
         """Validate pairs to learn from, and record their widths and names."""
         data = resolve_input(
             self, method, X_img, X_txt, y, sample_weight=sample_weight, reset=True
@@ -377,14 +378,16 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 raise ValueError(
                     f"{method} needs both modalities. Got pairs with {modality}=None."
                 )
-            sides[modality] = self._check_side(side, modality, ensure_min_samples=2)
+            sides[modality] = self._check_side(
+                side, modality, ensure_min_samples=at_least
+            )
             is_stacked = data.form == "stacked"
             names[modality] = None if is_stacked else get_feature_names(side)
         self._feature_names = names
         self.n_image_features_ = sides["image"].shape[1]
         self.n_text_features_ = sides["text"].shape[1]
         self.n_features_in_ = self.n_image_features_ + self.n_text_features_
-        y = _check_y(sides["image"], data.y)
+        y = check_pair_labels(sides["image"], data.y)
         if method == "fit":  # a part of the pairs may be of one class
             check_not_signs(y)
         return sides["image"], sides["text"], y
@@ -401,7 +404,7 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         self._label_names = names_of_labels(y)
         X_img = self._check_known_side(X_img, "image")
         X_txt = self._check_known_side(X_txt, "text")
-        return X_img, X_txt, _check_y(X_img, y)
+        return X_img, X_txt, check_pair_labels(X_img, y)
 
     @contextmanager
     def _as_before_unless_fitted(self):
@@ -410,7 +413,8 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         try:
             yield
         except BaseException:
-            if vars(self).get("image_encoder_") is before.get("image_encoder_"):
+            encoder = vars(self).get("image_encoder_")
+            if encoder is None or encoder is before.get("image_encoder_"):
                 self.__dict__.clear()
                 self.__dict__.update(before)
             raise
@@ -443,7 +447,11 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
         )
 
     def _codes(self, X, modality):
-        """Validate and encode one modality."""
+        """Validate and encode one modality; of a Dask array when it is computed."""
+        if is_dask_array(X):
+            width, other = self._widths(modality)
+            check_width(X, modality, width, other, estimator=self)
+            return encoded_blocks(X, self._encoder(modality), modality, self._dtypes)
         X = self._check_known_side(X, modality)
         return self._encoder(modality)._finite_codes(X, f"the {modality} features")
 
@@ -461,11 +469,14 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
                 "(first five shown)."
             )
         X = self._check_side(X, modality)
-        widths = {"image": self.n_image_features_, "text": self.n_text_features_}
-        width = widths.pop(modality)
-        (other_width,) = widths.values()
-        check_width(X, modality, width, other_width, estimator=self)
+        width, other = self._widths(modality)
+        check_width(X, modality, width, other, estimator=self)
         return X
+
+    def _widths(self, modality):
+        """Return the number of features of a modality, and of the other one."""
+        widths = self.n_image_features_, self.n_text_features_
+        return widths if modality == "image" else widths[::-1]
 
     def _transform_modality(self, X, modality):
         check_is_fitted(self)
@@ -666,35 +677,20 @@ class ClassLabelsMixin(BaseRetriever):
 
         An indicator has the names or numbers of its columns for labels.
         """
-        y = check_class_targets(y, self)
+        y = check_class_targets(y, self, takes_indicator=self._takes_indicator)
         check_some_labelled(is_labelled(y), LEARN_FROM_PAIRS)
-        if y.ndim == 2 and not self._takes_indicator:
-            raise ValueError(
-                f"{type(self).__name__} needs one class per pair, y of shape "
-                f"(n_samples,). Got a multi-label indicator of shape {y.shape}. "
-                "RidgeRetriever and SemanticMatchingRetriever take several."
-            )
         if y.ndim == 2:
-            names = self._label_names
-            self.classes_ = np.arange(y.shape[1]) if names is None else names
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "y must hold at least two classes to tell apart. Got one class: "
-                f"{self.classes_.tolist()}."
-            )
+            self.classes_ = self._names_of_columns(y)
+        check_several_classes(self.classes_)
         return y
+
+    def _names_of_columns(self, y):
+        """Return the labels that the columns of an indicator stand for."""
+        names = self._label_names
+        return np.arange(y.shape[1]) if names is None else names
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.target_tags.multi_output = self._takes_indicator
         return tags
-
-
-def _check_y(X, y):
-    """Validate labels beside one modality; None stays None."""
-    if y is None:
-        return None
-    y = check_labels(y)
-    check_same_length(X, y)
-    return y

@@ -7,6 +7,7 @@ from sklearn_xmodal.cross_decomposition._cca import CCARetriever
 from sklearn_xmodal.cross_decomposition._cca_cv import CCARetrieverCV
 from sklearn_xmodal.cross_decomposition._cosine import CosineRetriever
 from sklearn_xmodal.cross_decomposition._kcca import KCCARetriever
+from sklearn_xmodal.cross_decomposition._merge import merge
 from sklearn_xmodal.cross_decomposition._mvda import MvDARetriever
 from sklearn_xmodal.cross_decomposition._pls import PLSRetriever
 from sklearn_xmodal.cross_decomposition._procrustes import ProcrustesRetriever
@@ -27,4 +28,5 @@ __all__ = [
     "ThreeViewCCARetriever",
     "ViewsModel",
     "ViewsRetriever",
+    "merge",
 ]

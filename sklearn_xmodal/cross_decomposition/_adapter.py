@@ -11,7 +11,7 @@ from sklearn_xmodal.cross_decomposition._engine._problems import (
     pair_problem,
 )
 from sklearn_xmodal.cross_decomposition._engine._retrievers import (
-    PartialFitMixin,
+    MomentsRetriever,
     SpectralRetriever,
 )
 from sklearn_xmodal.encoders import IdentityEncoder, LinearEncoder
@@ -172,7 +172,7 @@ def centred(encoders, means, center):
     ]
 
 
-class AdapterRetriever(PartialFitMixin, BaseAdapter):
+class AdapterRetriever(MomentsRetriever, BaseAdapter):
     r"""Adapt a joint embedding (CLIP, SigLIP) to pairs of one's own, carefully.
 
     Ridge CCA forgets the space that a joint model brings along, and needs many pairs to

@@ -11,7 +11,7 @@ from sklearn_xmodal.cross_decomposition._engine._problems import (
     pair_problem,
 )
 from sklearn_xmodal.cross_decomposition._engine._retrievers import (
-    PartialFitMixin,
+    MomentsRetriever,
     SpectralRetriever,
 )
 from sklearn_xmodal.utils._linalg import relative_powers
@@ -82,7 +82,7 @@ def _oas_alpha(side):
     return shrinkage / max(1 - shrinkage, 1 / _LARGEST_ALPHA)
 
 
-class CCARetriever(PartialFitMixin, BaseCCA):
+class CCARetriever(MomentsRetriever, BaseCCA):
     r"""Ridge canonical correlation analysis for cross-modal retrieval.
 
     Finds pairs of directions in which image and text features vary together:

@@ -12,9 +12,8 @@ from sklearn_xmodal.utils._sklearn_compat import Interval
 class OneWidthRetriever(BaseRetriever):
     """Base of the retrievers of embeddings that share a space already."""
 
-    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None):
-        pairs = super()._check_pairs(method, X_img, X_txt, y, sample_weight)
-        X_img, X_txt, y = pairs
+    def _check_pairs(self, *args, **options):
+        X_img, X_txt, y = super()._check_pairs(*args, **options)
         p, q = X_img.shape[1], X_txt.shape[1]
         if p != q:
             raise ValueError(

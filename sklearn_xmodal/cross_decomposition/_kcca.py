@@ -6,34 +6,61 @@ from operator import attrgetter
 import numpy as np
 from sklearn.metrics.pairwise import PAIRWISE_KERNEL_FUNCTIONS
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 
-from sklearn_xmodal.base import BaseRetriever, SampleWeightMixin
-from sklearn_xmodal.cross_decomposition._engine._dask import DaskPairsMixin, take_rows
+from sklearn_xmodal.base import BaseRetriever
+from sklearn_xmodal.cross_decomposition._engine._dask import take_rows
 from sklearn_xmodal.cross_decomposition._engine._kernel_maps import (
-    approximate_pairs,
     check_shift_invariant,
     choose_landmarks,
     random_features,
+    solve_features,
+)
+from sklearn_xmodal.cross_decomposition._engine._kernel_moments import (
+    KernelMoments,
+    kernel_moments,
 )
 from sklearn_xmodal.cross_decomposition._engine._kernel_solver import exact_pairs
 from sklearn_xmodal.cross_decomposition._engine._kernels import check_square
+from sklearn_xmodal.cross_decomposition._engine._partial_fit import PartialFitMixin
 from sklearn_xmodal.cross_decomposition._engine._spread import scale_kernel
 from sklearn_xmodal.encoders import KernelEncoder, KernelMap
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._containers import as_matrix
 from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._memory import check_memory
 from sklearn_xmodal.utils._old_spellings import OldSpelling
-from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
+from sklearn_xmodal.utils._sklearn_compat import (
+    Interval,
+    StrOptions,
+    get_feature_names,
+)
 from sklearn_xmodal.utils._validation import (
+    check_modality,
     counting_rows,
     per_modality,
     validate_tuples,
 )
 
 _AUTO_COMPONENTS = 20
+# Items whose largest variate is made positive.
+_SIGN_SAMPLE = 1000
 
 
-class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
+def _sums_are_enough(estimator):
+    """Raise an AttributeError where the maps depend on all the pairs."""
+    if estimator.approximation is None or not isinstance(estimator.landmarks, tuple):
+        raise AttributeError(
+            "KCCARetriever learns from parts only where what kernel values are against "
+            'does not depend on the pairs: approximation="nystroem" or "rff", and '
+            "landmarks=(L_img, L_txt), features of some pairs. Got approximation="
+            f"{estimator.approximation!r} and landmarks of type "
+            f"{type(estimator.landmarks).__name__}."
+        )
+    return True
+
+
+class KCCARetriever(PartialFitMixin, BaseRetriever):
     r"""Regularised kernel canonical correlation analysis for retrieval.
 
     Ridge CCA in the feature spaces of two kernels [1]_:
@@ -91,9 +118,13 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
         is exact; or of random features, rounded up to an even number. Not used by the
         exact form.
 
-    landmarks : {"uniform", "k-means++"}, default="uniform"
+    landmarks : {"uniform", "k-means++"} or tuple of two matrices, default="uniform"
         How landmarks are drawn from the training items: all alike, or far apart, as
-        k-means++ seeds among at most 20 times as many items.
+        k-means++ seeds among at most 20 times as many items. Or the image and the text
+        features of the landmarks themselves, as many as you like: then `n_landmarks`
+        only counts random features, `gamma` is taken from the landmarks, and all that
+        is left are sums over pairs, so that `partial_fit`, `fit_batches` and
+        :func:`~sklearn_xmodal.merge` are there.
 
     component_power : float, default=1.0
         Every canonical variate is multiplied by its correlation to this power.
@@ -219,6 +250,8 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
 
     _takes_zero_weights = True  # kernel matrices and Dask arrays stay whole
 
+    _moments_type = KernelMoments
+
     _fitted = ("canonical_correlations_", "image_gamma_", "text_gamma_")
 
     _old_spellings = {"correlation_power": OldSpelling("component_power")}
@@ -244,7 +277,12 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
         "kernel_params": [dict, tuple, None],
         "approximation": [StrOptions({"nystroem", "rff"}), None],
         "n_landmarks": [Interval(Integral, 1, None, closed="left")],
-        "landmarks": [StrOptions({"uniform", "k-means++"})],
+        "landmarks": [
+            StrOptions({"uniform", "k-means++"}),
+            "array-like",
+            "sparse matrix",
+            tuple,
+        ],
         "component_power": [Interval(Real, 0, None, closed="left")],
         "n_image_features": [Integral, None],
         "random_state": ["random_state"],
@@ -314,23 +352,50 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
         doc="Training texts, or landmarks; not defined for random features.",
     )
 
+    partial_fit = available_if(_sums_are_enough)(PartialFitMixin.partial_fit)
+    fit_batches = available_if(_sums_are_enough)(PartialFitMixin.fit_batches)
+
     def _fit(self, X_img, X_txt, y, sample_weight=None):
+        self.__dict__.pop("_moments", None)  # of `partial_fit`
         validate_tuples(self)
-        sides = X_img, X_txt
         among = counting_rows(sample_weight, np.arange(X_img.shape[0]))
-        n = len(among)
-        k = self._check_n_components(n)
+        k = self._check_n_components(len(among))
+        if self.approximation is not None:
+            moments = self._moments_of(X_img, X_txt, y, sample_weight)
+            return self._solve_moments(moments)
+        if not isinstance(self.landmarks, str):
+            _refuse_landmarks("approximation=None, which has none")
+        _check_kernels_fit(len(among))
         random_state = check_random_state(self.random_state)
         alphas = per_modality(self.alpha, "alpha")
-        maps, gammas = self._maps(sides, among, sample_weight, random_state)
-        self.image_gamma_, self.text_gamma_ = gammas
-        # Variates are kernel values times duals, less offsets.
-        if self.approximation is None:
-            _check_kernels_fit(n)
-            weights = None if sample_weight is None else sample_weight[among]
-            S, duals, offsets = exact_pairs(maps, alphas, k, random_state, weights)
+        maps, gammas = self._maps((X_img, X_txt), among, sample_weight, random_state)
+        weights = None if sample_weight is None else sample_weight[among]
+        found = exact_pairs(maps, alphas, k, random_state, weights)
+        return self._encoders(maps, gammas, len(among), k, *found)
+
+    def _moments_of(self, X_img, X_txt, y, sample_weight):
+        sides = X_img, X_txt
+        random_state = check_random_state(self.random_state)
+        if not isinstance(self.landmarks, str):
+            sources, among, weights = self._check_landmarks(sides), None, None
         else:
-            S, duals, offsets = approximate_pairs(sides, maps, alphas, k, sample_weight)
+            among = counting_rows(sample_weight, np.arange(X_img.shape[0]))
+            sources, weights = sides, sample_weight
+        maps, gammas = self._maps(sources, among, weights, random_state)
+        sample = self._sample(maps[0], sources[0], among)
+        return kernel_moments(maps, gammas, sample, sides, sample_weight)
+
+    def _solve_moments(self, moments):
+        n = moments.pairs.n_samples
+        k = self._check_n_components(n)
+        maps, whiteners, gammas, sample, features = moments
+        alphas = per_modality(self.alpha, "alpha")
+        found = solve_features(features, maps, whiteners, alphas, k, sample)
+        return self._encoders(maps, gammas, n, k, *found)
+
+    def _encoders(self, maps, gammas, n, k, S, duals, offsets):
+        """Return the encoders of at most k pairs; variates are values times duals."""
+        self.image_gamma_, self.text_gamma_ = gammas
         k = self._check_available(S, n, k)
         self.canonical_correlations_ = S[:k]
         scales = relative_powers(S[:k], self.component_power)
@@ -340,6 +405,39 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
             )
             for found, dual, offset in zip(maps, duals, offsets, strict=True)
         ]
+
+    def _sample(self, found, X, among):
+        """Return image features of some items, whose largest variate is positive."""
+        if isinstance(found, KernelMap):
+            return found.basis
+        if among is None:
+            return X[:_SIGN_SAMPLE]
+        return take_rows(X, among[:_SIGN_SAMPLE], "image")
+
+    def _check_landmarks(self, sides):
+        """Return the landmarks that the user gave, as features of either modality."""
+        if not isinstance(self.landmarks, tuple):
+            _refuse_landmarks(f"one of type {type(self.landmarks).__name__}")
+        landmarks = per_modality(self.landmarks, "landmarks")
+        if any(isinstance(L, str) for L in landmarks):
+            _refuse_landmarks(f"landmarks={landmarks!r}")
+        if "precomputed" in per_modality(self.kernel, "kernel"):
+            _refuse_landmarks("a precomputed kernel")
+        checked = []
+        for L, X, modality in zip(landmarks, sides, MODALITIES, strict=True):
+            L = as_matrix(L)
+            names, seen = get_feature_names(L), self._feature_names[modality]
+            both_named = names is not None and seen is not None
+            differ = both_named and not np.array_equal(names, seen)
+            L = check_modality(L, modality, dtype=list(self._dtypes), estimator=None)
+            if L.shape[1] != X.shape[1] or differ:
+                raise ValueError(
+                    f"The {modality} landmarks must have the columns of the {modality} "
+                    f"features, of which there are {X.shape[1]}. Got {L.shape[1]} "
+                    f"columns{' of other names' if differ else ''}."
+                )
+            checked.append(L)
+        return checked
 
     def _check_n_components(self, n_samples):
         if self.n_components == "auto":
@@ -369,7 +467,8 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
     def _maps(self, sides, among, sample_weight, random_state):
         """Return what stands for the kernels of both modalities, and their gammas.
 
-        Training items are `among` the rows, those of positive weight.
+        Training items are `among` the rows, those of positive weight; with `None` the
+        sides are the landmarks.
         """
         settings = zip(
             per_modality(self.kernel, "kernel"),
@@ -417,6 +516,8 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
 
     def _basis_rows(self, X, among, kernel, modality, random_state):
         """Return which rows kernel values are against; None for all."""
+        if among is None:  # landmarks that were given
+            return None
         if self.approximation is None:
             return None if len(among) == X.shape[0] else among
         if self.landmarks == "k-means++" and kernel == "precomputed":
@@ -436,6 +537,14 @@ class KCCARetriever(DaskPairsMixin, SampleWeightMixin, BaseRetriever):
             isinstance(kernel, str) and kernel == "precomputed" for kernel in kernels
         )
         return tags
+
+
+def _refuse_landmarks(got):
+    raise ValueError(
+        'landmarks must be "uniform", "k-means++" or, with an approximation of kernels '
+        "that are not precomputed, a tuple of two matrices, the image and the text "
+        f"features of the landmarks. Got {got}."
+    )
 
 
 def _check_kernels_fit(n):

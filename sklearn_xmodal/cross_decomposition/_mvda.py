@@ -4,20 +4,18 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.base import ClassLabelsMixin
+from sklearn_xmodal.cross_decomposition._engine._class_moments import ClassMomentsMixin
 from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     LinearRetriever,
     directions,
 )
-from sklearn_xmodal.cross_decomposition._engine._sides import separate_axes
-from sklearn_xmodal.utils._class_embeddings import class_memberships, class_shares
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
 from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
-from sklearn_xmodal.utils._validation import per_modality, validate_tuples
+from sklearn_xmodal.utils._validation import per_modality
 
 
-class MvDARetriever(ClassLabelsMixin, LinearRetriever):
+class MvDARetriever(ClassMomentsMixin, LinearRetriever):
     r"""Multi-view discriminant analysis for cross-modal retrieval.
 
     Linear discriminant analysis of images and texts projected into one space, where
@@ -157,12 +155,8 @@ class MvDARetriever(ClassLabelsMixin, LinearRetriever):
         self.component_power = component_power
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y, sample_weight=None):
-        validate_tuples(self)
-        y = self._check_classes(y)
-        memberships = class_memberships(y, self.classes_)
-        shares = class_shares(memberships, sample_weight)
-        axes = separate_axes(X_img, X_txt, memberships, sample_weight)
+    def _solve(self, problem):
+        axes, shares = problem.axes, problem.counts.shares()
         roots = [
             side.whitening(alpha)
             for side, alpha in zip(axes, per_modality(self.alpha, "alpha"), strict=True)

@@ -5,8 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from sklearn_xmodal.cross_decomposition._engine._retrievers import (
-    PartialFitMixin,
-    SpectralRetriever,
+    MomentsRetriever,
 )
 from sklearn_xmodal.utils._linalg import relative_powers
 from sklearn_xmodal.utils._old_spellings import OldSpelling
@@ -14,7 +13,7 @@ from sklearn_xmodal.utils._sklearn_compat import Interval
 from sklearn_xmodal.utils._validation import per_modality
 
 
-class PLSRetriever(PartialFitMixin, SpectralRetriever):
+class PLSRetriever(MomentsRetriever):
     r"""Partial least squares for cross-modal retrieval.
 
     Finds pairs of orthonormal directions along which image and text features have

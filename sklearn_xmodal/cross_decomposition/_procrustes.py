@@ -4,9 +4,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._engine._problems import pair_axes
 from sklearn_xmodal.cross_decomposition._engine._retrievers import (
-    LinearRetriever,
+    MomentsRetriever,
     directions,
 )
 from sklearn_xmodal.utils._linalg import relative_powers, stable_svd
@@ -14,7 +13,7 @@ from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
 
 
-class ProcrustesRetriever(LinearRetriever):
+class ProcrustesRetriever(MomentsRetriever):
     r"""Orthogonal map between the principal components of images and of texts.
 
     Both modalities are centred and reduced to the same number of principal
@@ -134,8 +133,8 @@ class ProcrustesRetriever(LinearRetriever):
         self.component_power = component_power
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y, sample_weight=None):
-        image, text, cross = pair_axes(X_img, X_txt, sample_weight=sample_weight)
+    def _solve(self, problem):
+        image, text, cross = problem.axes()
         k = self._count_components(cross)
         U, S, Vt = stable_svd(cross[:k, :k])  # of Z_v' Z_t / n
         self.singular_values_ = S

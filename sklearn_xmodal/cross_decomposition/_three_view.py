@@ -10,11 +10,10 @@ from sklearn_xmodal.cross_decomposition._engine._retrievers import (
     ClassVectorsRetriever,
     directions,
 )
-from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import relative_powers, stable_eigh
 from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._sklearn_compat import Interval
-from sklearn_xmodal.utils._validation import per_modality, validate_tuples
+from sklearn_xmodal.utils._validation import per_modality
 
 
 class ThreeViewCCARetriever(ClassVectorsRetriever):
@@ -173,13 +172,13 @@ class ThreeViewCCARetriever(ClassVectorsRetriever):
         self.class_embeddings = class_embeddings
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y, sample_weight=None):
-        validate_tuples(self)
-        vectors, memberships = self._vectors_of_classes(y, sample_weight)
-        R_cls = _whitening(
-            class_covariance(vectors, memberships, sample_weight), self.class_alpha
-        )
-        image, text, cross = pair_axes(X_img, X_txt, memberships, sample_weight)
+    def _axes(self, X_img, X_txt, memberships, sample_weight):
+        return pair_axes(X_img, X_txt, memberships, sample_weight)
+
+    def _solve(self, problem):
+        vectors = self._vectors_of_classes(problem.counts)
+        R_cls = _whitening(problem.counts.covariance(vectors), self.class_alpha)
+        image, text, cross, _ = problem
         alphas = per_modality(self.alpha, "alpha")
         # Whitened by R_i, the problem is that of a symmetric matrix with the blocks
         # R_i' C_ij R_j and identities on its diagonal; then W_i = R_i U_i.

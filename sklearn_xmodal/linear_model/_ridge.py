@@ -6,10 +6,9 @@ from numbers import Integral, Real
 from sklearn_xmodal.cross_decomposition._engine import (
     ClassVectorsRetriever,
     linear_encoders,
-    separate_axes,
 )
 from sklearn_xmodal.utils._sklearn_compat import Interval
-from sklearn_xmodal.utils._validation import per_modality, validate_tuples
+from sklearn_xmodal.utils._validation import per_modality
 
 
 class RidgeRetriever(ClassVectorsRetriever):
@@ -131,10 +130,8 @@ class RidgeRetriever(ClassVectorsRetriever):
         self.class_embeddings = class_embeddings
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y, sample_weight=None):
-        validate_tuples(self)
-        vectors, memberships = self._vectors_of_classes(y, sample_weight)
-        axes = separate_axes(X_img, X_txt, memberships, sample_weight)
+    def _solve(self, problem):
+        vectors, axes = self._vectors_of_classes(problem.counts), problem.axes
         # In the axes V of C_xx: W = V (variances + alpha s)^-1 V' C_xe
         weights = [
             side.root(side.with_classes @ vectors / side.ridged(alpha)[:, None])

@@ -8,12 +8,10 @@ import numpy as np
 from sklearn_xmodal.cross_decomposition._engine import (
     ClassVectorsRetriever,
     linear_encoders,
-    separate_axes,
 )
-from sklearn_xmodal.utils._class_embeddings import class_covariance
 from sklearn_xmodal.utils._linalg import stable_eigh
 from sklearn_xmodal.utils._sklearn_compat import Interval
-from sklearn_xmodal.utils._validation import per_modality, validate_tuples
+from sklearn_xmodal.utils._validation import per_modality
 
 
 class SemanticAutoencoderRetriever(ClassVectorsRetriever):
@@ -149,13 +147,11 @@ class SemanticAutoencoderRetriever(ClassVectorsRetriever):
         self.class_embeddings = class_embeddings
         self.n_image_features = n_image_features
 
-    def _fit(self, X_img, X_txt, y, sample_weight=None):
-        validate_tuples(self)
-        vectors, memberships = self._vectors_of_classes(y, sample_weight)
-        covariance = class_covariance(vectors, memberships, sample_weight)
+    def _solve(self, problem):
+        vectors, axes = self._vectors_of_classes(problem.counts), problem.axes
+        covariance = problem.counts.covariance(vectors)
         scale = np.sqrt(np.trace(covariance) / len(covariance))
         a, U = stable_eigh(covariance / scale**2)
-        axes = separate_axes(X_img, X_txt, memberships, sample_weight)
         weights = per_modality(self.reconstruction_weight, "reconstruction_weight")
         solved = [
             _encoder(side, vectors / scale, np.maximum(a, 0), U, weight)

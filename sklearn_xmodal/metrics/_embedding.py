@@ -2,10 +2,16 @@
 
 import numpy as np
 
+from sklearn_xmodal.metrics._blockwise import (
+    is_lazy,
+    refuse_with_dask,
+    scores_by_blocks,
+)
 from sklearn_xmodal.metrics._engine._codes import CodePairs, ItemSearch
 from sklearn_xmodal.metrics._engine._metric import Metric, check_metric, make_metric
 from sklearn_xmodal.metrics._engine._options import check_ranking_options, directions_of
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
+from sklearn_xmodal.utils._validation import check_sample_weight
 
 
 def retrieval_score(
@@ -37,7 +43,8 @@ def retrieval_score(
     Parameters
     ----------
     Z_query : array-like of shape (n_queries, n_components)
-        Codes of the queries. A code of zeros has similarity 0 with everything.
+        Codes of the queries. A code of zeros has similarity 0 with everything. Blocks
+        of a Dask array are scored where they are, against the whole gallery.
 
     Z_gallery : array-like of shape (n_gallery, n_components)
         Codes of the gallery. Those of one direction tie, whatever their lengths.
@@ -165,7 +172,7 @@ def retrieval_score(
     0.5
     """
     options = {"k": k, "denominator": denominator, "gain": gain}
-    metric = make_metric(metric, **options, relevance=relevance)
+    metric_name, metric = metric, make_metric(metric, **options, relevance=relevance)
     check_ranking_options(
         ties=ties, zero_division=zero_division, only_nan=metric.is_error
     )
@@ -174,6 +181,19 @@ def retrieval_score(
             "sample_weight must be None for one value per query, which it would not "
             "change. Got weights and average=False."
         )
+    more = {"working_memory": working_memory, "n_jobs": n_jobs}
+    if is_lazy(Z_query, Z_gallery):
+        refuse_with_dask(
+            ids_query=ids_query, ids_gallery=ids_gallery, relevance=relevance
+        )
+        named = {"metric": metric_name, **options, "ties": ties}
+        named |= {"zero_division": zero_division, **more}
+        sides = Z_query, Z_gallery, y_query, y_gallery
+        scores = scores_by_blocks(retrieval_score, *sides, named)
+        weights = check_sample_weight(
+            sample_weight, len(scores), at_least=1, noun="row"
+        )
+        return metric.summarize(scores, weights) if average else scores
     given = Z_query, Z_gallery, y_query, y_gallery, ids_query, ids_gallery
     search = ItemSearch(*given, sample_weight, relevance)
     weights = search.weights(sample_weight)
@@ -183,8 +203,7 @@ def retrieval_score(
         search.relevance,
         ties=ties,
         zero_division=zero_division,
-        working_memory=working_memory,
-        n_jobs=n_jobs,
+        **more,
     )
     return metric.summarize(scores, weights) if average else scores
 
@@ -216,7 +235,8 @@ def cross_modal_score(
     Parameters
     ----------
     Z_img : array-like of shape (n_samples, n_components)
-        Image codes.
+        Image codes. Dask arrays are scored by blocks of queries; a worker holds the
+        codes of the gallery and one block.
 
     Z_txt : array-like of shape (n_samples, n_components)
         Text codes.
@@ -321,7 +341,19 @@ def cross_modal_score(
     sides = directions_of(direction)
     ranking = {"ties": ties, "zero_division": zero_division}
     options = {"k": k, "denominator": denominator, "gain": gain}
+    metric_name = metric
     metric = check_metric(metric, **options, **ranking, relevance=relevance)
+    if is_lazy(Z_img, Z_txt):
+        is_callable = metric if not isinstance(metric, Metric) else None
+        refuse_with_dask(groups=groups, relevance=relevance, callables=is_callable)
+        codes = {"image_to_text": (Z_img, Z_txt), "text_to_image": (Z_txt, Z_img)}
+        more = {"working_memory": working_memory, "n_jobs": n_jobs}
+        named = {"metric": metric_name, **options, **ranking, **more}
+        scores = [
+            retrieval_score(*codes[side], y, y, sample_weight=sample_weight, **named)
+            for side in sides
+        ]
+        return float(np.mean(scores))
     pairs = CodePairs(Z_img, Z_txt, y, sample_weight, groups, relevance)
     if not isinstance(metric, Metric):
         if sample_weight is not None:

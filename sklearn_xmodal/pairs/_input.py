@@ -8,7 +8,11 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import validate_data
 
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
-from sklearn_xmodal.utils._containers import as_matrix, check_same_indexes
+from sklearn_xmodal.utils._containers import (
+    as_matrix,
+    check_same_indexes,
+    is_dask_array,
+)
 from sklearn_xmodal.utils._features import is_dict
 from sklearn_xmodal.utils._sklearn_compat import pipelines_around
 from sklearn_xmodal.utils._validation import check_numbers, count
@@ -48,7 +52,8 @@ def resolve_input(estimator, method, X_img, X_txt=None, y=None, *, reset=False, 
         y = _second_is_y(method, "a stacked matrix (n_image_features is set)", X_txt, y)
         X = as_matrix(X_img)
         check_same_indexes({"X": X, "y": y, **more})
-        if not hasattr(X, "iloc"):  # a DataFrame keeps its columns
+        is_kept = hasattr(X, "iloc") or is_dask_array(X)
+        if not is_kept:  # a DataFrame has its columns, and blocks are elsewhere
             X = check_numbers(
                 X, "X", accept_sparse="csr", dtype=None, ensure_all_finite=False
             )

@@ -1,6 +1,7 @@
 """Class vectors, and which classes an item belongs to."""
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -90,33 +91,42 @@ def weighted_memberships(memberships, sample_weight):
     return sparse.diags(sample_weight).tocsr() @ memberships
 
 
-def class_shares(memberships, sample_weight=None):
-    """Return the share of every class in the items, (n_classes,)."""
-    if sample_weight is None:
-        return np.asarray(memberships.mean(axis=0)).ravel()
-    return memberships.T @ sample_weight / sample_weight.sum()
+class ClassCounts(NamedTuple):
+    """How much of some items is in which classes: all that vectors need of them."""
+
+    n_samples: int
+    weight: float  # sum over the items
+    overlaps: Any  # CSR (n_classes, n_classes), weighted products of memberships
+
+    def shares(self):
+        """Return the share of every class in the items, (n_classes,)."""
+        # Memberships of an item sum to 1, or to 0.
+        return np.asarray(self.overlaps.sum(axis=1)).ravel() / self.weight
+
+    def covariance(self, vectors):
+        """Return the covariance, over the items, of the vectors of their classes."""
+        mean = self.shares() @ vectors
+        second = self._second_moment(vectors)
+        return second - np.outer(mean, mean)
+
+    def check_vectors_vary(self, vectors):
+        """Raise a ValueError where all items have the same class vector."""
+        mean = self.shares() @ vectors
+        second = np.trace(self._second_moment(vectors))
+        rounding = self.n_samples * np.finfo(float).eps * second
+        if not second - np.vdot(mean, mean) > rounding:
+            raise ValueError(
+                "The pairs must differ in their class vectors. Got the same vector for "
+                "every pair: check y and class_embeddings."
+            )
+
+    def _second_moment(self, vectors):
+        return vectors.T @ (self.overlaps @ vectors) / self.weight
 
 
-def check_vectors_vary(vectors, memberships, sample_weight=None):
-    """Raise a ValueError where all items have the same class vector."""
-    mean = class_shares(memberships, sample_weight) @ vectors
-    second = np.trace(_second_moment(vectors, memberships, sample_weight))
-    rounding = memberships.shape[0] * np.finfo(float).eps * second
-    if not second - np.vdot(mean, mean) > rounding:
-        raise ValueError(
-            "The pairs must differ in their class vectors. Got the same vector for "
-            "every pair: check y and class_embeddings."
-        )
-
-
-def class_covariance(vectors, memberships, sample_weight=None):
-    """Return the covariance, over the items, of the vectors of their classes."""
-    mean = class_shares(memberships, sample_weight) @ vectors
-    second = _second_moment(vectors, memberships, sample_weight)
-    return second - np.outer(mean, mean)
-
-
-def _second_moment(vectors, memberships, sample_weight):
+def class_counts(memberships, sample_weight=None):
+    """Count the items of every class; weights (n_samples,), `None` is 1 for all."""
+    n = memberships.shape[0]
     weighted = weighted_memberships(memberships, sample_weight)
-    weight = memberships.shape[0] if sample_weight is None else sample_weight.sum()
-    return vectors.T @ ((memberships.T @ weighted) @ vectors) / weight
+    weight = float(n if sample_weight is None else sample_weight.sum())
+    return ClassCounts(n, weight, (memberships.T @ weighted).tocsr())

@@ -17,6 +17,10 @@ def as_plain(X):
         return _tensor_as_array(X)
     if type(X).__module__.split(".")[0] == "pyarrow":
         is_table = hasattr(X, "schema")
+        column = X.column(0) if getattr(X, "num_columns", 0) == 1 else X
+        matrix = _arrow_matrix(column)
+        if matrix is not None:
+            return matrix
         return X.to_pandas() if is_table else np.asarray(X)
     return X
 
@@ -30,6 +34,10 @@ def as_matrix(X, *, strict=True):
     """
     X = as_plain(X)
     column = X.iloc[:, 0] if _is_frame(X) and X.shape[1] == 1 else X
+    if type(getattr(column, "dtype", None)).__name__ == "ArrowDtype":
+        matrix = _arrow_matrix(column.array.__arrow_array__())
+        if matrix is not None:
+            return _with_index(matrix, X)
     if getattr(column, "ndim", None) != 1 or not _holds_objects(column):
         return X
     values = np.asarray(column)
@@ -43,6 +51,11 @@ def as_matrix(X, *, strict=True):
         return X
     matrix = np.stack(vectors)
     return _with_index(matrix, X)
+
+
+def is_dask_array(X):
+    """Return whether X is a Dask array, without importing Dask."""
+    return type(X).__module__.startswith("dask.array")
 
 
 def row_index(X):
@@ -115,6 +128,37 @@ def _tensor_as_array(X):
     return X.numpy(force=True)
 
 
+def _arrow_matrix(column):
+    """Return an Arrow column of vectors of one length as a matrix; None otherwise.
+
+    Its values are not copied, unless the column is in several chunks.
+    """
+    if not hasattr(getattr(column, "type", None), "value_type") or column.null_count:
+        return None
+    parts = []
+    for chunk in getattr(column, "chunks", [column]):
+        width = getattr(chunk.type, "list_size", None)
+        if width is None:
+            lengths = np.unique(np.diff(chunk.offsets.to_numpy()))
+            if len(lengths) > 1:
+                return None
+            width = int(lengths[0]) if len(lengths) else 0
+        values = chunk.flatten()
+        if not len(chunk):
+            continue
+        # Booleans are bits, and values of other types are no numbers.
+        is_number = str(values.type) not in ("bool", "null") and width
+        if values.null_count or not is_number or hasattr(values.type, "value_type"):
+            return None
+        try:
+            parts.append(values.to_numpy().reshape(len(chunk), width))
+        except ValueError:  # strings, decimals: objects have to be made
+            return None
+    if not parts or len({part.shape[1] for part in parts}) > 1:
+        return None
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def _is_frame(X):
     return hasattr(X, "iloc") and X.ndim == 2
 
@@ -157,7 +201,7 @@ def _with_index(matrix, X):
         return matrix
     import pandas as pd
 
-    return pd.DataFrame(matrix, index=X.index)
+    return pd.DataFrame(matrix, index=X.index, copy=False)
 
 
 def _is_same(a, b):

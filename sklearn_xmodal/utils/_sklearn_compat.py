@@ -31,6 +31,8 @@ from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_xmodal.utils._containers import is_dask_array
+
 try:
     from sklearn.utils._repr_html.estimator import _VisualBlock
 except ImportError:  # before 1.7
@@ -235,5 +237,10 @@ def in_output_container(Z, X, columns, estimator):
     container = _get_output_config("transform", estimator)["dense"]
     if container == "default":
         return Z
+    if is_dask_array(Z):
+        raise TypeError(
+            f"Codes of Dask arrays are Dask arrays. Got transform={container!r} from "
+            'set_output or set_config: call set_output(transform="default").'
+        )
     adapter = ADAPTERS_MANAGER.adapters[container]
     return adapter.create_container(Z, X, columns=columns)

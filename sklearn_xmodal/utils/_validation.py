@@ -229,6 +229,17 @@ def sorted_labels(y):
         ) from None
 
 
+def united_labels(one, other):
+    """Return the distinct labels of two sorted arrays of them, sorted.
+
+    A ValueError if they cannot be compared, as numbers with strings.
+    """
+    texts = [labels.dtype.kind in "US" for labels in (one, other)]
+    if texts[0] != texts[1]:  # which NumPy would make strings of
+        one, other = one.astype(object), other.astype(object)
+    return sorted_labels(np.concatenate([one, other]))[0]
+
+
 def encode_labels(y):
     """Return a list of distinct labels, and the place of every label in it.
 
@@ -442,7 +453,25 @@ def validate_tuples(estimator):
         )
 
 
-def check_class_targets(y, estimator):
+def check_pair_labels(X, y):
+    """Validate labels beside one modality; None stays None."""
+    if y is None:
+        return None
+    y = check_labels(y)
+    check_same_length(X, y)
+    return y
+
+
+def check_several_classes(classes):
+    """Raise a ValueError where there is nothing to tell apart."""
+    if len(classes) < 2:
+        raise ValueError(
+            "y must hold at least two classes to tell apart. Got one class: "
+            f"{classes.tolist()}."
+        )
+
+
+def check_class_targets(y, estimator, *, takes_indicator=True):
     """Validate the labels, from `check_labels`, of an estimator that cannot do without.
 
     An indicator becomes a dense integer matrix.
@@ -452,6 +481,12 @@ def check_class_targets(y, estimator):
             f"{type(estimator).__name__} requires y to be passed, but the target y is "
             "None. It learns from class labels: use CCARetriever or KCCARetriever "
             "without."
+        )
+    if y.ndim == 2 and not takes_indicator:
+        raise ValueError(
+            f"{type(estimator).__name__} needs one class per pair, y of shape "
+            f"(n_samples,). Got a multi-label indicator of shape {y.shape}. "
+            "RidgeRetriever and SemanticMatchingRetriever take several."
         )
     if y.ndim == 2:
         return np.asarray(y.toarray() if sparse.issparse(y) else y, dtype=np.int64)

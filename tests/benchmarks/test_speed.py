@@ -379,3 +379,18 @@ def test_tables_are_read_by_all_tools(tmp_path):
         "numpy.loadtxt",
     ]
     assert all(float(row["seconds"]) > 0 for row in rows)
+
+
+@pytest.mark.thorough
+def test_ways_to_fit_a_file_agree(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("benchmarks._speed_scale._GROUP", 300)
+    argv = "scale --sizes 600 1500 --width 8 --retrievers RidgeRetriever --out"
+    speed.main([*argv.split(), str(tmp_path)])
+    with (tmp_path / "speed_scale.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 4
+    assert all(float(row["difference"]) < 1e-10 for row in rows)
+    assert [row["slope"] != "" for row in rows] == [False] * 4 + [True] * 4
+    assert "4 processes, merge" in (tmp_path / "speed_scale.md").read_text()

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,15 +24,23 @@ from sklearn_xmodal import (
     CCARetrieverCV,
     ImageTextPairs,
     KCCARetriever,
+    MSLNRetriever,
+    MvDARetriever,
     PLSRetriever,
+    ProcrustesRetriever,
+    RidgeRetriever,
+    SemanticAutoencoderRetriever,
+    ThreeViewCCARetriever,
 )
 from sklearn_xmodal.cross_decomposition._engine import _dask
 from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.metrics import cross_modal_score, retrieval_score
 from tests.conftest import thorough_but
 
 da = pytest.importorskip("dask.array")
 dask = pytest.importorskip("dask")
 
+ROOT = Path(__file__).parents[2]
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 RETRIEVERS = [
     CCARetriever(4, alpha=0.1),
@@ -53,6 +63,16 @@ KERNEL_RETRIEVERS = [
     ),
     KCCARetriever(4, approximation="rff", n_landmarks=40),
 ]
+CLASS_RETRIEVERS = [
+    MvDARetriever(2),
+    ThreeViewCCARetriever(2),
+    RidgeRetriever(),
+    SemanticAutoencoderRetriever(),
+]
+SMALL_NETWORK = MSLNRetriever(
+    4, hidden_layer_sizes=(8,), max_epochs=1, device="cpu", random_state=0
+)
+LAZY = [CCARetriever(3), NYSTROEM, KCCARetriever(3), SMALL_NETWORK]
 
 
 def draw(n=300, p=8, q=6, shift=0.0):
@@ -215,6 +235,14 @@ class TestKernelsSameAsInMemory:
         assert 0 < sum(map(len, largest)) <= 2 * (50 + 20 * 50 + 1000) + 1000
 
 
+def test_procrustes_is_that_in_memory():
+    X, Y = draw(shift=1e3)
+    expected = ProcrustesRetriever(3).fit(X, Y)
+    got = ProcrustesRetriever(3).fit(*chunked(X, Y))
+    for Z, codes in zip(got.transform(X, Y), expected.transform(X, Y), strict=True):
+        assert_allclose(Z, codes, rtol=0, atol=1e-9)
+
+
 class TestBlocks:
     def test_may_be_sparse(self):
         X, Y = draw()
@@ -247,25 +275,162 @@ class TestBlocks:
             got.canonical_correlations_, expected.canonical_correlations_, **TOLERANCE
         )
 
-    def test_codes_of_blocks_are_those_of_the_whole(self):
-        X, Y = draw()
-        A, B = chunked(X, Y, columns=8)
-        est = CCARetriever(3).fit(A, B)
-        Z = A.map_blocks(est.transform_image, dtype=float, chunks=(A.chunks[0], (3,)))
-        assert_allclose(Z.compute(), est.transform_image(X), atol=1e-12)
 
-    @pytest.mark.parametrize("est", [CCARetriever(3), *KERNEL_RETRIEVERS], ids=str)
-    def test_codes_of_a_dask_array_are_an_array(self, est):
+@pytest.mark.parametrize("est", CLASS_RETRIEVERS, ids=str)
+class TestClassesSameAsInMemory:
+    def test_whatever_the_chunks(self, est):
+        X, Y = draw(shift=1e3)
+        y = np.random.default_rng(1).choice(["a", "b", "c", "d"], 300)
+        expected = again(est).fit(X, Y, y)
+        for rows, columns in ((70, 3), (300, 8)):
+            got = again(est).fit(*chunked(X, Y, rows, columns), da.from_array(y))
+            assert_same_weights(got, expected)
+
+    def test_with_weights_and_pairs_without_a_label(self, est):
+        X, Y = draw()
+        y = np.random.default_rng(1).integers(-1, 3, 300)
+        weights = np.random.default_rng(2).integers(0, 3, 300)
+        y[:50] = -1  # whole blocks
+        weights[250:] = 0
+        expected = again(est).fit(X, Y, y, sample_weight=weights)
+        got = again(est).fit(*chunked(X, Y, 20), y, sample_weight=weights)
+        assert_same_weights(got, expected)
+        assert got.n_unlabelled_ == expected.n_unlabelled_ > 50
+
+    def test_labels_are_checked(self, est):
+        A, B = chunked(*draw())
+        with pytest.raises(ValueError, match="two classes"):
+            again(est).fit(A, B, np.zeros(300))
+        with pytest.raises(ValueError, match="requires y to be passed"):
+            again(est).fit(A, B)
+
+
+def assert_same_weights(got, expected):
+    for modality in ("image", "text"):
+        W, reference = (getattr(e, f"{modality}_weights_") for e in (got, expected))
+        assert_allclose(W, reference, rtol=0, atol=1e-9 * abs(reference).max())
+    assert_array_equal(got.classes_, expected.classes_)
+
+
+class TestLazyCodes:
+    """`transform` reads nothing, and blocks are encoded one by one."""
+
+    @pytest.mark.parametrize(
+        "est",
+        thorough_but(LAZY[:2], LAZY),
+        ids=lambda est: type(est).__name__ + str(getattr(est, "approximation", "")),
+    )
+    @pytest.mark.parametrize("dtype", [np.float32, np.int64], ids=lambda d: d.__name__)
+    def test_are_those_in_memory(self, est, dtype):
+        X, Y = ((10 * A).astype(dtype) for A in draw())
+        est = again(est).fit(X, Y, np.arange(300) % 3)
+        expected = est.transform(X, Y)
+        read = []
+        A, B = chunked(X, Y)
+        A = A.map_blocks(lambda block: read.append(1) or block, meta=X[:0])
+        Z_img, Z_txt = est.transform(A, B)
+        assert not read
+        for Z, codes in ((Z_img, expected[0]), (Z_txt, expected[1])):
+            assert (Z.shape, Z.dtype) == (codes.shape, codes.dtype)
+            assert_allclose(Z.compute(), codes, rtol=1e-5, atol=1e-5)
+        pairs = est.transform(ImageTextPairs(text=B))
+        assert pairs.image is None
+        assert_allclose(pairs.text[70:90].compute(), expected[1][70:90], atol=1e-5)
+
+    def test_of_stacked_sparse_and_unknown_rows(self):
         X, Y = draw()
         A, B = chunked(X, Y, columns=8)
-        est = again(est).fit(A, B)
-        expected = est.transform(X, Y)
-        for Z, codes in zip(est.transform(A, B), expected, strict=True):
-            assert isinstance(Z, np.ndarray)
-            assert_allclose(Z, codes, atol=1e-12)
-        k = est.n_components_
-        Z = A.map_blocks(est.transform_image, dtype=float, chunks=(A.chunks[0], (k,)))
-        assert_allclose(Z.compute(), expected[0], atol=1e-12)
+        est = CCARetriever(3, n_image_features=8)
+        stacked = da.concatenate([A, B.rechunk({0: 70})], axis=1)
+        est.fit(stacked)
+        Z = est.transform(stacked)
+        assert isinstance(Z, da.Array)
+        assert_allclose(Z.compute(), est.transform(np.hstack([X, Y])), atol=1e-12)
+        assert_allclose(est.score(stacked), est.score(np.hstack([X, Y])), atol=1e-12)
+        est = CCARetriever(3).fit(X, Y)
+        expected = est.transform_image(X)
+        Z = est.transform_image(A.map_blocks(sparse.csr_array))
+        assert_allclose(Z.compute(), expected, atol=1e-12)
+        Z = est.transform_image(A[A[:, 0] > 0])
+        assert_allclose(Z.compute(), expected[X[:, 0] > 0], atol=1e-12)
+        empty = da.from_array(X, chunks=((100, 0, 200), -1))
+        assert_allclose(est.transform_image(empty).compute(), expected, atol=1e-12)
+
+    def test_errors_are_those_in_memory(self):
+        X, Y = draw()
+        A, B = chunked(X, Y)
+        est = CCARetriever(3).fit(X, Y)
+        with pytest.raises(ValueError, match="That is the width of the text features"):
+            est.transform_image(B)
+        with pytest.raises(ValueError, match="image features must be finite"):
+            est.transform_image(A * np.nan).compute()
+        est.set_output(transform="pandas")
+        with pytest.raises(TypeError, match=r"are Dask arrays. Got transform='pandas'"):
+            est.transform_image(A)
+
+
+class TestScores:
+    @pytest.mark.parametrize("labels", ["none", "some", "several"])
+    def test_are_those_in_memory(self, labels):
+        X, Y = draw()
+        y = np.random.default_rng(1).integers(-1, 3, 300)
+        several = np.eye(3, dtype=int)[y]
+        y = {"none": None, "some": y, "several": several}[labels]
+        weights = np.random.default_rng(2).random(300)
+        est = CCARetriever(3).fit(X, Y)
+        expected = est.score(X, Y, y, sample_weight=weights)
+        A, B = chunked(X, Y)
+        assert_allclose(est.score(A, B, y, sample_weight=weights), expected, rtol=1e-12)
+
+    def test_of_codes(self):
+        Z, gallery = draw(q=8)
+        y = np.arange(300) % 7
+        lazy = da.from_array(Z, chunks=((100, 0, 200), 3))
+        options = {"metric": "ndcg_at_k", "k": 20, "average": False}
+        expected = retrieval_score(Z, gallery[:90], y, y[:90], **options)
+        for queries, items in (
+            (lazy, gallery[:90]),
+            (lazy, da.from_array(gallery[:90])),
+            (Z, da.from_array(gallery[:90], chunks=40)),
+        ):
+            got = retrieval_score(queries, items, y, da.from_array(y[:90]), **options)
+            assert_allclose(got, expected, rtol=1e-12)
+        for metric in ("median_rank_error", "mean_reciprocal_rank"):
+            got = cross_modal_score(lazy, gallery, metric=metric)
+            assert_allclose(got, cross_modal_score(Z, gallery, metric=metric))
+
+    def test_without_the_whole_matrix_of_scores(self):
+        n = 4000
+        lazy = [da.from_array(M, chunks=(500, -1)) for M in draw(n, q=8)]
+        tracemalloc.start()
+        retrieval_score(*lazy, metric="hit_rate_at_k", k=5, working_memory=1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 0.2 * 8 * n**2
+
+    def test_errors(self):
+        A, B = chunked(*draw(q=8), columns=8)
+        y = np.arange(300) % 3
+        for call, error, match in (
+            (lambda: cross_modal_score(A, B, y[:9]), ValueError, "9"),
+            (lambda: cross_modal_score(A, B, groups=y), TypeError, "without groups"),
+            (
+                lambda: cross_modal_score(A, B, metric=lambda a, b: 0.0),
+                TypeError,
+                "without callables",
+            ),
+            (
+                lambda: retrieval_score(A, B, y, y, ids_query=y),
+                TypeError,
+                "without ids_query",
+            ),
+            (lambda: retrieval_score(A, B, y), ValueError, "no y_gallery"),
+            (lambda: retrieval_score(A, B[:90]), ValueError, "300 queries and 90 it"),
+            (lambda: retrieval_score(A[A[:, 0] > 0], B), ValueError, "known size"),
+            (lambda: retrieval_score(A, B[:, :5], y, y), ValueError, "different width"),
+        ):
+            with pytest.raises(error, match=match):
+                call()
 
 
 class TestErrors:
@@ -446,3 +611,14 @@ class TestCluster:
         assert_allclose(
             there.cv_results_["mean_test_score"], here.cv_results_["mean_test_score"]
         )
+
+
+@pytest.mark.thorough
+def test_all_survive_on_a_cluster_of_another_process():
+    pytest.importorskip("distributed")
+    command = [sys.executable, "-m", "tests.cross_decomposition.dask_cluster"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "10 retrievers\n"

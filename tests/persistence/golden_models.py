@@ -282,6 +282,10 @@ MODELS = {
     "MSLNRetriever-warm-start": lambda: _msln_going_on("code", warm_start=True),
     "MSLNRetriever-unfitted": _unfitted_msln,
     "PLSRetriever-partial-fit": lambda: _going_on(PLSRetriever(2)),
+    "KCCARetriever-partial-fit": lambda: _going_on(
+        KCCARetriever(2, approximation="nystroem", landmarks=draw()[:2])
+    ),
+    "RidgeRetriever-partial-fit": lambda: _going_on(RidgeRetriever()),
     "RidgeRetriever-strings": lambda: _retriever(
         "RidgeRetriever", labels=np.array(["x", "y", "z"], object)
     ),

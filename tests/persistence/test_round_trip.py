@@ -226,7 +226,7 @@ def test_memory_mapped_training_items_come_back_in_memory(pair, tmp_path):
     _assert_same_codes(retriever, loaded, X_img, X_txt)
 
 
-@pytest.mark.parametrize("name", ["AdapterRetriever", "CCARetriever", "PLSRetriever"])
+@pytest.mark.parametrize("name", ["AdapterRetriever", "CCARetriever", "RidgeRetriever"])
 def test_partial_fit_goes_on_as_if_nothing_had_been(name, paired, round_trip):
     X_img, X_txt, y = paired
     X_img, X_txt = of_one_width(name, X_img, X_txt)

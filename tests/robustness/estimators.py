@@ -112,7 +112,13 @@ MAKERS = {
         3, kernel="linear", **params
     ),
 }
-IN_PARTS = "AdapterRetriever", "CCARetriever", "PLSRetriever", "MSLNRetriever"
+IN_PARTS = (
+    "AdapterRetriever",
+    "CCARetriever",
+    "PLSRetriever",
+    "RidgeRetriever",
+    "MSLNRetriever",
+)
 #: Those to which it matters where the origin is.
 NOT_CENTRED = ("ASIFRetriever", *JOINT_RETRIEVERS)
 

@@ -17,6 +17,7 @@ from sklearn_xmodal.pairs._pairs import (
     ImageTextPairs,
     check_known_size,
 )
+from sklearn_xmodal.utils._containers import is_dask_array
 from sklearn_xmodal.utils._validation import (
     check_labels,
     check_modality,
@@ -33,20 +34,16 @@ _LARGEST_GRAPH = "2 GiB"
 class DaskPairsMixin(BaseRetriever):
     """Mixin, left of the base retriever, whose `fit` leaves Dask arrays as they are."""
 
-    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None):
+    def _check_pairs(self, method, X_img, X_txt, y, sample_weight=None, *, at_least=2):
         image = X_img.image if isinstance(X_img, ImageTextPairs) else X_img
         if method != "fit" or not is_dask_array(image):
-            return super()._check_pairs(method, X_img, X_txt, y, sample_weight)
+            pairs = X_img, X_txt, y, sample_weight
+            return super()._check_pairs(method, *pairs, at_least=at_least)
         self._check_takes_dask()
         return _check_dask_pairs(self, X_img, X_txt, y, sample_weight)
 
     def _check_takes_dask(self):
         """Raise a TypeError where sums over blocks are not enough."""
-
-
-def is_dask_array(X):
-    """Return whether X is a Dask array, without importing Dask."""
-    return type(X).__module__.startswith("dask.array")
 
 
 def _check_dask_pairs(estimator, X_img, X_txt, y, sample_weight):
@@ -57,8 +54,6 @@ def _check_dask_pairs(estimator, X_img, X_txt, y, sample_weight):
     for X in (X_img, X_txt):
         if is_dask_array(X):
             check_known_size(X)
-    if estimator.n_image_features is not None and is_dask_array(X_img):
-        X_img = ImageTextPairs.from_stacked(X_img, estimator.n_image_features)
     data = resolve_input(
         estimator, "fit", X_img, X_txt, y, sample_weight=sample_weight, reset=True
     )
@@ -120,23 +115,24 @@ def _block_rows(X, rows, modality):
     return _checked(X, modality)[rows]
 
 
-def summed(function, sides, sample_weight=None, merge=None):
+def summed(function, sides, *in_memory, merge=None):
     """Return what a function says of all rows of `sides`, modality -> features.
 
-    The function takes the features, and weights where there are any. For Dask arrays it
-    is called where the blocks of the first side are, and its results are merged as a
-    tree by `merge`, by default their method ``merged``.
+    The function takes the features, and what is in memory of the same rows, such as
+    weights, but for what is None. For Dask arrays it is called where the blocks of the
+    first side are, and its results are merged as a tree by `merge`, by default their
+    method ``merged``.
     """
+    rows = [A for A in in_memory if A is not None]
     if not is_dask_array(next(iter(sides.values()))):
-        weights = () if sample_weight is None else (sample_weight,)
-        return function(*sides.values(), *weights)
+        return function(*sides.values(), *rows)
     import dask
 
     # One task for what all share, not a copy in each.
     function, merge = dask.delayed(function), dask.delayed(_Merge(merge))
     parts = [
         dask.delayed(_on_block)(function, *block, names=tuple(sides))
-        for block in _aligned_blocks(sides, sample_weight)
+        for block in _aligned_blocks(sides, rows)
     ]
     while len(parts) > 1:
         parts = [merge(parts[i : i + _FAN_IN]) for i in range(0, len(parts), _FAN_IN)]
@@ -157,13 +153,14 @@ class _Merge:
         return reduce(self.merge or (lambda a, b: a.merged(b)), parts)
 
 
-def _aligned_blocks(sides, sample_weight):
-    """Return delayed features, and weights if any, of the same rows."""
+def _aligned_blocks(sides, in_memory):
+    """Return delayed features, and what is in memory of the same rows."""
     arrays = [X.rechunk({1: -1}) for X in sides.values()]
     sizes = arrays[0].chunks[0]
     columns = [X.rechunk({0: sizes}).to_delayed().ravel() for X in arrays]
-    if sample_weight is not None:
-        columns.append(np.split(sample_weight, np.cumsum(sizes)[:-1]))
+    ends = np.cumsum(sizes)
+    rows = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    columns += [[A[part] for part in rows] for A in in_memory]
     blocks = zip(*columns, strict=True)
     return [block for block, size in zip(blocks, sizes, strict=True) if size]
 

@@ -4,14 +4,13 @@ Ridge CCA of the features from their second moments, which are sums over blocks 
 rows: memory depends on the number of features, not on that of rows.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import kmeans_plusplus
 from sklearn.utils.random import sample_without_replacement
 
-from sklearn_xmodal.cross_decomposition._engine._dask import summed, take_rows
+from sklearn_xmodal.cross_decomposition._engine._dask import take_rows
 from sklearn_xmodal.cross_decomposition._engine._kernels import (
     check_spectrum,
     check_varies,
@@ -29,12 +28,9 @@ from sklearn_xmodal.encoders._kernel import MOST_ROWS, value_blocks
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._blocks import row_blocks, working_memory
 from sklearn_xmodal.utils._linalg import leading_svd, stable_eigh
-from sklearn_xmodal.utils._validation import counting_rows
 
 # k-means++ runs over so many rows per landmark at most; the rest adds nothing.
 _SAMPLE_PER_LANDMARK = 20
-# Items whose largest variate is made positive.
-_SIGN_SAMPLE = 1000
 
 
 def random_features(kernel, gamma, origin, n_features, n_outputs, random_state):
@@ -48,7 +44,7 @@ def random_features(kernel, gamma, origin, n_features, n_outputs, random_state):
     return FourierMap(frequencies=frequencies, origin=origin)
 
 
-def _whitener(found, modality):
+def whitener(found, modality):
     r"""Return R so that values times R are Nystroem features; None: values are.
 
     With landmarks' kernel matrix :math:`V \operatorname{diag}(w) V^\top`, R is
@@ -61,14 +57,6 @@ def _whitener(found, modality):
     check_spectrum(w[-1] / mean, f"{modality} kernel of the landmarks")
     rank = int(np.count_nonzero(w > len(w) * np.finfo(float).eps * w[0]))
     return V[:, :rank] / np.sqrt(w[:rank])
-
-
-def _sample(found, X, sample_weight):
-    """Return some training items."""
-    if isinstance(found, FourierMap):
-        rows = counting_rows(sample_weight, np.arange(X.shape[0]))
-        return take_rows(X, rows[:_SIGN_SAMPLE], "image")
-    return found.basis
 
 
 def check_shift_invariant(kernel, modality):
@@ -148,24 +136,20 @@ def _feature_blocks(sides, sample_weight, maps, whiteners, widths):
         yield A, None if sample_weight is None else sample_weight[rows]
 
 
-def approximate_pairs(sides, maps, alphas, k, sample_weight=None):
+def solve_features(features, maps, whiteners, alphas, k, sample):
     """Return at most k leading canonical pairs of the features of two maps.
 
-    Ridge CCA as `CCARetriever` solves it, from means and second moments: correlations
-    (r,), largest first; what values of the maps are multiplied with, two of (n_values,
-    r), for variates of unit variance (ridge included); what is then subtracted, the
-    means, two of (r,). `alphas` are relative to the mean eigenvalue of the centred
-    kernel matrix.
+    Ridge CCA as `CCARetriever` solves it, from FeatureMoments: correlations (r,),
+    largest first; what values of the maps are multiplied with, two of (n_values, r),
+    for variates of unit variance (ridge included); what is then subtracted, the means,
+    two of (r,). `alphas` are relative to the mean eigenvalue of the centred kernel
+    matrix. The largest variates of the `sample`, some image features, are positive.
     """
-    whiteners = [_whitener(m, name) for m, name in zip(maps, MODALITIES, strict=True)]
-    moments_of = partial(feature_moments, maps=maps, whiteners=whiteners)
-    named = dict(zip(MODALITIES, sides, strict=True))
-    moments = summed(moments_of, named, sample_weight)
-    problem = MomentProblem(moments.pairs)
+    problem = MomentProblem(features.pairs)
     relative = [
         _relative_ridge(side, total / side.weight, alpha, modality)
         for side, total, alpha, modality in zip(
-            problem.sides, moments.diagonals, alphas, MODALITIES, strict=True
+            problem.sides, features.diagonals, alphas, MODALITIES, strict=True
         )
     ]
     whitened = problem.whitened(relative)
@@ -173,8 +157,8 @@ def approximate_pairs(sides, maps, alphas, k, sample_weight=None):
     weights = whitened.directions(U, Vt)
     offsets = [side.mean @ W for side, W in zip(problem.sides, weights, strict=True)]
     duals = [W if R is None else R @ W for R, W in zip(whiteners, weights, strict=True)]
-    sample = value_blocks(maps[0], _sample(maps[0], sides[0], sample_weight))
-    variates = [values @ duals[0] - offsets[0] for _, values in sample]
+    values = value_blocks(maps[0], sample)
+    variates = [block @ duals[0] - offsets[0] for _, block in values]
     signs = signs_of(np.vstack(variates))
     return S, [D * signs for D in duals], [mean * signs for mean in offsets]
 

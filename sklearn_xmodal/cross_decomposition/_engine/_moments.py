@@ -185,6 +185,18 @@ def summed_moments(blocks, n_image_features, n_text_features):
     return PairMoments(n_samples, n_image_features, mean, products)
 
 
+def class_sums(X, mean, memberships):
+    """Return sums of centred features times memberships, (n_features, n_classes)."""
+    n, p = X.shape
+    sums = np.zeros((memberships.shape[1], p))
+    for rows in cache_blocks(n, p):
+        A = np.empty((rows.stop - rows.start, p))
+        fill(A, X[rows])
+        A -= mean
+        sums += memberships[rows].T @ A
+    return sums.T
+
+
 def condensed_rows(X_img, X_txt, sample_weight=None, *, mean):
     """Return at most p + q rows, (n_rows, p + q), with all moments of centred pairs.
 

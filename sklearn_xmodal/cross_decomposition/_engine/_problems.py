@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_xmodal.cross_decomposition._engine._dask import is_dask_array, summed
+from sklearn_xmodal.cross_decomposition._engine._dask import summed
 from sklearn_xmodal.cross_decomposition._engine._moments import (
     condense,
     condensed_rows,
@@ -20,6 +20,7 @@ from sklearn_xmodal.cross_decomposition._engine._whitening import (
     whitened_rows,
 )
 from sklearn_xmodal.utils._class_embeddings import weighted_memberships
+from sklearn_xmodal.utils._containers import is_dask_array
 from sklearn_xmodal.utils._memory import check_memory
 
 
@@ -40,7 +41,7 @@ class Problem(ABC):
 
     sides: tuple  # image, text
 
-    def axes(self, X_img, X_txt, memberships=None):
+    def axes(self, X_img=None, X_txt=None, memberships=None):
         """Return the axes of image and text, and their cross-covariance.
 
         The features may be read again for memberships, which are weighted.
@@ -93,6 +94,14 @@ class MomentProblem(Problem):
     def scaled(self, scales):
         """Multiply the columns of both sides; no whitening."""
         return self._crossed(map(Diagonal, scales))
+
+    def axes_with(self, sums):
+        """Return what `axes` does from `class_sums` of image and text columns."""
+        parts = np.split(sums, [len(self.sides[0].mean)])
+        image, text = (
+            side.axes_with(part) for side, part in zip(self.sides, parts, strict=True)
+        )
+        return image, text, self._cross_along(image, text)
 
     def _cross_along(self, image, text):
         return image.root.W.T @ self._cross @ text.root.W
@@ -160,13 +169,12 @@ def pair_problem(X_img, X_txt, sample_weight=None, most_rows=None):
     return RowProblem(X_img, X_txt, sample_weight)
 
 
-def pair_axes(X_img, X_txt, memberships=None, sample_weight=None):
+def pair_axes(X_img, X_txt, memberships, sample_weight=None):
     """Return the axes of image and text, and their cross-covariance (r_img, r_txt).
 
     Weights are positive, `None` is 1 for all.
     """
-    if memberships is not None:
-        memberships = weighted_memberships(memberships, sample_weight)
+    memberships = weighted_memberships(memberships, sample_weight)
     problem = pair_problem(X_img, X_txt, sample_weight)
     return problem.axes(X_img, X_txt, memberships)
 

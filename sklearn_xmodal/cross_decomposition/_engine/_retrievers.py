@@ -5,35 +5,19 @@ from operator import attrgetter
 
 import numpy as np
 
-from sklearn_xmodal.base import (
-    BaseRetriever,
-    ClassLabelsMixin,
-    SampleWeightMixin,
-)
+from sklearn_xmodal.base import BaseRetriever, SampleWeightMixin
+from sklearn_xmodal.cross_decomposition._engine._class_moments import ClassMomentsMixin
 from sklearn_xmodal.cross_decomposition._engine._dask import DaskPairsMixin
-from sklearn_xmodal.cross_decomposition._engine._moments import (
-    PairMoments,
-    pair_moments,
-)
+from sklearn_xmodal.cross_decomposition._engine._partial_fit import PartialFitMixin
 from sklearn_xmodal.cross_decomposition._engine._problems import (
     MomentProblem,
     pair_problem,
 )
 from sklearn_xmodal.cross_decomposition._engine._signs import signs_of
 from sklearn_xmodal.encoders import LinearEncoder
-from sklearn_xmodal.pairs._input import DATA_ARGUMENTS
-from sklearn_xmodal.utils._class_embeddings import (
-    check_vectors_vary,
-    class_memberships,
-    class_vectors,
-)
+from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._linalg import leading_svd, stable_svd
-from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
-from sklearn_xmodal.utils._validation import (
-    check_sample_weight,
-    counting_rows,
-    validate_tuples,
-)
+from sklearn_xmodal.utils._validation import validate_tuples
 
 
 class LinearRetriever(SampleWeightMixin, BaseRetriever):
@@ -77,20 +61,18 @@ def directions(axes, coordinates, scales):
     return linear_encoders(axes, [W * signs for W in weights], scales), signs
 
 
-class ClassVectorsRetriever(ClassLabelsMixin, LinearRetriever):
+class ClassVectorsRetriever(ClassMomentsMixin, LinearRetriever):
     """Base of those that learn from the vector of the class of every pair.
 
     A subclass has the parameter `class_embeddings`.
     """
 
-    def _vectors_of_classes(self, y, sample_weight):
-        """Validate labels; return class vectors, and who belongs to which class."""
-        y = self._check_classes(y)
+    def _vectors_of_classes(self, counts):
+        """Return the vectors of the classes, which the pairs are counted in."""
         vectors = class_vectors(self.class_embeddings, self.classes_, np.float64)
-        memberships = class_memberships(y, self.classes_)
-        check_vectors_vary(vectors, memberships, sample_weight)
+        counts.check_vectors_vary(vectors)
         self.class_embeddings_ = vectors
-        return vectors, memberships
+        return vectors
 
 
 class SpectralRetriever(DaskPairsMixin, LinearRetriever):
@@ -145,90 +127,8 @@ class SpectralRetriever(DaskPairsMixin, LinearRetriever):
         return linear_encoders(sides, weights, scales)
 
 
-class PartialFitMixin(SpectralRetriever):
-    """Mixin for linear retrievers that need no more than the moments of pairs.
+class MomentsRetriever(PartialFitMixin, SpectralRetriever):
+    """Base of those that solve a MomentProblem as they solve one of rows."""
 
-    So they learn from pairs that come bit by bit, and from Dask arrays.
-    """
-
-    __metadata_request__partial_fit = DATA_ARGUMENTS
-
-    @validate_on_fit
-    def partial_fit(self, X_img, X_txt=None, y=None, sample_weight=None):
-        """Add pairs to those of earlier calls, and learn from all of them.
-
-        What is kept are the second moments, merged without loss of digits, so that
-        the result is that of one `fit` on all pairs, in any order. Only for a
-        covariance close to singular and hardly any ridge do moments hold fewer
-        digits than the data: where a column is the sum of others but for a part r
-        of its spread, about 1e-16 / r^2 is the error, and below 1e-6 the direction
-        is dropped. `fit` looks at the data again then, `partial_fit` cannot. A call
-        costs the product of its rows, and the solution of the whole problem: give
-        it ten times as many rows as features.
-
-        Parameters
-        ----------
-        X_img : ImageTextPairs or matrix of shape (n_samples, n_features)
-            As in `fit`. The first call needs two pairs, later ones need one.
-
-        X_txt : {array-like, sparse matrix} of shape (n_samples, n_text_features), \
-                default=None
-            As in `fit`.
-
-        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            As in `fit`.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            As in `fit`.
-
-        Returns
-        -------
-        self : SpectralRetriever
-            The retriever, fitted to all pairs so far.
-
-        Raises
-        ------
-        ValueError
-            As in `fit`; also if the features are not those of the first call, or
-            if the retriever was fitted by `fit`, which keeps no moments. The
-            retriever is then as it was before the call.
-        """
-        with self._as_before_unless_fitted():
-            self._add_pairs(X_img, X_txt, y, sample_weight)
-        return self
-
-    def _more_state(self):
-        moments = getattr(self, "_moments", None)
-        return {"moments": None if moments is None else moments.state()}
-
-    def _take_more_state(self, state):
-        moments = state.pop("moments")
-        if moments is not None:
-            self._moments = PairMoments.from_state(moments)
-
-    def _add_pairs(self, X_img, X_txt, y, sample_weight):
-        before = getattr(self, "_moments", None)
-        if before is None and hasattr(self, "n_components_"):
-            raise ValueError(
-                "partial_fit must begin the fit itself, since fit keeps no moments to "
-                f"add to. Got a {type(self).__name__} fitted by fit. Use partial_fit "
-                "for all pairs, or clone the retriever first."
-            )
-        check = self._check_pairs if before is None else self._check_more_pairs
-        X_img, X_txt, y = check("partial_fit", X_img, X_txt, y, sample_weight)
-        least = 2 if before is None else 1
-        sample_weight = check_sample_weight(
-            sample_weight, X_img.shape[0], at_least=least
-        )
-        classes = getattr(self, "classes_", None)
-        self._record_classes(counting_rows(sample_weight, y))
-        if before is not None and classes is not None:
-            seen = getattr(self, "classes_", classes)
-            self._record_classes(np.array([*classes.tolist(), *seen.tolist()]))
-        moments = pair_moments(X_img, X_txt, sample_weight)
-        self._moments = moments if before is None else before.merged(moments)
-        validate_tuples(self)
-        self._set_encoders(*self._solve(MomentProblem(self._moments)))
-
-    def _check_takes_dask(self):
-        """Moments are sums over blocks."""
+    def _solve_moments(self, moments):
+        return self._solve(MomentProblem(moments))

@@ -10,6 +10,7 @@ from scipy.linalg import blas
 from sklearn_xmodal.cross_decomposition._engine._moments import (
     Mean,
     cache_blocks,
+    class_sums,
     fill,
     find_varying,
     pair_moments,
@@ -102,11 +103,14 @@ class MomentSide(Side):
 
     def axes(self, X, memberships=None):
         """Return the principal axes; features are read again for memberships."""
+        if memberships is None:
+            return self.axes_with(None)
+        return self.axes_with(class_sums(X, self.mean, memberships))
+
+    def axes_with(self, sums):
+        """Return the principal axes; sums are those of `class_sums`, or None."""
         variances, V = principal_axes(self.covariance, self)
-        with_classes = None
-        if memberships is not None:
-            sums = _class_sums(X, self.mean, memberships)
-            with_classes = V.T @ (sums / self.weight)
+        with_classes = None if sums is None else V.T @ (sums / self.weight)
         return Axes(self.mean, self.variance, variances, Root(V), None, with_classes)
 
 
@@ -246,15 +250,3 @@ def _modality_axes(X, modality, memberships, sample_weight):
     else:
         side = RowSide(X, sample_weight, modality)
     return side.axes(X, weighted_memberships(memberships, sample_weight))
-
-
-def _class_sums(X, mean, memberships):
-    """Return sums of centred features times memberships, (n_features, n_classes)."""
-    n, p = X.shape
-    sums = np.zeros((memberships.shape[1], p))
-    for rows in cache_blocks(n, p):
-        A = np.empty((rows.stop - rows.start, p))
-        fill(A, X[rows])
-        A -= mean
-        sums += memberships[rows].T @ A
-    return sums.T

@@ -15,7 +15,11 @@ from sklearn_xmodal.metrics._engine._options import DIRECTIONS
 from sklearn_xmodal.metrics._engine._own import CostsOfOthers, RelevanceOfOthers
 from sklearn_xmodal.metrics._engine._relevance import PairRelevance, make_relevance
 from sklearn_xmodal.metrics._engine._scoring import score_per_query
-from sklearn_xmodal.utils._containers import check_same_index, check_same_indexes
+from sklearn_xmodal.utils._containers import (
+    check_same_index,
+    check_same_indexes,
+    is_dask_array,
+)
 from sklearn_xmodal.utils._unit import to_unit_length
 from sklearn_xmodal.utils._validation import (
     SCORE_BY_PAIRS,
@@ -87,7 +91,10 @@ def labelled_codes(Z_img, Z_txt, y, sample_weight=None, groups=None):
     n = len(labelled)
     weights = check_sample_weight(sample_weight, n, at_least=1, noun="row")
     weights = None if weights is None else weights[labelled]
-    Z_img, Z_txt = np.asarray(Z_img)[labelled], np.asarray(Z_txt)[labelled]
+    Z_img, Z_txt = (
+        Z[labelled] if is_dask_array(Z) else np.asarray(Z)[labelled]
+        for Z in (Z_img, Z_txt)
+    )
     if groups is not None:
         check_same_index(y, groups, ("y", "groups"))
         groups = check_groups(groups, n, "groups").items[labelled]
