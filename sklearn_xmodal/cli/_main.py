@@ -34,7 +34,7 @@ _EPILOG = """\
 examples:
   {prog}
       compares methods on the emoji, in the first two protocols
-  {prog} --image wikipedia.npz:X_img --text wikipedia.npz:X_txt \
+  {prog} --image wikipedia.npz:X_img --text wikipedia.npz:X_txt \\
       --labels wikipedia.npz:y --test wikipedia.npz:test_idx --protocol standard
       the same on your own features, with a given test part
   {prog} --image photos.csv --text captions.npz --labels kinds.csv
