@@ -30,6 +30,15 @@ _names = '"identity", "logistic", "relu" or "tanh"'
 SETTINGS = {
     "activation": Setting([_activation], f"of the hidden layers, {_names}"),
     "code_activation": Setting([_activation], f"of the codes, {_names}"),
+    "skip_connection": Setting(
+        ["boolean"],
+        "whether codes are the sum of what the hidden layers and what one linear map "
+        "of the inputs give",
+    ),
+    "decoder_layer_sizes": Setting(
+        [tuple, list, None],
+        "hidden layers of the decoders, `None` for those of the encoders in reverse",
+    ),
     "input_dropout": Setting(
         [Interval(Real, 0, 1, closed="left")],
         "probability of dropping an input of the encoders",
@@ -125,7 +134,7 @@ def check_settings(retriever):
     caller = f"{type(retriever).__name__}(advanced=...)"
     validate_parameter_constraints(constraints, given, caller)
     for name in given:
-        if name.endswith("layer_sizes"):
+        if name.endswith("layer_sizes") and given[name] is not None:
             check_layer_sizes(given[name], name)
 
 

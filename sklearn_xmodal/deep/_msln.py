@@ -76,7 +76,10 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
     - classification: one linear layer predicts the class from either code;
     - contrastive, not in [1]_: a second output of the encoders, the contrastive
       code, must find the other half of its pair among the batch [3]_. It does
-      not look at classes and therefore serves those that training has not seen.
+      not look at classes and therefore serves those that training has not seen. A
+      third output of the images' encoder must find the own text in the same way among
+      the text features themselves, which stay as they are (`locked`) [5]_: what a
+      pretrained space knows of other classes is not bent by those of the training.
 
     An item is represented by several vectors, its blocks, and the similarity of
     two items is the weighted sum of the blocks' cosines, which is one cosine
@@ -94,9 +97,11 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
                         Nystroem form of :class:`KCCARetriever`
     reconstruction      the item beside what the decoders predict of its other
                         half
+    locked              the features of the locked modality, and where an item of
+                        the other one lies among them, mean over networks
     ==================  =========================================================
 
-    All but the last are centred by their means over the training pairs.
+    All but the last two are centred by their means over the training pairs.
 
     Where classes of both kinds are searched for, an item has the weights for seen
     classes to a degree g, and those for unseen ones to 1 - g. This familiarity g is
@@ -126,8 +131,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         Which classes will be searched for: those of the training pairs, others,
         or both. Chooses the blocks and their weights, where `block_weights` is
         `None`, and the weight of the contrastive code. For ``"seen"`` code 1,
-        posterior 2; for ``"unseen"`` contrastive 1, canonical 1, kernel 1,
-        reconstruction 0.5, code 0.25; for ``"both"`` either, by familiarity, each
+        posterior 2; for ``"unseen"`` contrastive 1, canonical 1, kernel 1, locked 1,
+        reconstruction 0.5, code 0.5; for ``"both"`` either, by familiarity, each
         divided by its sum.
 
     block_weights : mapping from str to float, default=None
@@ -138,18 +143,19 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         Networks that are trained side by side, as one program with stacked
         weights, and whose blocks are joined. Three take about twice the time of one.
 
-    n_input_components : int, tuple or None, default=128
+    n_input_components : int, tuple, "auto" or None, default="auto"
         Principal components of either modality that the networks see, at most. The
         last network sees all of them, the first one half, those between evenly more: a
         guard against one number for all data. A tuple ``(least, most)`` says what the
         first and the last one see, such as ``(64, 64)``; least may be a float, a share
-        of most. `None` keeps all features. In the other networks a whole number is
+        of most. `None` keeps all features, and ``"auto"`` is five per class, but at
+        least 128 and at most 256. In the other networks a whole number is
         what all see, here ``(n, n)``. The parameter most worth tuning where
         classes are seen: 64 for all networks suits noisy features, 128 and more suit
         fine distinctions between many classes.
 
-    hidden_layer_sizes : tuple of int, default=(256,)
-        Hidden layers of both encoders. The decoders mirror them.
+    hidden_layer_sizes : tuple of int, default=(512,)
+        Hidden layers of both encoders.
 
     dropout : float, default=0.5
         Probability of dropping a hidden unit of encoders and decoders. Strong by
@@ -173,6 +179,11 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         :math:`\lambda_{con}`; 0 leaves the contrastive code out. ``"auto"`` is 0 for
         ``target_classes="seen"``, 1 for ``"unseen"``, and 0.3 for ``"both"``.
 
+    locked : {"text", "image"} or None, default="text"
+        Modality whose features are a goal of the other one's encoder, in a space that
+        training does not change; `None` for neither. Where there is no contrastive
+        code, nothing is locked.
+
     class_embeddings : mapping, DataFrame or None, default=None
         Vector :math:`e_y` per label: a mapping from label to vector, or a
         DataFrame with one row per label. Only labels seen in `fit` are needed.
@@ -186,7 +197,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
     max_steps : int or "auto", default="auto"
         Optimiser steps, rounded up to whole epochs, where `max_epochs` is not
         given. Counting steps gives small data the same training as large.
-        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps.
+        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps; for more than
+        33 classes at least 12 steps per class, of which there are 1,200 at most.
 
     batch_size : int, default=128
         Pairs per step.
@@ -241,7 +253,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
     history_ : skorch.history.History
         One record per epoch: ``train_loss``, the unweighted terms
         ``correlation_loss``, ``reconstruction_loss``, ``adversarial_loss``,
-        ``classification_loss`` and ``contrastive_loss`` (means over networks),
+        ``classification_loss``, ``contrastive_loss`` and ``locked_loss`` (means over
+        networks),
         and ``valid_score`` with early stopping.
 
     n_iter_ : int
@@ -299,6 +312,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
        contrastive predictive coding", 2018, arXiv:1807.03748.
     .. [4] Y. Sun, Y. Ming, X. Zhu, Y. Li, "Out-of-distribution detection with deep
        nearest neighbors", ICML 2022.
+    .. [5] X. Zhai et al., "LiT: zero-shot transfer with locked-image text tuning", CVPR
+       2022.
 
     Examples
     --------
@@ -312,8 +327,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
 
     _parameter_constraints: dict = PARAMETER_CONSTRAINTS
 
-    # 2: with the sample of training pairs.
-    _file_version = 2
+    # 2: with the sample of training pairs. 3: with networks of another form.
+    _file_version = 3
     _fitted = (
         "device_",
         "n_iter_",
@@ -324,6 +339,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
     _default_settings = {
         **SHARED_SETTINGS,
         "code_activation": "identity",
+        "skip_connection": True,
+        "decoder_layer_sizes": (128,),
         "denoise_inputs": "auto",
         "n_contrastive_components": 64,
         "temperature": 0.1,
@@ -359,14 +376,15 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         target_classes="both",
         block_weights=None,
         n_estimators=3,
-        n_input_components=128,
-        hidden_layer_sizes=(256,),
+        n_input_components="auto",
+        hidden_layer_sizes=(512,),
         dropout=0.5,
         correlation_weight=0.1,
         reconstruction_weight=0.1,
         adversarial_weight=0.1,
         classification_weight=1.0,
         contrastive_weight="auto",
+        locked="text",
         class_embeddings=None,
         max_epochs=None,
         max_steps="auto",
@@ -394,6 +412,7 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         self.adversarial_weight = adversarial_weight
         self.classification_weight = classification_weight
         self.contrastive_weight = contrastive_weight
+        self.locked = locked
         self.class_embeddings = class_embeddings
         self.max_epochs = max_epochs
         self.max_steps = max_steps
@@ -435,6 +454,7 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         plain = {
             "n_estimators": 1,
             "n_input_components": None,
+            "hidden_layer_sizes": (256,),
             "block_weights": {"code": 1},
             "contrastive_weight": 0.0,
             "dropout": 0.2,
@@ -442,6 +462,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         }
         advanced = {
             "code_activation": "tanh",
+            "skip_connection": False,
+            "decoder_layer_sizes": None,
             "input_dropout": 0.0,
             "optimizer": "Adam",
             "lr_scheduler": None,
@@ -468,7 +490,10 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
             self.target_classes, self.contrastive_weight
         )
         self.block_weights_ = block_weights(
-            self.target_classes, self.block_weights, self.contrastive_weight_ > 0
+            self.target_classes,
+            self.block_weights,
+            self.contrastive_weight_,
+            self.locked,
         )
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
@@ -558,6 +583,9 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
                 settings["n_contrastive_components"] if has_contrastive else 0
             ),
             "discriminator_layer_sizes": settings["discriminator_layer_sizes"],
+            "decoder_layer_sizes": settings["decoder_layer_sizes"],
+            "skip_connection": settings["skip_connection"],
+            "locked": self.locked if has_contrastive else None,
             "code_activation": settings["code_activation"],
             "precision": settings["precision"],
         }

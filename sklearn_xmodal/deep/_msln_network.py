@@ -10,6 +10,8 @@ f_v, f_t                encoders, `encoders`
 z_v, z_t                codes (s, b, d): z_v = f_v(v), z_t = f_t(t)
 e_y                     embedding of the class (b, e), which the decoders see only
 g_v, g_t                contrastive codes (s, b, g), which are not in the paper
+l                       where the items of one modality lie among the inputs of the
+                        other one, which is locked (s, b, p or q); not in the paper
 ======================  ==============================================================
 
 s is the number of networks side by side, the members of an ensemble. Losses are means
@@ -34,7 +36,10 @@ from sklearn_xmodal.deep._layers import (
     perceptron,
     row_mean,
 )
-from sklearn_xmodal.encoders._network import Branch
+from sklearn_xmodal.encoders._network import Branch, Codes
+
+# Share of its usual size that the linear way past the hidden layers begins with.
+_SKIP_START = 0.5
 
 
 class Outputs(NamedTuple):
@@ -43,6 +48,9 @@ class Outputs(NamedTuple):
     inputs: tuple  # v (b, p), t (b, q)
     codes: tuple  # z_v (s, b, d), z_t (s, b, d)
     contrastive_codes: tuple | None  # g_v (s, b, g), g_t (s, b, g)
+    locked_codes: (
+        tuple | None
+    )  # l and the locked inputs, (s, b, p or q) and (b, p or q)
     reconstructions: dict  # (source, target) -> (s, b, p) or (s, b, q)
     modality_logits: tuple  # image (s, b), text (s, b)
     class_logits: tuple  # image (s, b, c), text (s, b, c)
@@ -64,7 +72,7 @@ class MSLNModule(nn.Module):
         n_inputs,  # how many of the first features every member sees; None: all
         n_components,  # d
         n_contrastive_components,  # g; 0: no contrastive code
-        hidden_layer_sizes,  # of the encoders; the decoders mirror them
+        hidden_layer_sizes,  # of the encoders
         discriminator_layer_sizes,
         activation,  # of hidden layers, a key of ACTIVATIONS
         code_activation,
@@ -74,6 +82,10 @@ class MSLNModule(nn.Module):
         dropout_seed,
         device,  # where the network will live
         precision,  # of the products in training: "float32" or "bfloat16"
+        # As networks of files from before these options are.
+        decoder_layer_sizes=None,  # hidden layers; None: the encoders' in reverse
+        skip_connection=False,  # whether codes are sums with a linear map of inputs
+        locked=None,  # modality whose inputs are a goal of the other's encoder
     ):
         super().__init__()
         self.multi_label = multi_label
@@ -82,33 +94,49 @@ class MSLNModule(nn.Module):
         self.n_contrastive_components = n_contrastive_components
         self.activation, self.code_activation = activation, code_activation
         self.n_inputs = n_inputs
+        self.locked = locked
         init = torch.Generator().manual_seed(init_seed)
         chance = torch.Generator(device).manual_seed(dropout_seed)
         n_classes, n_class_features = class_embeddings.shape
-        hidden, mirrored = tuple(hidden_layer_sizes), tuple(hidden_layer_sizes[::-1])
+        hidden = tuple(hidden_layer_sizes)
+        of_decoders = hidden[::-1]
+        if decoder_layer_sizes is not None:
+            of_decoders = tuple(decoder_layer_sizes)
         n_codes = n_components + n_contrastive_components
         widths = {"image": n_image_features, "text": n_text_features}
+        self.n_locked = {m: widths.get(locked, 0) * (m != locked) for m in widths}
 
         def network(sizes, rate=0.0):
             return perceptron(n_members, sizes, activation, rate, init, chance)
 
-        def encoder(n_features):
+        def encoder(modality):
+            n_out = n_codes + self.n_locked[modality]
             return nn.Sequential(
                 SeededDropout(input_dropout, chance),
-                network((n_features, *hidden, n_codes), dropout),
+                network((widths[modality], *hidden, n_out), dropout),
                 ACTIVATIONS[code_activation](),
             )
 
+        def skip(modality):
+            n_out = n_codes + self.n_locked[modality]
+            layer = StackedLinear(n_members, widths[modality], n_out, init)
+            with torch.no_grad():  # beside the other way, not in its place
+                layer.weight.mul_(_SKIP_START)
+                layer.bias.zero_()
+            return layer
+
         def decoder(n_features):
             n_in = n_codes + n_class_features  # e_y beside the codes
-            return network((n_in, *mirrored, n_features), dropout)
+            return network((n_in, *of_decoders, n_features), dropout)
 
         # In the order in which their weights are drawn.
-        self.encoders = nn.ModuleDict({m: encoder(n) for m, n in widths.items()})
+        self.encoders = nn.ModuleDict({m: encoder(m) for m in widths})
         self.decoders = nn.ModuleDict({m: decoder(n) for m, n in widths.items()})
         self.reversal = GradientReversal()
         self.discriminator = network((n_components, *discriminator_layer_sizes, 1))
         self.classifier = StackedLinear(n_members, n_components, n_classes, init)
+        skips = {m: skip(m) for m in widths} if skip_connection else {}
+        self.skips = nn.ModuleDict(skips)
         for modality, width in widths.items():
             mask = _input_mask(n_inputs, width)
             self.register_buffer(f"{modality}_mask", mask, persistent=False)
@@ -119,20 +147,27 @@ class MSLNModule(nn.Module):
                 layer.low_precision = precision == "bfloat16"
 
     def encode(self, x, modality):
-        """Return code and contrastive code, (b, p or q) -> (s, b, d), (s, b, g)."""
+        """Return `Codes`, (b, p or q) -> (s, b, ...)."""
         mask = getattr(self, f"{modality}_mask")  # (s, 1, p or q), or None
         x = x.expand(self.n_members, -1, -1) if mask is None else x * mask
-        codes = self.encoders[modality](x)  # (s, b, d + g)
-        return codes[..., : self.n_components], codes[..., self.n_components :]
+        drop_inputs, layers, activation = self.encoders[modality].children()
+        x = drop_inputs(x)
+        codes = layers(x)  # (s, b, d + g + ...)
+        if modality in self.skips:
+            codes = codes + self.skips[modality](x)
+        n_locked = self.n_locked[modality]
+        return Codes.of_outputs(codes, self.n_components, n_locked, activation)
 
     def branch(self, modality):
         """Return f_v or f_t as a part of an encoder, which never changes."""
         _, layers, _ = self.encoders[modality].children()
         return Branch(
             perceptron=frozen_layers(layers.children(), self.activation),
+            skip=frozen_layers([self.skips[modality]]) if self.skips else None,
             n_components=self.n_components,
             code_activation=self.code_activation,
             n_inputs=self.n_inputs,
+            n_locked=self.n_locked[modality],
         )
 
     def embed_classes(self, target):
@@ -156,8 +191,8 @@ class MSLNModule(nn.Module):
 
     def forward(self, image, text, target):
         """Return `Outputs` for v (b, p), t (b, q) and y (b,) or (b, c)."""
-        z_v, g_v = self.encode(image, "image")  # (s, b, d), (s, b, g): f_v(v)
-        z_t, g_t = self.encode(text, "text")  # (s, b, d), (s, b, g): f_t(t)
+        z_v, g_v, l_v = self.encode(image, "image")  # f_v(v): (s, b, d), (s, b, g)
+        z_t, g_t, l_t = self.encode(text, "text")  # f_t(t)
         # What follows is the same for both codes and runs once, on 2b rows.
         z = torch.cat([z_v, z_t], dim=1)  # (s, 2b, d)
         g = torch.cat([g_v, g_t], dim=1)  # (s, 2b, g)
@@ -175,6 +210,9 @@ class MSLNModule(nn.Module):
             inputs=(image, text),
             codes=(z_v, z_t),
             contrastive_codes=(g_v, g_t) if g_v.shape[2] else None,
+            locked_codes={None: None, "text": (l_v, text), "image": (l_t, image)}[
+                self.locked
+            ],
             reconstructions=reconstructions,
             modality_logits=modality_logits.chunk(2, dim=1),
             class_logits=class_logits.chunk(2, dim=1),
@@ -292,6 +330,22 @@ def contrastive_loss(g_v, g_t, temperature, weight=None):
     return row_mean((to_text + to_image) / 2 - own, weight)
 
 
+def locked_loss(l_v, t, temperature, weight=None):
+    r"""Find the own text among those of the batch, which stay as they are.
+
+    .. math:: -\frac{1}{b} \sum_i \log
+        \frac{e^{\cos(l_i, t_i) / \tau}}{\sum_j e^{\cos(l_i, t_j) / \tau}}
+
+    One half of InfoNCE: what is found must not move, as in locked-image tuning (Zhai
+    et al., CVPR 2022), here the other way round. (..., b, q), (b, q) -> (...). Equal
+    texts do each other no harm.
+    """
+    similarity = F.normalize(l_v, dim=-1) @ F.normalize(t, dim=-1).T / temperature
+    own = similarity.diagonal(dim1=-2, dim2=-1)  # (..., b)
+    among = similarity if weight is None else similarity + weight.log()
+    return row_mean(among.logsumexp(dim=-1) - own, weight)
+
+
 class MSLNLoss(nn.Module):
     """Weighted sum of the terms.
 
@@ -304,6 +358,7 @@ class MSLNLoss(nn.Module):
         "adversarial_loss",
         "classification_loss",
         "contrastive_loss",  # only where there is a contrastive code
+        "locked_loss",  # only where a modality is locked
     )
 
     def __init__(
@@ -323,6 +378,7 @@ class MSLNLoss(nn.Module):
             "adversarial_loss": adversarial_weight,
             "classification_loss": classification_weight,
             "contrastive_loss": contrastive_weight,
+            "locked_loss": contrastive_weight,
         }
         self.temperature = temperature
 
@@ -348,5 +404,8 @@ class MSLNLoss(nn.Module):
             terms["contrastive_loss"] = contrastive_loss(
                 g_v, g_t, self.temperature, weight
             )
+        if outputs.locked_codes is not None:
+            found, locked = outputs.locked_codes
+            terms["locked_loss"] = locked_loss(found, locked, self.temperature, weight)
         total = sum(self.weights[name] * value for name, value in terms.items())
         return total, terms

@@ -20,6 +20,7 @@ from sklearn_xmodal.deep.training import (
     training_length,
 )
 from sklearn_xmodal.metrics import cross_modal_score
+from sklearn_xmodal.utils._budget import components_for, steps_for
 
 # Of the components of a modality, the share that the first network sees.
 _LEAST_SHARE = 0.5
@@ -71,7 +72,8 @@ def build_net(retriever, data, seeds, score=None, checkpoint=None):
     Seeds are those of initial weights, dropout and batches. A score, module -> mAP on
     held-out pairs, is for early stopping.
     """
-    n_epochs, n_steps = training_length(retriever, len(data))
+    at_least = steps_for(len(retriever.classes_))
+    n_epochs, n_steps = training_length(retriever, len(data), at_least)
     callbacks = retriever._schedules(n_steps)
     if score is not None:
         callbacks += early_stopping(retriever, score)
@@ -110,7 +112,7 @@ def check_goes_on(retriever, data):
         if name not in _FREE and _as_tuple(found) != _as_tuple(before)
     ]
     blocks = block_weights(
-        retriever.target_classes, retriever.block_weights, weight > 0
+        retriever.target_classes, retriever.block_weights, weight, retriever.locked
     )
     if blocks != retriever.block_weights_:
         changed.append(
@@ -129,7 +131,7 @@ def _as_tuple(value):
 
 
 def _build(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
-    callbacks = [*recorded(_terms(retriever.contrastive_weight_ > 0)), *callbacks]
+    callbacks = [*recorded(_terms(retriever._module_options(data))), *callbacks]
     options = net_options(retriever, data, seeds, n_epochs, callbacks, last_callbacks)
     return MSLNNet(iterator_train=ShuffledBatches, **options)
 
@@ -140,7 +142,9 @@ def restored_net(optimizer, options):
     Those of `fit`, schedules among them, have done their work. Options are the other
     arguments of the net, no classes, callbacks and generators.
     """
-    terms = _terms(options["module__n_contrastive_components"] > 0)
+    prefix = "module__"
+    sizes = {k.removeprefix(prefix): v for k, v in options.items()}
+    terms = _terms(sizes)
     callbacks = [*recorded(terms), ReversalSchedule(_PARTIAL_STEPS)]
     if options["verbose"] == 1:
         callbacks.append(EpochProgress(options["max_epochs"]))
@@ -156,8 +160,14 @@ def restored_net(optimizer, options):
     ).initialize()
 
 
-def _terms(has_contrastive):
-    return MSLNLoss.TERMS if has_contrastive else MSLNLoss.TERMS[:-1]
+def _terms(module_options):
+    """Return the terms that a network has, given its options."""
+    missing = set()
+    if not module_options["n_contrastive_components"]:
+        missing.add("contrastive_loss")
+    if module_options.get("locked") is None:
+        missing.add("locked_loss")
+    return [name for name in MSLNLoss.TERMS if name not in missing]
 
 
 def inputs_of_members(retriever):
@@ -169,6 +179,8 @@ def inputs_of_members(retriever):
     n_kept = retriever.n_input_components
     if n_kept is None:
         return None
+    if n_kept == "auto":
+        n_kept = components_for(len(retriever.classes_))
     least, most = n_kept if isinstance(n_kept, tuple) else (_LEAST_SHARE, n_kept)
     # From the last one down, so that a single network sees all.
     n_members = retriever.n_estimators

@@ -11,6 +11,7 @@ from skorch.callbacks import Callback
 
 from sklearn_xmodal.deep._advanced import as_shown, described
 from sklearn_xmodal.deep.blocks._weights import TARGET_CLASSES
+from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
 _weight = Interval(Real, 0, None, closed="left")
@@ -24,7 +25,7 @@ PARAMETER_CONSTRAINTS = {
     "target_classes": [StrOptions(set(TARGET_CLASSES))],
     "block_weights": [Mapping, None],
     "n_estimators": [_at_least_one],
-    "n_input_components": [_at_least_one, tuple, None],
+    "n_input_components": [_at_least_one, tuple, StrOptions({"auto"}), None],
     "hidden_layer_sizes": [tuple, list],
     "dropout": [_probability],
     "correlation_weight": [_weight],
@@ -32,6 +33,7 @@ PARAMETER_CONSTRAINTS = {
     "adversarial_weight": [_weight],
     "classification_weight": [_weight],
     "contrastive_weight": [_weight, StrOptions({"auto"})],
+    "locked": [StrOptions(set(MODALITIES)), None],
     "class_embeddings": [Mapping, "array-like", None],
     "max_epochs": [_at_least_one, None],
     "max_steps": [_at_least_one, StrOptions({"auto"})],

@@ -5,8 +5,9 @@ Shapes: b items, s members of the ensemble, d columns of a code.
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 from math import sqrt
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -68,27 +69,56 @@ class Perceptron(Part):
         return len(self.weights[0])
 
 
+class Codes(NamedTuple):
+    """What the networks make of the items of one modality."""
+
+    code: Any  # z (s, b, d)
+    contrastive: Any  # g (s, b, g)
+    locked: Any  # what they say of the inputs of the other modality, (s, b, width)
+
+    @classmethod
+    def of_outputs(cls, outputs, n_components, n_locked, activate):
+        """Cut the outputs of an encoder, of which the locked ones are not activated."""
+        end = outputs.shape[2] - n_locked
+        codes = activate(outputs[..., :end])
+        return cls(
+            code=codes[..., :n_components],
+            contrastive=codes[..., n_components:],
+            locked=outputs[..., end:],
+        )
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Branch(Part):
-    """The encoder of one modality in a network: features to code and contrastive code.
-
-    The first `n_components` outputs are the code, the others the contrastive code.
-    """
+    """The encoder of one modality in a network: features to `Codes`."""
 
     kind: ClassVar[str] = "branch"
+    version: ClassVar[int] = 2
 
     perceptron: Perceptron
     n_components: int
     code_activation: str = "identity"
     n_inputs: tuple | None = None  # of every member, the first ones; None: all
+    skip: Perceptron | None = None  # a linear way past the hidden layers
+    n_locked: int = 0  # the last ones of the outputs
+
+    @classmethod
+    def from_state(cls, state, version):
+        """Read what `state` gave, which in version 1 had neither of the last two."""
+        if version == 1:
+            state, version = {**state, "skip": None, "n_locked": 0}, 2
+        return super().from_state(state, version)
 
     def apply(self, x, on):
-        """Return both codes, (b, w) -> (s, b, d) and (s, b, g)."""
+        """Return `Codes`, (b, w) -> (s, b, ...)."""
         if self.n_inputs is not None and min(self.n_inputs) < x.shape[1]:
             seen = np.arange(x.shape[1]) < np.array(self.n_inputs)[:, None, None]
             x = x * on.array(seen.astype(np.float32))  # (s, b, w)
-        z = on.activation(self.code_activation, self.perceptron.apply(x, on))
-        return z[..., : self.n_components], z[..., self.n_components :]
+        z = self.perceptron.apply(x, on)
+        if self.skip is not None:
+            z = z + self.skip.apply(x, on)
+        activate = partial(on.activation, self.code_activation)
+        return Codes.of_outputs(z, self.n_components, self.n_locked, activate)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -116,9 +146,9 @@ class CodeBlock(Part):
     contrastive: bool = False
     scaled: bool = True  # to unit length
 
-    def apply(self, x, z, g, on):
+    def apply(self, x, codes, on):
         """Return the block, (b, s * d)."""
-        found = g if self.contrastive else z
+        found = codes.contrastive if self.contrastive else codes.code
         if self.centre is not None:
             found = found - on.constant(self.centre)
         n_members = found.shape[0]
@@ -133,9 +163,9 @@ class MeanCodeBlock(Part):
 
     kind: ClassVar[str] = "mean_code_block"
 
-    def apply(self, x, z, g, on):
+    def apply(self, x, codes, on):
         """Return the block, (b, d)."""
-        return on.mean(on.unit(z), 0)
+        return on.mean(on.unit(codes.code), 0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -148,9 +178,9 @@ class PosteriorBlock(Part):
     temperature: float
     centre: np.ndarray  # (c,)
 
-    def apply(self, x, z, g, on):
+    def apply(self, x, codes, on):
         """Return the block, (b, c)."""
-        posterior = self.classifier.posterior(z, self.temperature, on)
+        posterior = self.classifier.posterior(codes.code, self.temperature, on)
         return on.unit(on.mean(posterior, 0) - on.constant(self.centre))
 
 
@@ -165,14 +195,30 @@ class ReconstructionBlock(Part):
     decoder: Perceptron  # of the other modality
     is_first: bool  # whether the item's own modality comes first: images do
 
-    def apply(self, x, z, g, on):
+    def apply(self, x, codes, on):
         """Return the block, (b, p + q)."""
+        z, g, _ = codes
         posterior = self.classifier.posterior(z, 1.0, on)  # (s, b, c)
         n_classes = on.at_least(on.total(posterior, -1, keepdims=True), 1.0)
         e = posterior @ on.constant(self.class_embeddings) / n_classes  # (s, b, e)
         predicted = self.decoder.apply(on.joined([z, g, e], 2), on)
         sides = [on.unit(x), on.unit(on.mean(predicted, 0))]
         return on.joined(sides if self.is_first else sides[::-1], 1) / sqrt(2)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class LockedBlock(Part):
+    """Inputs of the locked modality, and where the other one's items lie among them."""
+
+    kind: ClassVar[str] = "locked_block"
+
+    is_locked: bool  # whether the item's own modality is
+
+    def apply(self, x, codes, on):
+        """Return the block, (b, width of the locked inputs)."""
+        if self.is_locked:
+            return on.unit(x)
+        return on.unit(on.mean(on.unit(codes.locked), 0))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -191,7 +237,7 @@ class VariatesBlock(Part):
     gamma: float | None = None
     root: np.ndarray | None = None  # (m, r)
 
-    def apply(self, x, z, g, on):
+    def apply(self, x, codes, on):
         """Return the block, (b, k of all ridges)."""
         centred = self.features(on.cast(x, "float64"), on) - on.constant(self.mean)
         parts = [
@@ -317,13 +363,13 @@ class NetworkEncoder(Encoder):
         return self._joined(x)
 
     def _joined(self, x):
-        z, g = self.branch.apply(x, self.on)
+        codes = self.branch.apply(x, self.on)
         familiarity = None
         if self.familiarity is not None and self.familiar_code is not None:
-            code = self.familiar_code.apply(x, z, g, self.on)
+            code = self.familiar_code.apply(x, codes, self.on)
             familiarity = self.familiarity.of(code, self.on)
         parts = [
-            self._length(weight, familiarity) * block.apply(x, z, g, self.on)
+            self._length(weight, familiarity) * block.apply(x, codes, self.on)
             for weight, block in zip(self.block_weights, self.blocks, strict=True)
         ]
         return self.on.joined(parts, 1)

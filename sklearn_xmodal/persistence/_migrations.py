@@ -305,6 +305,13 @@ def _with_sample(parameters, state):
 _OF_KERNELS = ("landmarks", "gammas", "roots")
 
 
+def _plain_network(parameters, state):
+    """Say that the network has no way past its hidden layers and no locked modality."""
+    as_it_was = {"skip_connection": False, "decoder_layer_sizes": None}
+    advanced = {**as_it_was, **(parameters.get("advanced") or {})}
+    return {**parameters, "advanced": advanced, "locked": None}, state
+
+
 def _variates(representation, name, modality):
     found = representation["variates"][name].state
     kernel = {}
@@ -433,6 +440,7 @@ MIGRATIONS = {
     ("LocalBinaryPatternTransformer", 0): _as_it_is,
     ("MSLNRetriever", 0): _of_retriever(_MSLN()),
     ("MSLNRetriever", 1): _with_sample,
+    ("MSLNRetriever", 2): _plain_network,
     ("ModalityTransformer", 0): _as_it_is,
     ("MvDARetriever", 0): _of_retriever(_Linear("eigenvalues_", "eigenvalue_power")),
     ("PLSRetriever", 0): _of_retriever(

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 from scipy import sparse
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfTransformer
@@ -11,23 +12,30 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 from sklearn_xmodal.cross_decomposition import CCARetriever
 from sklearn_xmodal.pairs import ModalityTransformer
-from sklearn_xmodal.protocols._checks import check_groups, check_pairs, folds_of
+from sklearn_xmodal.protocols._checks import (
+    check_groups,
+    check_pairs,
+    count_classes,
+    folds_of,
+)
 from sklearn_xmodal.protocols._repeats import fit_search
+from sklearn_xmodal.utils._budget import components_for
 
-_MAX_DIMENSIONS = 128
 
-
-def candidate_features(pairs, *, n_samples=None, random_state=None):
+def candidate_features(pairs, *, n_dimensions=128, n_samples=None, random_state=None):
     """Return what may stand before a retriever, by name.
 
     Dense sides are standardised or left as they are, then reduced by principal
     components; sparse ones are weighted by TF-IDF or scaled to unit length, then
-    reduced by a truncated SVD. To 128 dimensions, or as many as there can be.
+    reduced by a truncated SVD.
 
     Parameters
     ----------
     pairs : ImageTextPairs of shape (n_samples, ...)
         Tells dense from sparse sides and their widths.
+
+    n_dimensions : int, default=128
+        Dimensions to reduce to, or as many as there can be.
 
     n_samples : int, default=None
         Rows of the smallest part that they will be fitted on, which bound the
@@ -61,20 +69,21 @@ def candidate_features(pairs, *, n_samples=None, random_state=None):
     """
     check_pairs(pairs)
     n_samples = len(pairs) if n_samples is None else n_samples
+    n_most = min(n_dimensions, n_samples - 1)
     features = {}
     for image_scaled, text_scaled in itertools.product((True, False), repeat=2):
         sides = [("image", image_scaled), ("text", text_scaled)]
         name = ",".join(side for side, scaled in sides if scaled) or "none"
         features[name] = ModalityTransformer(
-            image=_reduction(pairs.image, image_scaled, n_samples, random_state),
-            text=_reduction(pairs.text, text_scaled, n_samples, random_state),
+            image=_reduction(pairs.image, image_scaled, n_most, random_state),
+            text=_reduction(pairs.text, text_scaled, n_most, random_state),
         )
     return features
 
 
-def _reduction(X, scaled, n_samples, random_state):
+def _reduction(X, scaled, n_most, random_state):
     """Scale one modality or leave it, then reduce it to its main directions."""
-    n_dimensions = min(_MAX_DIMENSIONS, X.shape[1], n_samples - 1)
+    n_dimensions = min(n_most, X.shape[1])
     if sparse.issparse(X):
         scaler = TfidfTransformer() if scaled else Normalizer()
         svd = TruncatedSVD(n_dimensions, random_state=random_state)
@@ -87,7 +96,8 @@ def choose_features(pairs, y=None, *, cv, groups=None, random_state=None):
     """Choose how to scale either modality: what suits CCA on the inner folds.
 
     The choice is made once and serves every method, so that none has more candidates
-    than another.
+    than another. Of the dimensions, five per class are kept, but at least 128 and at
+    most 256: more classes take more of them to tell apart.
 
     Parameters
     ----------
@@ -142,8 +152,12 @@ def choose_features(pairs, y=None, *, cv, groups=None, random_state=None):
     groups = check_groups(pairs, groups)
     folds = folds_of(cv, pairs, y, groups)
     n_samples = min(len(fit) for fit, _ in folds)
+    n_classes = 0 if y is None else count_classes(np.asarray(y))
     candidates = candidate_features(
-        pairs, n_samples=n_samples, random_state=random_state
+        pairs,
+        n_dimensions=components_for(n_classes),
+        n_samples=n_samples,
+        random_state=random_state,
     )
     pipeline = Pipeline([("features", None), ("retriever", CCARetriever())])
     grid = {"features": list(candidates.values())}

@@ -225,9 +225,6 @@ def _build_msln(random_state, budget, protocol):
     )
 
 
-# Twice the default: many classes gain by it (benchmarks/results/attribution).
-_WIDE = {"hidden_layer_sizes": (512,)}
-
 #: Methods of the command line by name: "cosine", "adapter" and "text-adapter" (for
 #: vectors of one joint model), "cca", "kcca", "sm" (semantic matching) and "msln". None
 #: has more than three candidates.
@@ -258,7 +255,7 @@ METHODS = {
     "msln": Method(
         "MSLN",
         _build_msln,  # not the retriever, which would load torch
-        [{"n_input_components": (n, n), **_WIDE} for n in (64, 128)],
+        [{"n_input_components": n} for n in ((64, 64), (128, 128), "auto")],
         needs_labels=True,
         while_tuning={"n_estimators": 1},
         # The defaults. Folds that hold out some of few classes would choose by chance.

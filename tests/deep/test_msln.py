@@ -43,7 +43,7 @@ from sklearn_xmodal.deep.blocks._weights import (
 from sklearn_xmodal.deep.training import _data, _loop
 from sklearn_xmodal.encoders import NetworkEncoder
 from sklearn_xmodal.metrics import cross_modal_score
-from sklearn_xmodal.utils import _blocks
+from sklearn_xmodal.utils import _blocks, _budget
 from tests.conftest import SEEDS
 from tests.deep.oracles import (
     cosines,
@@ -127,7 +127,7 @@ def weighed(est, weights):
 
 
 def codes_of(est, X, modality):
-    """Return the codes and the contrastive codes of a fitted retriever's network."""
+    """Return codes, contrastive and locked codes of a fitted retriever's network."""
     with torch.inference_mode():
         codes = est.net_.module_.encode(inputs_of(est, X, modality), modality)
     return tuple(z.double().numpy() for z in codes)
@@ -135,7 +135,7 @@ def codes_of(est, X, modality):
 
 def posterior_of(est, X, modality, temperature=0.7):
     """Return the probability of every class, the mean over the members."""
-    z, _ = codes_of(est, X, modality)
+    z, *_ = codes_of(est, X, modality)
     layer = est.net_.module_.classifier
     weight, bias = (w.detach().double().numpy() for w in (layer.weight, layer.bias))
     powers = np.exp((z @ weight + bias) / temperature)
@@ -206,7 +206,7 @@ class TestLearning:
         )
         est.fit(X[:200], T[:200], y[:200])
         for target_classes in TARGET_CLASSES:
-            weights = block_weights(target_classes, None, True)
+            weights = block_weights(target_classes, None, 1.0, "text")
             codes = weighed(est, weights).transform(X[200:], T[200:])
             for direction in ("image_to_text", "text_to_image"):
                 score = cross_modal_score(*codes, y[200:], direction=direction)
@@ -246,8 +246,10 @@ class TestLearning:
             "contrastive_weight": contrastive_weight,
         }
         est = make(random_state=seed, batch_size=64, **weights).fit(X, T, y)
+        weights["locked_weight"] = contrastive_weight
         for row in est.history_:
-            assert ("contrastive_loss" in row) is (contrastive_weight > 0)
+            for name in ("contrastive_loss", "locked_loss"):
+                assert (name in row) is (contrastive_weight > 0)
             total = sum(
                 w * row[k.replace("weight", "loss")] for k, w in weights.items() if w
             )
@@ -289,7 +291,10 @@ class TestLearning:
             est.fit(X, T, y)
             images, texts = codes_of(est, X, "image"), codes_of(est, T, "text")
             distances.append(
-                [np.square(a - b).sum() for a, b in zip(images, texts, strict=True)]
+                [
+                    np.square(a - b).sum()
+                    for a, b in zip(images[:2], texts[:2], strict=True)
+                ]
             )
         (code, contrastive), (pulled_code, pulled_contrastive) = distances
         assert pulled_code < code
@@ -383,6 +388,9 @@ class TestEnsemble:
                 dropout_seed=0,
                 device="cpu",
                 precision="float32",
+                decoder_layer_sizes=(128,),
+                skip_connection=True,
+                locked="text",
             )
             with torch.no_grad():
                 for name, parameter in alone.named_parameters():
@@ -401,7 +409,7 @@ class TestEnsemble:
     def test_members_are_networks_of_their_own(self, seed):
         X, T, y = draw(seed)
         est = make(n_estimators=3, random_state=seed).fit(X, T, y)
-        z, g = codes_of(est, X, "image")
+        z, g, _ = codes_of(est, X, "image")
         assert (z.shape, g.shape) == ((3, 120, 4), (3, 120, 3))
         for codes in (z, g):
             assert not np.allclose(codes[0], codes[1])
@@ -462,12 +470,15 @@ class TestBlocks:
         blocks["reconstruction"] = (
             cosines(images[1], predicted_image) + cosines(predicted_text, texts[1])
         ) / 2
+        if est.contrastive_weight_:
+            found = unit(codes_of(est, X_new, "image")[2]).mean(axis=0)
+            blocks["locked"] = cosines(found, texts[1])
         return blocks
 
     def predict(self, est, X, side, other):
         module = est.net_.module_
         with torch.inference_mode():
-            z, g = module.encode(inputs_of(est, X, side), side)
+            z, g, _ = module.encode(inputs_of(est, X, side), side)
             e = module.classifier(z).softmax(dim=2) @ module.class_embeddings
             joined = torch.cat([z, g, e], dim=2)
             return module.decoders[other](joined).mean(dim=0).double().numpy()
@@ -627,7 +638,7 @@ class TestContrastiveCode:
 
     def test_its_block_is_refused_without_weight(self):
         est = make(contrastive_weight=0, block_weights={"contrastive": 1})
-        with pytest.raises(ValueError, match="'contrastive' needs contrastive_weight"):
+        with pytest.raises(ValueError, match="need contrastive_weight > 0"):
             est.fit(*draw())
 
     def test_size(self):
@@ -654,7 +665,18 @@ class TestSteps:
         assert (_loop.AUTO_EPOCHS, _loop.AUTO_STEPS) == (20, (400, 800))
         monkeypatch.setattr(_loop, "AUTO_EPOCHS", 2)
         monkeypatch.setattr(_loop, "AUTO_STEPS", (10, 18))
+        monkeypatch.setattr(_budget, "_STEPS_PER_CLASS", 0)
         est = make(max_epochs=None, max_steps="auto").fit(*draw(0, n))
+        assert est.n_iter_ == epochs
+
+    @pytest.mark.parametrize(("per_class", "most", "epochs"), [(5, 99, 7), (5, 6, 2)])
+    def test_automatic_steps_grow_with_the_classes(
+        self, per_class, most, epochs, monkeypatch
+    ):
+        monkeypatch.setattr(_loop, "AUTO_STEPS", (4, 4))
+        monkeypatch.setattr(_budget, "_STEPS_PER_CLASS", per_class)
+        monkeypatch.setattr(_budget, "_MOST_STEPS", most)
+        est = make(max_epochs=None, max_steps="auto").fit(*draw(0, 96))  # 4 classes
         assert est.n_iter_ == epochs
 
     def test_max_epochs_goes_before_max_steps(self):

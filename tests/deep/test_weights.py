@@ -54,9 +54,9 @@ def history(retriever):
     """Return the terms of every epoch, those with a constant less the first of them."""
     found = [n for n in retriever._loss.TERMS if n in retriever.history_[-1]]
     terms = np.array(retriever.history_[:, tuple(found)])
-    if "contrastive_loss" in found:
+    for name in {"contrastive_loss", "locked_loss"} & set(found):
         # The logarithm of how many items there are to choose among.
-        column = found.index("contrastive_loss")
+        column = found.index(name)
         terms[:, column] -= terms[0, column]
     return terms
 

@@ -14,6 +14,7 @@ from sklearn_xmodal.encoders import NetworkEncoder
 from sklearn_xmodal.encoders._network import (
     Classifier,
     CodeBlock,
+    LockedBlock,
     PosteriorBlock,
     ReconstructionBlock,
 )
@@ -43,8 +44,8 @@ def _encoder(network, data, modality, weights, variates, on):
     centres = _centres(network, side, modality, data.block_weights())
     code, familiarity = CodeBlock(centre=centres["code"]), None
     if depend_on_familiarity(weights):
-        z, g = network.encode(side.rows(familiar_rows(len(data))), modality)
-        familiarity = fit_familiarity(code.apply(None, z, g, on))
+        codes = network.encode(side.rows(familiar_rows(len(data))), modality)
+        familiarity = fit_familiarity(code.apply(None, codes, on))
     names = [name for name, weight in weights.items() if weight]
     makers = {
         "code": lambda: code,
@@ -57,6 +58,7 @@ def _encoder(network, data, modality, weights, variates, on):
             centre=centres["posterior"],
         ),
         "reconstruction": lambda: _reconstruction(network, modality),
+        "locked": lambda: LockedBlock(is_locked=modality == network.locked),
     }
     blocks = [
         variates[name].block(modality) if name in variates else makers[name]()
@@ -81,7 +83,7 @@ def _centres(network, side, modality, weights):
     sums: dict[str, Any] = dict.fromkeys(("code", "contrastive", "posterior"), 0.0)
     total_weight = 0.0
     for x, weight in zip(side.blocks(), weights, strict=True):
-        z, g = network.encode(x, modality)
+        z, g, _ = network.encode(x, modality)
         posterior = network.posterior(z, POSTERIOR_TEMPERATURE).mean(dim=0)
         found = {"code": z, "contrastive": g, "posterior": posterior}
         w = None if weight is None else torch.tensor(weight[:, None]).to(x.device)

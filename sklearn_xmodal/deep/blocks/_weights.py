@@ -11,6 +11,7 @@ BLOCKS = (
     "canonical",
     "kernel",
     "reconstruction",
+    "locked",
 )
 #: Weights of the blocks by what is searched for.
 DEFAULT_WEIGHTS = {
@@ -20,7 +21,8 @@ DEFAULT_WEIGHTS = {
         "canonical": 1.0,
         "kernel": 1.0,
         "reconstruction": 0.5,
-        "code": 0.25,
+        "locked": 1.0,
+        "code": 0.5,
     },
 }
 #: What may be searched for.
@@ -34,19 +36,27 @@ def contrastive_weight(target_classes, custom):
     return _CONTRASTIVE_WEIGHTS[target_classes] if custom == "auto" else custom
 
 
-def block_weights(target_classes, custom, has_contrastive):
+def block_weights(target_classes, custom, weight_of_contrastive, locked):
     """Return name -> weight, at least one above 0; custom ones go before the defaults.
+
+    The weight of the contrastive term and the locked modality tell which blocks are
+    there.
 
     For both kinds of classes name -> weights for unseen and for seen ones, in shares of
     the whole.
     """
+    missing = set()
+    if not weight_of_contrastive > 0:
+        missing = {"contrastive", "locked"}
+    elif locked is None:
+        missing = {"locked"}
     if custom is not None:
-        return _checked(custom, has_contrastive)
+        return _checked(custom, missing)
     if target_classes != "both":
-        return _default(target_classes, has_contrastive)
+        return _default(target_classes, missing)
     shares = []
     for kind in ("unseen", "seen"):
-        weights = _default(kind, has_contrastive)
+        weights = _default(kind, missing)
         total = sum(weights.values())
         shares.append({name: w / total for name, w in weights.items()})
     return {
@@ -56,22 +66,23 @@ def block_weights(target_classes, custom, has_contrastive):
     }
 
 
-def _default(target_classes, has_contrastive):
-    """Return the default weights; the code takes the place of a missing block."""
+def _default(target_classes, missing):
+    """Return the default weights; the code takes the place of the contrastive one."""
     weights = dict(DEFAULT_WEIGHTS[target_classes])
-    if "contrastive" in weights and not has_contrastive:
-        weights["code"] = weights.pop("contrastive") + weights.get("code", 0.0)
-    return weights
+    if "contrastive" in weights and "contrastive" in missing:
+        weights["code"] = weights["contrastive"] + weights.get("code", 0.0)
+    return {name: w for name, w in weights.items() if name not in missing}
 
 
-def _checked(custom, has_contrastive):
+def _checked(custom, missing):
     """Return weights that a user has chosen."""
-    available = [b for b in BLOCKS if b != "contrastive" or has_contrastive]
+    available = [b for b in BLOCKS if b not in missing]
     unknown = sorted(set(custom) - set(available), key=str)
     if unknown:
         raise ValueError(
-            f"block_weights must be over {', '.join(available)} ('contrastive' needs "
-            f"contrastive_weight > 0). Got {unknown}."
+            f"block_weights must be over {', '.join(available)} ('contrastive' and "
+            "'locked' need contrastive_weight > 0, the latter also a locked modality). "
+            f"Got {unknown}."
         )
     weights = {name: custom[name] for name in available if name in custom}
     are_weights = all(

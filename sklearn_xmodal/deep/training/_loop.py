@@ -16,8 +16,11 @@ AUTO_STEPS = (400, 800)
 _FUSED = ("Adam", "AdamW", "SGD")
 
 
-def training_length(retriever, n_pairs):
-    """Return how many epochs, and steps in whole epochs, `fit` takes."""
+def training_length(retriever, n_pairs, at_least=0):
+    """Return how many epochs, and steps in whole epochs, `fit` takes.
+
+    Steps that are left to the data are so many at least.
+    """
     steps_per_epoch = math.ceil(n_pairs / retriever.batch_size)
     n_epochs = retriever.max_epochs
     if n_epochs is None:
@@ -25,6 +28,7 @@ def training_length(retriever, n_pairs):
         if max_steps == "auto":
             lower, upper = AUTO_STEPS
             max_steps = min(max(AUTO_EPOCHS * steps_per_epoch, lower), upper)
+            max_steps = max(max_steps, at_least)
         n_epochs = math.ceil(max_steps / steps_per_epoch)
     return n_epochs, n_epochs * steps_per_epoch
 
