@@ -9,6 +9,7 @@ from sklearn_xmodal.neighbors._exact import run_in_batches, search_exact
 from sklearn_xmodal.neighbors._faiss_index import (
     graph_of,
     import_faiss,
+    ivf_of,
     load_index,
     make_index,
 )
@@ -51,6 +52,7 @@ class FaissBackend:
         self._build(vectors)
 
     def _build(self, vectors):
+        vectors = vectors[:]  # in float32
         distinct, nodes = vectors, np.arange(len(vectors))
         self._known = None
         if self.index_type == "hnsw":
@@ -101,7 +103,8 @@ class FaissBackend:
         """
         rows = self._searched(len(gallery), positions)
         params = self._search_params(rows)
-        n_nodes = min(rows.n_nodes, k + _SPARE if self.index_type == "flat" else k)
+        n_nodes = k + _SPARE if self.index_type == "flat" else k
+        n_nodes = min(rows.n_nodes, n_nodes * self.params.get("oversampling", 1))
         nodes = np.empty((len(query), n_nodes), dtype=np.intp)
         worst = np.empty(len(query), dtype=np.float32)
 
@@ -143,9 +146,20 @@ class FaissBackend:
             return faiss.SearchParametersHNSW(
                 sel=selector, efSearch=self.params["efSearch"]
             )
-        if self.index_type == "ivf":
-            return faiss.SearchParametersIVF(sel=selector, nprobe=self.params["nprobe"])
+        if self.index_type in ("ivf", "ivfpq"):
+            params = faiss.SearchParametersIVF(
+                sel=selector, nprobe=self.params["nprobe"]
+            )
+            if self.index_type == "ivf":
+                return params
+            return faiss.SearchParametersPreTransform(index_params=params)
         return faiss.SearchParameters(sel=selector)
+
+    def n_small_bytes(self, n_items):
+        """Bytes that a search reads of all items, where these are no vectors."""
+        if self.index_type != "ivfpq":
+            return 0
+        return n_items * ivf_of(self.index).code_size
 
     def graph(self, gallery):
         """Return what `load_index` needs beside the gallery, by name."""
@@ -156,7 +170,7 @@ class FaissBackend:
         """Return a backend without building its graph or training its centroids."""
         self = cls.__new__(cls)
         self.index_type, self.params, self._known = index_type, params, None
-        self.index, nodes = load_index(index_type, params, gallery, graph)
+        self.index, nodes = load_index(index_type, params, gallery[:], graph)
         self._set_nodes(nodes)
         return self
 
