@@ -2,6 +2,7 @@
 
     python -m benchmarks.speed adapter
     python -m benchmarks.speed cca
+    python -m benchmarks.speed database
     python -m benchmarks.speed devices
     python -m benchmarks.speed encoders
     python -m benchmarks.speed kcca
@@ -9,6 +10,7 @@
     python -m benchmarks.speed metrics
     python -m benchmarks.speed msln
     python -m benchmarks.speed search
+    python -m benchmarks.speed storage
     python -m benchmarks.speed tables
 
 Everything runs in one process with one thread (unless a row says otherwise), all
@@ -27,6 +29,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from benchmarks import (
     _speed_adapter,
     _speed_cca,
+    _speed_database,
     _speed_devices,
     _speed_encoders,
     _speed_kcca,
@@ -34,6 +37,7 @@ from benchmarks import (
     _speed_metrics,
     _speed_msln,
     _speed_search,
+    _speed_storage,
     _speed_tables,
 )
 from benchmarks._environment import environment_record
@@ -41,6 +45,7 @@ from benchmarks._environment import environment_record
 COMMANDS = {
     "adapter": _speed_adapter,
     "cca": _speed_cca,
+    "database": _speed_database,
     "devices": _speed_devices,
     "encoders": _speed_encoders,
     "kcca": _speed_kcca,
@@ -48,6 +53,7 @@ COMMANDS = {
     "metrics": _speed_metrics,
     "msln": _speed_msln,
     "search": _speed_search,
+    "storage": _speed_storage,
     "tables": _speed_tables,
 }
 RESULTS = Path(__file__).parent / "results"
@@ -85,6 +91,7 @@ def main(argv=None):
             "torchmetrics": installed("torchmetrics"),
             "cca-zoo": installed("cca-zoo"),
             "faiss-cpu": installed("faiss-cpu"),
+            "lancedb": installed("lancedb"),
         }
     args.out.mkdir(parents=True, exist_ok=True)
     stem = args.out / f"speed_{args.command}"

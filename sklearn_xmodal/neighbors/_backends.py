@@ -5,7 +5,7 @@ from numbers import Integral
 from sklearn_xmodal.neighbors._binary_backend import BinaryBackend
 from sklearn_xmodal.neighbors._exact import search_exact
 from sklearn_xmodal.neighbors._faiss_backend import FaissBackend
-from sklearn_xmodal.neighbors._faiss_index import import_faiss
+from sklearn_xmodal.neighbors._faiss_index import LEARNING, import_faiss
 from sklearn_xmodal.utils._entries import check_entries
 
 #: Parameters of each type of index of faiss with their defaults, in its words but for
@@ -93,13 +93,22 @@ class ExactBackend:
         return search_exact(*args, **kwargs)
 
 
-def make_engine(kind, params, vectors):
-    """Return what searches vectors (n_items, n_columns)."""
+def check_fit_queries(kind, fit_queries):
+    """Raise a ValueError where there is nothing that queries could train."""
+    if fit_queries is not None and kind not in LEARNING:
+        raise ValueError(
+            f"fit_queries train an index_type among {LEARNING}. Got a search by "
+            f"{kind!r}, which learns nothing from vectors or takes them as they are."
+        )
+
+
+def make_engine(kind, params, vectors, fit_queries=None):
+    """Return what searches vectors (n_items, n_columns), trained for some queries."""
     if kind == "exact":
         return ExactBackend()
     if kind == "binary":
         return BinaryBackend(params, vectors)
-    return FaissBackend(kind, params, vectors)
+    return FaissBackend(kind, params, vectors, fit_queries)
 
 
 def load_engine(kind, params, vectors, graph):

@@ -16,6 +16,8 @@ _GRAPHS = {
     "ivf": ("centroids",),
     "ivfpq": ("centroids", "rotation", "codebook"),
 }
+#: Types that learn from vectors, which `fit_queries` are for.
+LEARNING = ("ivf", "ivfpq")
 #: Where rows of the gallery and nodes are not the same.
 _NODES = ("nodes", "removed_vectors")
 # faiss wants that many training vectors per list.
@@ -37,10 +39,11 @@ def import_faiss():
     return faiss
 
 
-def make_index(index_type, params, vectors):
+def make_index(index_type, params, vectors, *, spherical=False):
     """Return an empty faiss index of inner products.
 
-    It is trained on the vectors, (n_items, n_columns), where its type needs that.
+    It is trained on the vectors, (n_items, n_columns), where its type needs that, with
+    centroids of unit length if it is spherical: else long ones draw all vectors.
     """
     faiss = import_faiss()
     n_columns = vectors.shape[1]
@@ -55,6 +58,7 @@ def make_index(index_type, params, vectors):
         index = _empty_ivf(faiss, n_columns, n_lists)
     else:
         index = _make_quantised(params["M"], n_lists, vectors)
+    ivf_of(index).cp.spherical = spherical
     ivf_of(index).cp.min_points_per_centroid = 1  # or else it warns on standard error
     # A codebook has two words at least.
     index.train(vectors if len(vectors) > 1 else np.repeat(vectors, 2, axis=0))

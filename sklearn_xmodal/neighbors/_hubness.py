@@ -173,6 +173,10 @@ class HubnessCorrection:
         nearest = find_nearest(_extended(query, 0))
         return _extended(query, self.formula.amounts(nearest, self.nearest))
 
+    def with_amount(self, query):
+        """Append the column that corrected queries have."""
+        return _extended(query, self.formula.amount)
+
     def add(self, gallery, n_new, *, n_jobs=None, verbose=0):
         """Take in the last rows of the gallery."""
         if self.formula.is_dynamic:

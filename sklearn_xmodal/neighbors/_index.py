@@ -4,6 +4,7 @@ import numpy as np
 
 from sklearn_xmodal.neighbors._backends import (
     ExactBackend,
+    check_fit_queries,
     check_index_params,
     kind_of,
     make_engine,
@@ -108,6 +109,13 @@ class RetrievalIndex(ChangesMixin, ContentsMixin, FindingMixin, SaveMixin):
         candidates, whose scores are computed from the bytes (of "exact" only; see
         `recall`). Scores are cosines with vectors as they are held. `repr` tells the
         bytes.
+
+    fit_queries : matrix of shape (n_queries, ...) or dict, default=None
+        Queries that "ivf" and "ivfpq" are trained for, in the form of
+        `hubness_queries`: some hundred of those that will ask, of the training data.
+        Centroids and codebooks then keep what such queries tell apart, and centroids
+        are of unit length. Helps where queries are of another modality than the
+        gallery; `recall` tells.
 
     hubness : str, default=None
         What is taken from the score of items that are near to many queries: "csls",
@@ -223,6 +231,7 @@ class RetrievalIndex(ChangesMixin, ContentsMixin, FindingMixin, SaveMixin):
         index_type="flat",
         index_params=None,
         storage="float32",
+        fit_queries=None,
         hubness=None,
         hubness_queries=None,
         n_hubness_neighbors=10,
@@ -249,6 +258,7 @@ class RetrievalIndex(ChangesMixin, ContentsMixin, FindingMixin, SaveMixin):
         self.backend, self.index_type, self.storage = backend, index_type, storage
         self._kind = kind_of(backend, index_type, storage)
         self.index_params = check_index_params(self._kind, index_params)
+        check_fit_queries(self._kind, fit_queries)
         check_hubness_queries(hubness, hubness_queries)
         self.n_smoothing_neighbors = n_smoothing_neighbors
         self.n_jobs, self.verbose = n_jobs, verbose
@@ -262,24 +272,26 @@ class RetrievalIndex(ChangesMixin, ContentsMixin, FindingMixin, SaveMixin):
         if n_smoothing_neighbors is not None:
             codes = list(map(self._smoothed, codes, parts))
         vectors = joined_rows(codes)
+        form = parts[0].are_codes, vectors.shape[1]
+        if fit_queries is not None:
+            fit_queries = self._references(fit_queries, *form, "fit_queries")
         self._hubness = None
         if hubness is not None:
-            references = self._references(
-                hubness_queries, parts[0].are_codes, vectors.shape[1]
-            )
             self._hubness = HubnessCorrection(
-                references,
+                self._references(hubness_queries, *form),
                 kind=hubness,
                 n_neighbors=n_hubness_neighbors,
                 inverse_temperature=inverse_temperature,
                 weight=hubness_weight,
             )
+            if fit_queries is not None:
+                fit_queries = self._hubness.with_amount(fit_queries)
         vectors = stored(self._with_hubness(vectors), storage)
         self._update_hubness("add", vectors, len(vectors))
         self._gallery = Gallery(
             vectors, *items, is_text=are_texts(parts, sizes), next_id=len(vectors)
         )
-        self._engine = make_engine(self._kind, self.index_params, vectors)
+        self._engine = make_engine(self._kind, self.index_params, vectors, fit_queries)
         self._lock = SharedLock()
 
     @named()
@@ -382,11 +394,19 @@ class RetrievalIndex(ChangesMixin, ContentsMixin, FindingMixin, SaveMixin):
 
     @named()
     def recall(
-        self, *, image=None, text=None, vectors=None, weights=None, k: int = 10
+        self,
+        *,
+        image=None,
+        text=None,
+        vectors=None,
+        weights=None,
+        k: int = 10,
+        modality=None,
     ) -> float:
         """Share of the exact k best items that the backend finds.
 
-        An item that scores as much as the k-th best counts as one of them.
+        An item that scores as much as the k-th best counts as one of them. Ask with
+        images and with texts apart: what serves one modality may fail the other.
 
         Parameters
         ----------
@@ -407,6 +427,9 @@ class RetrievalIndex(ChangesMixin, ContentsMixin, FindingMixin, SaveMixin):
         k : int, default=10
             Items to find per query.
 
+        modality : {"image", "text"}, default=None
+            Modality of the items that count, as in `search`.
+
         Returns
         -------
         recall : float
@@ -423,10 +446,11 @@ class RetrievalIndex(ChangesMixin, ContentsMixin, FindingMixin, SaveMixin):
         >>> RetrievalIndex(vectors=[[1, 0], [0, 1]]).recall(vectors=[[1, 2]], k=1)
         1.0
         """
-        check_params(k=k)
+        check_params(k=k, modality=modality)
         query = self._query(parts_of(image, text, vectors), weights)
         with self._lock.reading():
-            _, found = self._found(self._engine, query, k, None)
-            expected, _ = self._found(ExactBackend(), query, k, None)
+            positions = self._gallery.allowed(None, None, None, modality)
+            _, found = self._found(self._engine, query, k, positions)
+            expected, _ = self._found(ExactBackend(), query, k, positions)
             scores = self._scores_of(query, found)
         return float(np.mean(scores >= expected[:, -1:]))
