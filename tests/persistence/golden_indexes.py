@@ -99,6 +99,12 @@ INDEXES = {
         index_params={"nlist": 4, "nprobe": 2, "M": 2, "oversampling": 2},
         storage="int8",
     ),
+    "faiss-ivf-fit-queries": lambda: _vectors(
+        backend="faiss",
+        index_type="ivf",
+        index_params={"nlist": 4, "nprobe": 2},
+        fit_queries=np.random.default_rng(1).normal(size=(6, 3)),
+    ),
     "faiss-flat": lambda: _vectors(backend="faiss"),
     "faiss-flat-gallery": lambda: _gallery(backend="faiss"),
     "faiss-hnsw": lambda: _vectors(
