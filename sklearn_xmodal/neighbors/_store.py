@@ -1,8 +1,7 @@
 """What a database of vectors must do to hold the items of an index."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,8 +9,7 @@ import numpy as np
 OWN_COLUMNS = ("id", "vector", "modality", "label")
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """Which items a search may find: those that meet all of this.
 
     Parameters
@@ -26,7 +24,7 @@ class Condition:
         A filter in the language of the database, as the user gave it.
     """
 
-    values: Mapping[str, Sequence] = field(default_factory=dict)
+    values: Mapping[str, Sequence] = {}
     exclude: Sequence = ()
     where: Any = None
 
@@ -47,6 +45,9 @@ class VectorStore(Protocol):
     """
 
     n_components: int | None
+
+    def __init__(self) -> None:  # of a protocol it would show arguments
+        pass
 
     def upsert(self, rows: Mapping[str, Any]) -> None:
         """Write rows; those with an id that is there take the place of the old ones.
