@@ -2,6 +2,7 @@
 
     python -m benchmarks.speed adapter
     python -m benchmarks.speed cca
+    python -m benchmarks.speed database
     python -m benchmarks.speed devices
     python -m benchmarks.speed encoders
     python -m benchmarks.speed kcca
@@ -10,6 +11,7 @@
     python -m benchmarks.speed msln
     python -m benchmarks.speed scale
     python -m benchmarks.speed search
+    python -m benchmarks.speed storage
     python -m benchmarks.speed tables
 
 Everything runs in one process with one thread (unless a row says otherwise), all
@@ -28,6 +30,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from benchmarks import (
     _speed_adapter,
     _speed_cca,
+    _speed_database,
     _speed_devices,
     _speed_encoders,
     _speed_kcca,
@@ -36,6 +39,7 @@ from benchmarks import (
     _speed_msln,
     _speed_scale,
     _speed_search,
+    _speed_storage,
     _speed_tables,
 )
 from benchmarks._environment import environment_record
@@ -43,6 +47,7 @@ from benchmarks._environment import environment_record
 COMMANDS = {
     "adapter": _speed_adapter,
     "cca": _speed_cca,
+    "database": _speed_database,
     "devices": _speed_devices,
     "encoders": _speed_encoders,
     "kcca": _speed_kcca,
@@ -51,6 +56,7 @@ COMMANDS = {
     "msln": _speed_msln,
     "scale": _speed_scale,
     "search": _speed_search,
+    "storage": _speed_storage,
     "tables": _speed_tables,
 }
 RESULTS = Path(__file__).parent / "results"
@@ -88,6 +94,7 @@ def main(argv=None):
             "torchmetrics": installed("torchmetrics"),
             "cca-zoo": installed("cca-zoo"),
             "faiss-cpu": installed("faiss-cpu"),
+            "lancedb": installed("lancedb"),
         }
     args.out.mkdir(parents=True, exist_ok=True)
     stem = args.out / f"speed_{args.command}"

@@ -11,6 +11,7 @@ EXTRA_OF = {
     "dask": "dask",
     "distributed": "dask",
     "faiss": "faiss",
+    "lancedb": "lancedb",
     "matplotlib": "plot",
     "onnx": "onnx",
     "onnxruntime": "onnx",

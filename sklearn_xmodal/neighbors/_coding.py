@@ -84,20 +84,20 @@ class CodingMixin:
             self._centring = Centring.of(dict(zip(MODALITIES, codes, strict=True)))
         return list(map(self._centred, codes, parts))
 
-    def _references(self, queries, are_codes, n_components):
-        """Return codes of what hubness is measured with, in the form of the gallery."""
+    def _references(self, queries, are_codes, n_components, name="hubness_queries"):
+        """Return codes of queries that come with a gallery, in the form of it."""
         if isinstance(queries, Mapping):
-            parts = parts_by_modality(queries, "hubness_queries", are_codes)
+            parts = parts_by_modality(queries, name, are_codes)
         elif self.modality == "both":
             raise ValueError(
-                "hubness_queries of a gallery of both modalities must say their own: "
+                f"{name} of a gallery of both modalities must say their own: "
                 "{'image': X} or {'text': X}, or both. Got "
                 f"{type(queries).__name__}."
             )
         else:
             other = {"image": "text", "text": "image", None: None}[self.modality]
             parts = [Part(other, queries, are_codes)]
-        parts = [Part(p.modality, p.X, p.are_codes, "hubness_queries") for p in parts]
+        parts = [Part(p.modality, p.X, p.are_codes, name) for p in parts]
         return joined_rows(
             [self._centred(self._encode(p, n_components), p) for p in parts]
         )

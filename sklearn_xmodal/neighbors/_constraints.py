@@ -2,6 +2,7 @@
 
 from numbers import Integral, Real
 
+from sklearn_xmodal.neighbors._storage import DTYPES
 from sklearn_xmodal.utils._sklearn_compat import (
     Interval,
     StrOptions,
@@ -13,7 +14,8 @@ _KINDS = StrOptions({"csls", "dynamic_inverted_softmax", "inverted_softmax", "nn
 _CONSTRAINTS = {
     "k": [_AT_LEAST_1],
     "backend": [StrOptions({"exact", "faiss"})],
-    "index_type": [StrOptions({"flat", "hnsw", "ivf"})],
+    "index_type": [StrOptions({"flat", "hnsw", "ivf", "ivfpq"})],
+    "storage": [StrOptions(set(DTYPES))],
     "modality": [StrOptions({"image", "text"}), None],
     "index_params": [dict, None],
     "hubness": [_KINDS, None],

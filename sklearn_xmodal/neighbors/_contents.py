@@ -1,20 +1,29 @@
 """What an index tells of its items."""
 
+from typing import Any
+
 import numpy as np
 
-from sklearn_xmodal.neighbors._gallery import Gallery
+from sklearn_xmodal.neighbors._centring import Centring
+from sklearn_xmodal.neighbors._gallery import MODALITIES, Gallery
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection
 from sklearn_xmodal.neighbors._lock import SharedLock
 from sklearn_xmodal.neighbors._result import SearchResult
+from sklearn_xmodal.utils._validation import count
 
 
 class ContentsMixin:
     """The part of an index that hands out what it holds."""
 
+    backend: str
+    index_type: str
+    storage: str
+    modality: str | None
+    _centring: Centring | None
+    _engine: Any
     _gallery: Gallery
     _hubness: HubnessCorrection | None
     _lock: SharedLock
-    modality: str | None
 
     def get_payload(self, ids):
         """Return what was given with some items.
@@ -101,9 +110,12 @@ class ContentsMixin:
 
     @property
     def vectors(self):
-        """Vectors of all items, not to be written to: unit length unless smoothed."""
+        """Vectors of all items, not to be written to: unit length unless smoothed.
+
+        Of a `storage` that is not float32 they are a copy, and rounded.
+        """
         with self._lock.reading():
-            vectors = self._gallery.vectors[:, : self.n_components]
+            vectors = self._gallery.vectors[:][:, : self.n_components]
         vectors.flags.writeable = False
         return vectors
 
@@ -118,3 +130,33 @@ class ContentsMixin:
 
     def __contains__(self, id_):
         return id_ in self._gallery
+
+    def __repr__(self):
+        of = "vectors"
+        if self.modality is not None:
+            of = " and ".join(MODALITIES) if self.modality == "both" else self.modality
+            of = f"{'' if self._centring is None else 'centred '}{of} codes"
+        kind = "" if self.backend == "exact" else f", index_type={self.index_type!r}"
+        return (
+            f"RetrievalIndex({count(len(self), 'item')}, {self.n_components} columns "
+            f"of {of}, backend={self.backend!r}{kind}{self._held()})"
+        )
+
+    def _held(self):
+        """Tell the bytes of what is held small."""
+        n_items = len(self)
+        small = self._engine.n_small_bytes(n_items)
+        if self.storage == "float32" and not small:
+            return ""
+        held = _bytes(self._gallery.vectors.nbytes)
+        if small:
+            held = f"{_bytes(small)} searched, {held} for candidates"
+        return f", storage={self.storage!r}: {held}"
+
+
+def _bytes(n_bytes):
+    for unit in ("bytes", "kB", "MB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:,.3g} GB"

@@ -25,7 +25,7 @@ _LEAST_COLUMNS = 1024
 # Queries that share one pass over the gallery, and the most results held for them.
 _MOST_QUERIES = 512
 _MOST_RESULTS = 2**21
-# Values of the gallery rows that a filter lets through, copied at a time.
+# Values of gallery rows that are copied at a time, for a filter or from small codes.
 _COPIED_VALUES = 2**20
 # Results per query from which on whole products in float64 are faster: so many, and
 # this share of what is searched.
@@ -36,9 +36,9 @@ def search_exact(query, gallery, k, *, positions=None, n_jobs=None, verbose=0):
     """Return scores, largest first, and rows of the k largest inner products.
 
     Both (n_queries, k); equal scores are in the order of the gallery. Queries and
-    gallery are in float32, the latter C-contiguous; a memory map is read block by
-    block. `positions` are the rows to search, in ascending order. The result is the
-    same for any number of threads.
+    gallery are in float32, the latter C-contiguous, or comes out so (`SmallVectors`,
+    `Signs`); a memory map is read block by block. `positions` are the rows to search,
+    in ascending order. The result is the same for any number of threads.
     """
     scores = np.empty((query.shape[0], k), dtype=np.float32)
     found = np.empty((query.shape[0], k), dtype=np.intp)
@@ -86,7 +86,7 @@ def _search_batch(query, gallery, k, positions):
     n_queries = query.shape[0]
     n_searched = gallery.shape[0] if positions is None else positions.size
     n_columns = max(_LEAST_COLUMNS, _BLOCK_SCORES // n_queries)
-    if positions is not None:  # rows that are not adjacent have to be copied
+    if positions is not None or not isinstance(gallery, np.ndarray):  # rows are copied
         n_columns = min(
             n_columns, max(_LEAST_COLUMNS, _COPIED_VALUES // query.shape[1])
         )

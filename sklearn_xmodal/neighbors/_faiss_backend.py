@@ -7,11 +7,14 @@ import numpy as np
 
 from sklearn_xmodal.neighbors._exact import run_in_batches, search_exact
 from sklearn_xmodal.neighbors._faiss_index import (
+    LEARNING,
     graph_of,
     import_faiss,
+    ivf_of,
     load_index,
     make_index,
 )
+from sklearn_xmodal.neighbors._query_map import QueryMap
 from sklearn_xmodal.neighbors._scoring import rescore, rounding_error
 
 # Queries of one call: a result does not depend on it, a progress bar does.
@@ -45,21 +48,29 @@ class FaissBackend:
     gallery is: several rows may be one node, and searches skip nodes without a row.
     """
 
-    def __init__(self, index_type, params, vectors):
+    def __init__(self, index_type, params, vectors, fit_queries=None):
         self.index_type = index_type
         self.params = params
+        self._map = None if fit_queries is None else QueryMap.learned(fit_queries)
         self._build(vectors)
 
     def _build(self, vectors):
+        vectors = vectors[:]  # in float32
         distinct, nodes = vectors, np.arange(len(vectors))
         self._known = None
         if self.index_type == "hnsw":
             self._known = _KnownVectors()
             nodes = self._known.nodes_of(vectors, 0)
             distinct = vectors[np.unique(nodes, return_index=True)[1]]
-        self.index = make_index(self.index_type, self.params, distinct)
+        distinct = self._mapped(distinct)
+        self.index = make_index(
+            self.index_type, self.params, distinct, spherical=self._map is not None
+        )
         self.index.add(np.ascontiguousarray(distinct))
         self._set_nodes(nodes)
+
+    def _mapped(self, vectors):
+        return vectors if self._map is None else self._map.of_items(vectors)
 
     def _set_nodes(self, nodes):
         self.nodes = nodes
@@ -82,7 +93,7 @@ class FaissBackend:
             nodes = self._known.nodes_of(new, n_nodes)
             is_new = nodes >= n_nodes
             new = new[is_new][np.unique(nodes[is_new], return_index=True)[1]]
-        self.index.add(np.ascontiguousarray(new))
+        self.index.add(np.ascontiguousarray(self._mapped(new)))
         self._set_nodes(np.append(self.nodes, nodes))
 
     def keep(self, gallery, mask):
@@ -101,14 +112,16 @@ class FaissBackend:
         """
         rows = self._searched(len(gallery), positions)
         params = self._search_params(rows)
-        n_nodes = min(rows.n_nodes, k + _SPARE if self.index_type == "flat" else k)
+        n_nodes = k + _SPARE if self.index_type == "flat" else k
+        n_nodes = min(rows.n_nodes, n_nodes * self.params.get("oversampling", 1))
         nodes = np.empty((len(query), n_nodes), dtype=np.intp)
         worst = np.empty(len(query), dtype=np.float32)
 
         def fill(batch):
-            products, nodes[batch] = self.index.search(
-                query[batch], n_nodes, params=params
-            )
+            asked = query[batch]
+            if self._map is not None:
+                asked = self._map.of_queries(asked)
+            products, nodes[batch] = self.index.search(asked, n_nodes, params=params)
             worst[batch] = products[:, -1]
 
         run_in_batches(fill, len(query), _BATCH_SIZE, n_jobs, verbose)
@@ -143,20 +156,36 @@ class FaissBackend:
             return faiss.SearchParametersHNSW(
                 sel=selector, efSearch=self.params["efSearch"]
             )
-        if self.index_type == "ivf":
-            return faiss.SearchParametersIVF(sel=selector, nprobe=self.params["nprobe"])
+        if self.index_type in LEARNING:
+            params = faiss.SearchParametersIVF(
+                sel=selector, nprobe=self.params["nprobe"]
+            )
+            if self.index_type == "ivf":
+                return params
+            return faiss.SearchParametersPreTransform(index_params=params)
         return faiss.SearchParameters(sel=selector)
+
+    def n_small_bytes(self, n_items):
+        """Bytes that a search reads of all items, where these are no vectors."""
+        if self.index_type != "ivfpq":
+            return 0
+        return n_items * ivf_of(self.index).code_size
 
     def graph(self, gallery):
         """Return what `load_index` needs beside the gallery, by name."""
-        return graph_of(self.index_type, self.index, self.nodes)
+        maps = {} if self._map is None else self._map.state()
+        return maps | graph_of(self.index_type, self.index, self.nodes)
 
     @classmethod
     def from_graph(cls, index_type, params, gallery, graph):
         """Return a backend without building its graph or training its centroids."""
         self = cls.__new__(cls)
-        self.index_type, self.params, self._known = index_type, params, None
-        self.index, nodes = load_index(index_type, params, gallery, graph)
+        self.index_type, self.params = index_type, params
+        self._known = self._map = None
+        if index_type in LEARNING:
+            self._map, graph = QueryMap.popped(graph, gallery.shape[1])
+        vectors = self._mapped(gallery[:])
+        self.index, nodes = load_index(index_type, params, vectors, graph)
         self._set_nodes(nodes)
         return self
 

@@ -14,11 +14,17 @@ _GRAPHS = {
     "flat": (),
     "hnsw": ("levels", "neighbors", "entry_point"),
     "ivf": ("centroids",),
+    "ivfpq": ("centroids", "rotation", "codebook"),
 }
+#: Types that learn from vectors, which `fit_queries` are for.
+LEARNING = ("ivf", "ivfpq")
 #: Where rows of the gallery and nodes are not the same.
 _NODES = ("nodes", "removed_vectors")
 # faiss wants that many training vectors per list.
 _LEAST_PER_LIST = 39
+# Columns that share one byte by default, and bits of it.
+_COLUMNS_PER_BYTE = 4
+_N_BITS = 8
 
 
 def import_faiss():
@@ -33,10 +39,11 @@ def import_faiss():
     return faiss
 
 
-def make_index(index_type, params, vectors):
+def make_index(index_type, params, vectors, *, spherical=False):
     """Return an empty faiss index of inner products.
 
-    It is trained on the vectors, (n_items, n_columns), where its type needs that.
+    It is trained on the vectors, (n_items, n_columns), where its type needs that, with
+    centroids of unit length if it is spherical: else long ones draw all vectors.
     """
     faiss = import_faiss()
     n_columns = vectors.shape[1]
@@ -46,9 +53,15 @@ def make_index(index_type, params, vectors):
         index = faiss.IndexHNSWFlat(n_columns, params["M"], faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = params["efConstruction"]
         return index
-    index = _empty_ivf(faiss, n_columns, _n_lists(params["nlist"], len(vectors)))
-    index.cp.min_points_per_centroid = 1  # or else it warns on standard error
-    index.train(vectors)
+    n_lists = _n_lists(params["nlist"], len(vectors))
+    if index_type == "ivf":
+        index = _empty_ivf(faiss, n_columns, n_lists)
+    else:
+        index = _make_quantised(params["M"], n_lists, vectors)
+    ivf_of(index).cp.spherical = spherical
+    ivf_of(index).cp.min_points_per_centroid = 1  # or else it warns on standard error
+    # A codebook has two words at least.
+    index.train(vectors if len(vectors) > 1 else np.repeat(vectors, 2, axis=0))
     return index
 
 
@@ -68,12 +81,100 @@ def _n_lists(nlist, n_items):
     return max(1, min(nlist, n_items))
 
 
+def ivf_of(index):
+    """Return the lists of an index, which may turn its vectors before."""
+    return import_faiss().extract_index_ivf(index)
+
+
+def _make_quantised(n_bytes, n_lists, vectors):
+    """Return an index of product quantisation that is not trained.
+
+    Its vectors are turned, so that all bytes have as much to tell, and get columns of
+    zeros where `n_bytes` does not divide them.
+    """
+    n_items, n_columns = vectors.shape
+    n_bytes = min(n_columns, n_bytes or -(-n_columns // _COLUMNS_PER_BYTE))
+    width = n_bytes * -(-n_columns // n_bytes)
+    # No more words of a codebook than items to learn them from.
+    n_bits = min(_N_BITS, max(1, n_items.bit_length() - 1))
+    turning = import_faiss().RandomRotationMatrix(n_columns, width)
+    turning.init(0)
+    return _turned(turning, n_lists, n_bytes, n_bits)
+
+
+def _turned(turning, n_lists, n_bytes, n_bits):
+    faiss = import_faiss()
+    quantizer = faiss.IndexFlatIP(turning.d_out)
+    index = faiss.IndexIVFPQ(
+        quantizer,
+        turning.d_out,
+        n_lists,
+        n_bytes,
+        n_bits,
+        faiss.METRIC_INNER_PRODUCT,
+    )
+    quantizer.this.disown()
+    index.own_fields = True
+    index.pq.cp.min_points_per_centroid = 1
+    whole = faiss.IndexPreTransform(turning, index)
+    turning.this.disown()
+    index.this.disown()
+    whole.own_fields = True
+    return whole
+
+
+def _graph_of_quantised(index):
+    faiss = import_faiss()
+    lists = faiss.downcast_index(index.index)
+    turning = faiss.downcast_VectorTransform(index.chain.at(0))
+    quantizer, pq = faiss.downcast_index(lists.quantizer), lists.pq
+    rotation = faiss.vector_to_array(turning.A)
+    codebook = faiss.vector_to_array(pq.centroids)
+    return {
+        "centroids": quantizer.reconstruct_n(0, quantizer.ntotal),
+        "rotation": rotation.reshape(turning.d_out, turning.d_in),
+        "codebook": codebook.reshape(pq.M, pq.ksub, pq.dsub),
+    }
+
+
+def _load_quantised(vectors, graph):
+    faiss = import_faiss()
+    centroids, rotation, codebook = (
+        graph[name] for name in ("centroids", "rotation", "codebook")
+    )
+    n_bytes, n_words, n_each = codebook.shape
+    width, n_bits = n_bytes * n_each, n_words.bit_length() - 1
+    if n_words != 2**n_bits or not 1 <= n_bits <= _N_BITS or not n_bytes or not n_each:
+        raise ValueError("codebook must have words for up to 8 bits")
+    for array, shape in (
+        (codebook, codebook.shape),
+        (rotation, (width, vectors.shape[1])),
+        (centroids, (max(1, len(centroids)), width)),
+    ):
+        if not _is_array(array, np.float32, shape) or not np.isfinite(array).all():
+            raise ValueError("centroids, rotation and codebook must fit each other")
+    turning = faiss.LinearTransform(vectors.shape[1], width)
+    faiss.copy_array_to_vector(np.ascontiguousarray(rotation).ravel(), turning.A)
+    turning.is_trained = True
+    index = _turned(turning, len(centroids), n_bytes, n_bits)
+    lists = faiss.downcast_index(index.index)
+    lists.quantizer.add(np.ascontiguousarray(centroids))
+    flat = np.ascontiguousarray(codebook).ravel()
+    faiss.copy_array_to_vector(flat, lists.pq.centroids)
+    lists.is_trained = index.is_trained = True
+    lists.precompute_table()
+    index.add(vectors)
+    return index
+
+
 def graph_of(index_type, index, nodes):
     """Return what `load_index` needs beside the gallery, whose rows are some nodes."""
     faiss = import_faiss()
     if index_type == "ivf":
         quantizer = faiss.downcast_index(index.quantizer)
         return {"centroids": quantizer.reconstruct_n(0, quantizer.ntotal)}
+    if index_type == "ivfpq":
+        return _graph_of_quantised(index)
     if index_type == "flat":
         return {}
     graph = {
@@ -104,6 +205,8 @@ def load_index(index_type, params, vectors, graph):
         index = make_index(index_type, params, vectors)
         index.add(vectors)
         return index, nodes
+    if index_type == "ivfpq":
+        return _load_quantised(vectors, graph), nodes
     centroids, n_columns = graph["centroids"], vectors.shape[1]
     if not _is_array(centroids, np.float32, (centroids.shape[0], n_columns)):
         raise ValueError("centroids must be float32 vectors as wide as the gallery")

@@ -10,22 +10,20 @@ from sklearn_xmodal.neighbors._items import (
     keys,
     plain,
 )
+from sklearn_xmodal.neighbors._storage import appended, chosen
 from sklearn_xmodal.utils._containers import check_same_index
 from sklearn_xmodal.utils._validation import count
 
 MODALITIES = ("image", "text")
 
-# Rows are added in place while there is room; a full buffer grows by this factor.
-_GROWTH = 1.5
-
 
 class Gallery:
     """Items in the order in which they were added.
 
-    Vectors are in float32, C-contiguous; a memory map is only copied by changes. Ids,
-    labels and payload come from `check_items`. `is_text` tells the two modalities
-    apart, (n_items,), where they are known. Everything that can be wrong is found out
-    before anything is changed.
+    Vectors are in float32, C-contiguous, or `SmallVectors`; a memory map is only copied
+    by changes. Ids, labels and payload come from `check_items`. `is_text` tells the two
+    modalities apart, (n_items,), where they are known. Everything that can be wrong is
+    found out before anything is changed.
     """
 
     def __init__(
@@ -53,7 +51,7 @@ class Gallery:
     @property
     def vectors(self):
         """Vectors of all items, (n_items, n_columns)."""
-        return self._buffer[: len(self)]
+        return chosen(self._buffer, slice(len(self)))
 
     def check_new(self, n_new, ids, labels, payload):
         """Validate what comes with new items; return the last three arguments."""
@@ -93,11 +91,9 @@ class Gallery:
 
     def add(self, vectors, ids, labels, payload, *, is_text=None):
         """Append items that `check_new` has seen."""
-        n_old, n_all = len(self), len(self) + ids.size
+        n_old = len(self)
         places = _places(ids, n_old)
-        buffer = self._with_room_for(n_all)
-        buffer[n_old:n_all] = vectors
-        self._buffer = buffer
+        self._buffer = appended(self._buffer, n_old, vectors)
         self._places.update(places)
         self.next_id += ids.size
         if labels is not None:
@@ -119,7 +115,7 @@ class Gallery:
 
     def keep(self, mask):
         """Drop all items but those of a mask."""
-        buffer = np.ascontiguousarray(self.vectors[mask])
+        buffer = chosen(self.vectors, mask)
         ids = self.ids[mask]
         places = _places(ids)
         if self.labels is not None:
@@ -224,14 +220,6 @@ class Gallery:
             if label in code_of:
                 is_wanted[code_of[label]] = True
         return is_wanted[codes]
-
-    def _with_room_for(self, n):
-        if n <= len(self._buffer) and self._buffer.flags.writeable:
-            return self._buffer
-        shape = max(n, int(_GROWTH * len(self))), self._buffer.shape[1]
-        buffer = np.empty(shape, dtype=np.float32)
-        buffer[: len(self)] = self.vectors
-        return buffer
 
 
 def check_same_rows(X, name, **values):

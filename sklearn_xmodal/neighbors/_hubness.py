@@ -8,6 +8,7 @@ from sklearn_xmodal.metrics._engine import unit_rows
 from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._exact import run_in_batches, search_exact
 from sklearn_xmodal.neighbors._scoring import rescore
+from sklearn_xmodal.neighbors._storage import chosen
 
 # Similarities to the reference queries that are held at a time.
 _HELD_SCORES = 2**22
@@ -172,6 +173,10 @@ class HubnessCorrection:
         nearest = find_nearest(_extended(query, 0))
         return _extended(query, self.formula.amounts(nearest, self.nearest))
 
+    def with_amount(self, query):
+        """Append the column that corrected queries have."""
+        return _extended(query, self.formula.amount)
+
     def add(self, gallery, n_new, *, n_jobs=None, verbose=0):
         """Take in the last rows of the gallery."""
         if self.formula.is_dynamic:
@@ -193,7 +198,9 @@ class HubnessCorrection:
         """See whether rows of the gallery from the first on are nearer to queries."""
         query = _extended(self.queries[rows], 0)
         options = {"n_jobs": n_jobs, "verbose": verbose}
-        scores, found = search_exact(query, gallery[first:], 1, **options)
+        scores, found = search_exact(
+            query, chosen(gallery, slice(first, None)), 1, **options
+        )
         is_nearer = scores[:, 0] > self._scores[rows]
         nearest, nearest_scores = self.nearest.copy(), self._scores.copy()
         nearest[rows[is_nearer]] = found[is_nearer, 0] + first

@@ -1,24 +1,23 @@
 """A gallery that can be searched by either modality."""
 
-from functools import partial
-
 import numpy as np
 
 from sklearn_xmodal.neighbors._backends import (
-    SEARCH_PARAMS,
     ExactBackend,
+    check_fit_queries,
     check_index_params,
+    kind_of,
     make_engine,
 )
-from sklearn_xmodal.neighbors._coding import CodingMixin
+from sklearn_xmodal.neighbors._changes import ChangesMixin
 from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._contents import ContentsMixin
 from sklearn_xmodal.neighbors._encoding import named
-from sklearn_xmodal.neighbors._gallery import MODALITIES, Gallery
+from sklearn_xmodal.neighbors._finding import FindingMixin
+from sklearn_xmodal.neighbors._gallery import Gallery
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection, check_hubness_queries
 from sklearn_xmodal.neighbors._items import check_items
 from sklearn_xmodal.neighbors._lock import SharedLock
-from sklearn_xmodal.neighbors._own import search_others
 from sklearn_xmodal.neighbors._parts import (
     are_texts,
     joined_rows,
@@ -28,11 +27,10 @@ from sklearn_xmodal.neighbors._parts import (
 )
 from sklearn_xmodal.neighbors._result import SearchResult
 from sklearn_xmodal.neighbors._saving import SaveMixin
-from sklearn_xmodal.neighbors._scoring import rescore
-from sklearn_xmodal.utils._validation import count
+from sklearn_xmodal.neighbors._storage import stored
 
 
-class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
+class RetrievalIndex(ChangesMixin, ContentsMixin, FindingMixin, SaveMixin):
     r"""Gallery of images, texts or both, searched by images, texts or ready codes.
 
     The cosine of codes is the score. By default search is exact: the gallery is
@@ -88,9 +86,10 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         candidates, and their scores are then computed as in exact search, and ordered
         likewise.
 
-    index_type : {"flat", "hnsw", "ivf"}, default="flat"
-        Of "faiss": all vectors, a graph, or lists of vectors near to centroids. The
-        first finds what exact search does, in the same order. The other two are
+    index_type : {"flat", "hnsw", "ivf", "ivfpq"}, default="flat"
+        Of "faiss": all vectors, a graph, or lists of vectors near to centroids, in
+        "ivfpq" as a few bytes each (product quantisation). The
+        first finds what exact search does, in the same order. The others are
         approximate, see `recall`; of several items that score as much as the k-th,
         they may find others. A graph has one node for equal vectors, but loses items
         among many that are equal but for rounding.
@@ -99,7 +98,24 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         Of "faiss", by its own names: ``M`` (32), ``efConstruction`` (40) and
         ``efSearch`` (64) for "hnsw"; ``nlist`` (by default 4 times the root of the
         number of items, with at least 39 items per list) and ``nprobe`` (16) for
-        "ivf".
+        "ivf" and "ivfpq"; ``M``, the bytes of a vector (by default one for 4 columns),
+        and ``oversampling`` (20), the candidates per item to be found, for "ivfpq". Of
+        the storage "binary": ``oversampling`` (20).
+
+    storage : {"float32", "float16", "int8", "binary"}, default="float32"
+        How vectors are held, in memory and in files: in half the bytes, in a quarter
+        (256 steps over the range of each column), or as in "int8" and beside them one
+        bit per value, which is all that a search reads of most items: they choose
+        candidates, whose scores are computed from the bytes (of "exact" only; see
+        `recall`). Scores are cosines with vectors as they are held. `repr` tells the
+        bytes.
+
+    fit_queries : matrix of shape (n_queries, ...) or dict, default=None
+        Queries that "ivf" and "ivfpq" are trained for, in the form of
+        `hubness_queries`: some hundred of those that will ask, of the training data.
+        Centroids and codebooks then keep what such queries tell apart, and centroids
+        are of unit length. Helps where queries are of another modality than the
+        gallery; `recall` tells.
 
     hubness : str, default=None
         What is taken from the score of items that are near to many queries: "csls",
@@ -214,6 +230,8 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         backend="exact",
         index_type="flat",
         index_params=None,
+        storage="float32",
+        fit_queries=None,
         hubness=None,
         hubness_queries=None,
         n_hubness_neighbors=10,
@@ -227,6 +245,7 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
             backend=backend,
             index_type=index_type,
             index_params=index_params,
+            storage=storage,
             hubness=hubness,
             n_hubness_neighbors=n_hubness_neighbors,
             inverse_temperature=inverse_temperature,
@@ -236,8 +255,10 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
             verbose=verbose,
         )
         self._take_retriever(retriever)
-        self.backend, self.index_type = backend, index_type
-        self.index_params = check_index_params(backend, index_type, index_params)
+        self.backend, self.index_type, self.storage = backend, index_type, storage
+        self._kind = kind_of(backend, index_type, storage)
+        self.index_params = check_index_params(self._kind, index_params)
+        check_fit_queries(self._kind, fit_queries)
         check_hubness_queries(hubness, hubness_queries)
         self.n_smoothing_neighbors = n_smoothing_neighbors
         self.n_jobs, self.verbose = n_jobs, verbose
@@ -251,24 +272,26 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         if n_smoothing_neighbors is not None:
             codes = list(map(self._smoothed, codes, parts))
         vectors = joined_rows(codes)
+        form = parts[0].are_codes, vectors.shape[1]
+        if fit_queries is not None:
+            fit_queries = self._references(fit_queries, *form, "fit_queries")
         self._hubness = None
         if hubness is not None:
-            references = self._references(
-                hubness_queries, parts[0].are_codes, vectors.shape[1]
-            )
             self._hubness = HubnessCorrection(
-                references,
+                self._references(hubness_queries, *form),
                 kind=hubness,
                 n_neighbors=n_hubness_neighbors,
                 inverse_temperature=inverse_temperature,
                 weight=hubness_weight,
             )
-        vectors = self._with_hubness(vectors)
+            if fit_queries is not None:
+                fit_queries = self._hubness.with_amount(fit_queries)
+        vectors = stored(self._with_hubness(vectors), storage)
         self._update_hubness("add", vectors, len(vectors))
         self._gallery = Gallery(
             vectors, *items, is_text=are_texts(parts, sizes), next_id=len(vectors)
         )
-        self._engine = make_engine(backend, index_type, self.index_params, vectors)
+        self._engine = make_engine(self._kind, self.index_params, vectors, fit_queries)
         self._lock = SharedLock()
 
     @named()
@@ -371,11 +394,19 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
 
     @named()
     def recall(
-        self, *, image=None, text=None, vectors=None, weights=None, k: int = 10
+        self,
+        *,
+        image=None,
+        text=None,
+        vectors=None,
+        weights=None,
+        k: int = 10,
+        modality=None,
     ) -> float:
         """Share of the exact k best items that the backend finds.
 
-        An item that scores as much as the k-th best counts as one of them.
+        An item that scores as much as the k-th best counts as one of them. Ask with
+        images and with texts apart: what serves one modality may fail the other.
 
         Parameters
         ----------
@@ -396,6 +427,9 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         k : int, default=10
             Items to find per query.
 
+        modality : {"image", "text"}, default=None
+            Modality of the items that count, as in `search`.
+
         Returns
         -------
         recall : float
@@ -412,197 +446,11 @@ class RetrievalIndex(CodingMixin, ContentsMixin, SaveMixin):
         >>> RetrievalIndex(vectors=[[1, 0], [0, 1]]).recall(vectors=[[1, 2]], k=1)
         1.0
         """
-        check_params(k=k)
+        check_params(k=k, modality=modality)
         query = self._query(parts_of(image, text, vectors), weights)
         with self._lock.reading():
-            _, found = self._found(self._engine, query, k, None)
-            expected, _ = self._found(ExactBackend(), query, k, None)
+            positions = self._gallery.allowed(None, None, None, modality)
+            _, found = self._found(self._engine, query, k, positions)
+            expected, _ = self._found(ExactBackend(), query, k, positions)
             scores = self._scores_of(query, found)
         return float(np.mean(scores >= expected[:, -1:]))
-
-    @named()
-    def add(
-        self,
-        *,
-        image=None,
-        text=None,
-        vectors=None,
-        ids=None,
-        labels=None,
-        payload=None,
-    ):
-        """Append items to the gallery.
-
-        Nothing is changed where anything is wrong. With "faiss", lists and centroids
-        stay those of the first items.
-
-        Parameters
-        ----------
-        image : {array-like, sparse matrix, DataFrame} of shape (n_new, ...), \
-                default=None
-            Images, for a gallery of images.
-
-        text : {array-like, sparse matrix, DataFrame} of shape (n_new, ...), \
-                default=None
-            Texts, for a gallery of texts. A gallery of both takes either or both.
-
-        vectors : array-like of shape (n_new, n_components) or dict, default=None
-            Ready codes, for any gallery, instead of `image` and `text`. To a gallery of
-            both modalities they come as a dict ``{"image": ..., "text": ...}`` of one
-            or both.
-
-        ids : sequence of shape (n_new,) or dict, default=None
-            New ids. By default integers that count on from the number of items ever
-            added. For new items of both modalities `ids`, `labels` and `payload` are
-            dicts, as in the constructor.
-
-        labels : sequence of shape (n_new,) or dict, default=None
-            Needed if and only if the index was built with labels.
-
-        payload : sequence of shape (n_new,) or dict, default=None
-            Needed if and only if the index was built with payload.
-
-        Raises
-        ------
-        ValueError
-            If an id is in the index already, lengths or widths differ, the items are
-            of the other modality, or the gallery is smoothed.
-        """
-        if self.n_smoothing_neighbors is not None:
-            raise ValueError(
-                "A smoothed gallery cannot be added to: every vector depends on all "
-                "items. Build a new index, or one without n_smoothing_neighbors."
-            )
-        parts = self._new_parts(parts_of(image, text, vectors))
-        codes = [self._codes(part) for part in parts]
-        sizes = [len(Z) for Z in codes]
-        new = self._with_hubness(joined_rows(codes))
-        sequences = sequences_of(parts, sizes, ids, labels, payload)
-        with self._lock.writing():
-            items = self._gallery.check_new(len(new), *sequences)
-            self._gallery.add(new, *items, is_text=are_texts(parts, sizes))
-            self._engine.add(self._gallery.vectors, len(new))
-            self._update_hubness("add", self._gallery.vectors, len(new))
-
-    def remove(self, ids):
-        """Take items out of the gallery.
-
-        Nothing is changed where anything is wrong. This copies the vectors that stay:
-        remove many at a time.
-
-        Parameters
-        ----------
-        ids : sequence or set
-            Ids of the items.
-
-        Raises
-        ------
-        KeyError
-            If an id is not in the index.
-
-        ValueError
-            If an id is given twice.
-        """
-        with self._lock.writing():
-            keep = self._gallery.remaining(ids)
-            self._gallery.keep(keep)
-            self._engine.keep(self._gallery.vectors, keep)
-            self._update_hubness("keep", self._gallery.vectors, keep)
-
-    def set_index_params(self, **params):
-        """Change the parameters of a search with "faiss".
-
-        Parameters
-        ----------
-        **params : int
-            ``efSearch`` of "hnsw" or ``nprobe`` of "ivf": higher finds more, and takes
-            longer.
-
-        Returns
-        -------
-        self : RetrievalIndex
-            This index.
-
-        Raises
-        ------
-        ValueError
-            If the index has no such parameter, or building depends on it.
-        """
-        fixed = sorted(set(params) - SEARCH_PARAMS)
-        if self.backend != "faiss" or fixed:
-            raise ValueError(
-                f"Only {sorted(SEARCH_PARAMS)} can be changed, of a faiss index. Got "
-                f"{fixed or sorted(params)} for backend={self.backend!r}."
-            )
-        params = self.index_params | params
-        params = check_index_params(self.backend, self.index_type, params)
-        with self._lock.writing():
-            self.index_params = self._engine.params = params
-        return self
-
-    def __repr__(self):
-        of = "vectors"
-        if self.modality is not None:
-            of = " and ".join(MODALITIES) if self.modality == "both" else self.modality
-            of = f"{'' if self._centring is None else 'centred '}{of} codes"
-        kind = "" if self.backend == "exact" else f", index_type={self.index_type!r}"
-        return (
-            f"RetrievalIndex({count(len(self), 'item')}, {self.n_components} columns "
-            f"of {of}, backend={self.backend!r}{kind})"
-        )
-
-    def _update_hubness(self, method, *args):
-        if self._hubness is not None:
-            options = {"n_jobs": self.n_jobs, "verbose": self.verbose}
-            getattr(self._hubness, method)(*args, **options)
-
-    def _found(self, engine, query, k, positions, own=None):
-        """Scores and rows of what is found, of shape (n_queries, n_found)."""
-        if len(self) == 0:
-            raise ValueError("The index must hold items to be searched. Got none left.")
-        n_searched = len(self) if positions is None else positions.size
-        query = self._corrected(engine, query, own)
-
-        def search(k):
-            return self._best(engine, query, k, positions)
-
-        if own is None:
-            scores, found = search(min(k, n_searched))
-        else:
-            scores, found = search_others(search, own, k, n_searched)
-        return self._clipped(scores), found
-
-    def _best(self, engine, query, k, positions=None):
-        return engine.search(
-            query,
-            self._gallery.vectors,
-            k,
-            positions=positions,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
-
-    def _corrected(self, engine, query, own=None):
-        """Append the column of hubness to queries; an engine finds their nearest."""
-        if self._hubness is None:
-            return query
-
-        def find_nearest(query):
-            if own is None:
-                return self._best(engine, query, 1)[1][:, 0]
-            search = partial(self._best, engine, query)
-            return search_others(search, own, 1, len(self))[1][:, 0]
-
-        return self._hubness.extend_queries(query, find_nearest)
-
-    def _scores_of(self, query, found):
-        """Score rows (n_queries, n_found) of the gallery exactly."""
-        query = self._corrected(ExactBackend(), query)
-        rows = np.repeat(np.arange(len(found)), found.shape[1])
-        scores = rescore(query, self._gallery.vectors, rows, found.ravel())
-        return self._clipped(scores.reshape(found.shape))
-
-    def _clipped(self, scores):
-        if self._hubness is None:  # else scores are no cosines
-            np.clip(scores, -1, 1, out=scores)
-        return scores

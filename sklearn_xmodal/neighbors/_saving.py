@@ -6,7 +6,11 @@ from numbers import Integral
 import numpy as np
 
 from sklearn_xmodal.encoders import Encoder
-from sklearn_xmodal.neighbors._backends import check_index_params, load_engine
+from sklearn_xmodal.neighbors._backends import (
+    check_index_params,
+    kind_of,
+    load_engine,
+)
 from sklearn_xmodal.neighbors._centring import Centring
 from sklearn_xmodal.neighbors._constraints import check_params
 from sklearn_xmodal.neighbors._encoding import check_same_width
@@ -14,12 +18,19 @@ from sklearn_xmodal.neighbors._gallery import MODALITIES, Gallery
 from sklearn_xmodal.neighbors._hubness import HubnessCorrection
 from sklearn_xmodal.neighbors._items import SCALARS, check_items, storable_payload
 from sklearn_xmodal.neighbors._lock import SharedLock
+from sklearn_xmodal.neighbors._storage import checked_stored, parts_of_stored
 from sklearn_xmodal.persistence import InvalidFileError, save
 from sklearn_xmodal.persistence._files import read
 from sklearn_xmodal.utils._blocks import row_blocks
 from sklearn_xmodal.utils._entries import check_entries, check_hashes
 
-_PARAMS = ("backend", "index_type", "index_params", "n_smoothing_neighbors")
+_PARAMS = (
+    "backend",
+    "index_type",
+    "index_params",
+    "storage",
+    "n_smoothing_neighbors",
+)
 _ITEMS = ("ids", "labels", "payload")
 _LAST_ID = 2**62
 # Of parameters of faiss, which allocates for them.
@@ -31,13 +42,15 @@ _LONGEST_SQUARED = 2.001
 class SaveMixin:
     """The part of an index that knows what belongs on the disk."""
 
-    _file_version = 2
+    _file_version = 3
 
     image_encoder: Encoder | None
     text_encoder: Encoder | None
     backend: str
     index_type: str
     index_params: dict
+    storage: str
+    _kind: str
 
     def save(self, path, *, include_retriever=True):
         """Save the index into one file, as :func:`sklearn_xmodal.save` does.
@@ -162,13 +175,15 @@ class SaveMixin:
             if len(self._gallery) == 0:
                 raise ValueError("An index must hold items to be saved. Got none left.")
             gallery, hubness = self._gallery, self._hubness
+            codes, ranges = parts_of_stored(gallery.vectors)
             return {
                 "image_encoder": self.image_encoder,
                 "text_encoder": self.text_encoder,
                 "modality": self.modality,
                 **{name: getattr(self, name) for name in _PARAMS},
                 "hubness": None if hubness is None else hubness.state(),
-                "vectors": gallery.vectors,
+                "vectors": codes,
+                "ranges": ranges,
                 "ids": _storable(gallery.ids, "ids"),
                 "labels": _storable(gallery.labels, "labels"),
                 "is_text": gallery.is_text if self.modality == "both" else None,
@@ -190,6 +205,7 @@ class SaveMixin:
             "modality",
             "hubness",
             "vectors",
+            "ranges",
             "is_text",
             "means",
             "next_id",
@@ -209,12 +225,11 @@ class SaveMixin:
         for name in _PARAMS:
             check_params(**{name: state[name]})
             setattr(self, name, state[name])
-        self.index_params = check_index_params(
-            self.backend, self.index_type, self.index_params or None
-        )
+        self._kind = kind_of(self.backend, self.index_type, self.storage)
+        self.index_params = check_index_params(self._kind, self.index_params or None)
         if any((v or 0) > _LARGEST_PARAM for v in self.index_params.values()):
             raise ValueError(f"index_params is {self.index_params!r:.100}")
-        vectors = _checked_vectors(state["vectors"])
+        vectors = checked_stored(state["vectors"], state["ranges"], self.storage)
         ids, labels = (_storable(state[name], name) for name in ("ids", "labels"))
         for values in (ids, labels):  # hashes of strings cannot be chosen
             check_hashes(v for v in _objects_in(values) if type(v) is not str)
@@ -226,12 +241,12 @@ class SaveMixin:
         self._gallery = Gallery(vectors, *items, is_text=is_text, next_id=int(next_id))
         self._hubness = None
         if state["hubness"] is not None:
-            queries = _checked_vectors(state["hubness"]["queries"])
+            queries = checked_stored(state["hubness"]["queries"], None, "float32")
             check_same_width(queries, vectors.shape[1] - 1)
             self._hubness = HubnessCorrection.from_state(vectors, **state["hubness"])
         self._centring = _checked_centring(state["means"], self)
         self._engine = load_engine(
-            self.backend, self.index_type, self.index_params, vectors, state["graph"]
+            self._kind, self.index_params, vectors, state["graph"]
         )
 
     def _check_vectors(self):
@@ -239,16 +254,10 @@ class SaveMixin:
         queries = [] if self._hubness is None else [self._hubness.queries]
         for vectors in (self._gallery.vectors, *queries):
             for rows in row_blocks(*vectors.shape):
-                squares = np.einsum("ij,ij->i", vectors[rows], vectors[rows])
+                block = vectors[rows]
+                squares = np.einsum("ij,ij->i", block, block)
                 if not (squares <= _LONGEST_SQUARED).all():  # nor is NaN
                     raise ValueError("vectors must not be longer than 1")
-
-
-def _checked_vectors(vectors):
-    is_right = vectors.dtype == np.float32 and vectors.ndim == 2 and vectors.size
-    if not is_right or not vectors.flags.c_contiguous:
-        raise ValueError("vectors must be a C-contiguous matrix of float32")
-    return vectors
 
 
 def _checked_is_text(is_text, modality, n_items):

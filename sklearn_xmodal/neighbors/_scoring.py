@@ -4,8 +4,9 @@ import numpy as np
 
 # Values of the two matrices that are gathered to score candidates again.
 _RESCORED_VALUES = 2**20
-# Of a gallery row: unit vectors, and one column more for their hubness.
-_LONGEST = 2.0**0.5
+# Of a gallery row: unit vectors and one column more for their hubness are no longer
+# than the root of 2, and small codes are rounded.
+_LONGEST = 1.5
 
 
 def slices(n_rows, size):

@@ -419,6 +419,11 @@ def _of_one_modality(parameters, state):
     return parameters, {**state, "hubness": hubness, "is_text": None, "means": None}
 
 
+def _in_float32(parameters, state):
+    """Add how the vectors of an index are held."""
+    return parameters, {**state, "storage": "float32", "ranges": None}
+
+
 MIGRATIONS = {
     ("ACMRRetriever", 0): _of_retriever(_Network()),
     ("BagOfVisualWords", 0): _as_it_is,
@@ -452,6 +457,7 @@ MIGRATIONS = {
     ),
     ("RetrievalIndex", 0): _index,
     ("RetrievalIndex", 1): _of_one_modality,
+    ("RetrievalIndex", 2): _in_float32,
     ("RidgeRetriever", 0): _of_retriever(_Linear()),
     ("SCMRetriever", 0): _of_retriever(_Matching()),
     ("SemanticAutoencoderRetriever", 0): _of_retriever(_Linear()),

@@ -136,7 +136,9 @@ def _short(item):
 def _state(value):
     """Return parameters and public attributes of what is no one else's."""
     if isinstance(value, RetrievalIndex):
-        return {name: describe(getattr(value, name)) for name in _OF_AN_INDEX}
+        # Earlier versions, and what they described, knew of no other storage.
+        small = () if value.storage == "float32" else ("storage",)
+        return {n: describe(getattr(value, n)) for n in (*_OF_AN_INDEX, *small)}
     if hasattr(value, "to_numpy"):  # a DataFrame
         columns = value.columns.to_numpy(dtype=object)
         return {"columns": columns.tolist(), "values": describe(value.to_numpy())}

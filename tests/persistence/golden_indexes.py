@@ -86,6 +86,25 @@ INDEXES = {
     "exact-dynamic-inverted-softmax": lambda: _with_hubness(
         _removed, hubness="dynamic_inverted_softmax", inverse_temperature=5.0
     ),
+    "exact-float16": lambda: _vectors(storage="float16"),
+    "exact-int8-csls": lambda: _with_hubness(
+        _vectors, storage="int8", hubness="csls", n_hubness_neighbors=2
+    ),
+    "exact-binary-removed": lambda: _removed(
+        storage="binary", index_params={"oversampling": 3}
+    ),
+    "faiss-ivfpq-int8": lambda: _vectors(
+        backend="faiss",
+        index_type="ivfpq",
+        index_params={"nlist": 4, "nprobe": 2, "M": 2, "oversampling": 2},
+        storage="int8",
+    ),
+    "faiss-ivf-fit-queries": lambda: _vectors(
+        backend="faiss",
+        index_type="ivf",
+        index_params={"nlist": 4, "nprobe": 2},
+        fit_queries=np.random.default_rng(1).normal(size=(6, 3)),
+    ),
     "faiss-flat": lambda: _vectors(backend="faiss"),
     "faiss-flat-gallery": lambda: _gallery(backend="faiss"),
     "faiss-hnsw": lambda: _vectors(

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 import sklearn_xmodal
 from sklearn_xmodal import feature_extraction, load
 from sklearn_xmodal.neighbors._backends import INDEX_PARAMS
+from sklearn_xmodal.neighbors._storage import DTYPES
 from sklearn_xmodal.persistence import InvalidFileError, read_card
 from sklearn_xmodal.persistence._container import open_file, read_header
 from sklearn_xmodal.persistence._files import KINDS
@@ -171,6 +172,7 @@ def test_every_backend_has_a_golden_index():
     objects = [golden.expected_of(p)["object"] for p in PATHS if p.suffix == ".index"]
     found = {(obj["backend"], obj["index_type"]) for obj in objects}
     assert found == {("exact", "flat"), *(("faiss", name) for name in INDEX_PARAMS)}
+    assert {obj.get("storage", "float32") for obj in objects} == set(DTYPES)
 
 
 @pytest.fixture
