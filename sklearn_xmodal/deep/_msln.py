@@ -508,7 +508,9 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         self.n_input_components_ = self.n_input_components
         if self.n_input_components == "auto":
             rng = np.random.RandomState(seed)
-            self.n_input_components_ = worthwhile_components(*sides.values(), y, rng)
+            self.n_input_components_ = worthwhile_components(
+                sides["image"], sides["text"], y, rng
+            )
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         y = self._check_targets(y)
