@@ -20,6 +20,8 @@ FILES = {
     "mfeat": ("mfeat/mfeat.npz", "X_img", "X_txt", "y"),
     "mfeat-kz": ("mfeat/mfeat.npz", "view_kar", "view_zer", "y"),
     "ccv": ("ccv/ccv.npz", "X_img", "X_txt", "y"),
+    # Made by benchmarks.encode_glyphs.
+    "glyphs-encoded": ("glyphs/glyphs_encoded.npz", "X_img", "X_txt", "y"),
 }
 #: Vectors of a joint model, without labels: name -> (file, key of picture ids or None).
 JOINT = {
@@ -27,11 +29,12 @@ JOINT = {
     "flickr8k": ("clip/flickr8k_captions.npz", "image_id"),
 }
 _PICTOGRAMS = "pictograms/pictograms.npz"
-_DRAWINGS = "twemoji"  # one of four sets: a text of each, so that none is on both sides
+#: Sets of drawings of the same texts: one of four, or all, with its text a group.
+DRAWINGS = {"pictograms": "twemoji", "pictograms-all": None}
 #: Other features or labels of the items of another set: overall means leave them out.
-VARIANTS = ("pascal100", "emoji-groups", "mfeat-kz")
+VARIANTS = ("pascal100", "emoji-groups", "mfeat-kz", "pictograms-all")
 EMBEDDED = ("glyphs", "digits")
-NAMES = (*EMBEDDED, *FILES, "pictograms", *JOINT)
+NAMES = (*EMBEDDED, *FILES, *DRAWINGS, *JOINT)
 
 
 def load(name, data_home):
@@ -46,11 +49,24 @@ def load(name, data_home):
         return ImageTextPairs(left.reshape(n, -1), right.reshape(n, -1)), y
     if name in JOINT:
         return _load_joint(name, data_home), None
-    if name == "pictograms":
-        return load_pictograms(data_home)
+    if name in DRAWINGS:
+        return load_pictograms(data_home, DRAWINGS[name])
     path, image, text, labels = FILES[name]
     with np.load(_locate(path, data_home, name), allow_pickle=False) as archive:
-        return ImageTextPairs(archive[image], archive[text]), archive[labels]
+        sides = (_as_usual(archive[key]) for key in (image, text))
+        return ImageTextPairs(*sides), archive[labels]
+
+
+def load_groups(name, data_home):
+    """Return what every pair belongs to, or None where each is on its own."""
+    if DRAWINGS.get(name, "one set") is not None:
+        return None
+    with np.load(_locate(_PICTOGRAMS, data_home, name), allow_pickle=False) as archive:
+        return archive["emoji"]
+
+
+def _as_usual(X):
+    return X.astype(np.float32) if X.dtype == np.float16 else X
 
 
 def _load_joint(name, data_home):
@@ -63,14 +79,14 @@ def _load_joint(name, data_home):
         return pairs[np.unique(archive[ids], return_index=True)[1]]
 
 
-def load_pictograms(data_home, drawings=_DRAWINGS):
+def load_pictograms(data_home, drawings=DRAWINGS["pictograms"]):
     """Return pairs and labels of a set of drawings, `None` for the four of them."""
     file = _locate(_PICTOGRAMS, data_home, "pictograms")
     with np.load(file, allow_pickle=False) as archive:
         source = archive["source"]
         rows = np.isin(source, source if drawings is None else [drawings])
         X_img, emoji = archive["X_img"][rows], archive["emoji"][rows]
-        sides = X_img.astype(np.float32), archive["T_emoji"][emoji].astype(np.float32)
+        sides = _as_usual(X_img), _as_usual(archive["T_emoji"][emoji])
         return ImageTextPairs(*sides), archive["y"][rows]
 
 

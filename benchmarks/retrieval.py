@@ -87,6 +87,7 @@ def run_task(key, data_home, seed, quick, methods=METHODS):
             y,
             protocol,
             split,
+            groups=_datasets.load_groups(dataset, data_home),
             random_state=seed,
             budget=QUICK if quick else BUDGET,
             n_jobs=1,

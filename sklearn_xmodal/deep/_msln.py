@@ -44,6 +44,7 @@ from sklearn_xmodal.deep.training import (
     checkpointing,
     resolve_device,
 )
+from sklearn_xmodal.utils._budget import worthwhile_components
 from sklearn_xmodal.utils._class_embeddings import class_vectors
 from sklearn_xmodal.utils._old_spellings import OldSpelling
 from sklearn_xmodal.utils._validation import (
@@ -148,8 +149,10 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         last network sees all of them, the first one half, those between evenly more: a
         guard against one number for all data. A tuple ``(least, most)`` says what the
         first and the last one see, such as ``(64, 64)``; least may be a float, a share
-        of most. `None` keeps all features, and ``"auto"`` is five per class, but at
-        least 128 and at most 256. In the other networks a whole number is
+        of most. `None` keeps all features, and ``"auto"`` is 256 where a linear
+        classifier predicts the classes of left-out pairs better from 256 than from 128,
+        by 3 % of what it explains, and 128 elsewhere. In the other networks a whole
+        number is
         what all see, here ``(n, n)``. The parameter most worth tuning where
         classes are seen: 64 for all networks suits noisy features, 128 and more suit
         fine distinctions between many classes.
@@ -197,8 +200,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
     max_steps : int or "auto", default="auto"
         Optimiser steps, rounded up to whole epochs, where `max_epochs` is not
         given. Counting steps gives small data the same training as large.
-        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps; for more than
-        33 classes at least 12 steps per class, of which there are 1,200 at most.
+        ``"auto"`` is 20 epochs, but at least 400 and at most 800 steps; 800 where
+        `n_input_components` was left to the data, too, and these ask for 256.
 
     batch_size : int, default=128
         Pairs per step.
@@ -273,6 +276,9 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
     contrastive_weight_ : float
         The weight used.
 
+    n_input_components_ : int, tuple or None
+        What `n_input_components` came to.
+
     block_weights_ : dict
         Weights of the blocks in use; of two, the first is for items with a familiarity
         of 0, the second for those with 1.
@@ -335,6 +341,7 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         "class_embeddings_",
         "contrastive_weight_",
         "block_weights_",
+        "n_input_components_",
     )
     _default_settings = {
         **SHARED_SETTINGS,
@@ -496,6 +503,15 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
             self.locked,
         )
 
+    def _resolve_input_components(self, sides, y, seed):
+        """Set how many components the last network sees, by the data if need be."""
+        self.n_input_components_ = self.n_input_components
+        if self.n_input_components == "auto":
+            rng = np.random.RandomState(seed)
+            self.n_input_components_ = worthwhile_components(
+                sides["image"], sides["text"], y, rng
+            )
+
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         y = self._check_targets(y)
         self._resolve_parameters()
@@ -506,6 +522,8 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         check_tells_apart(self.classes_, self)
         self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img[train], "text": X_txt[train]}
+        if start is None:
+            self._resolve_input_components(sides, y[train], seeds[0])
         weight = None if sample_weight is None else sample_weight[train]
         maps = self._input_maps(sides, seeds[0], start is None, weight)
         data = self._dataset(sides, maps, target, weight)

@@ -108,6 +108,8 @@ class GoesOnMixin(TwoEncoderRetriever):
             check_tells_apart(self.classes_, self)
             self.class_embeddings_ = class_vectors(self.class_embeddings, self.classes_)
         sides = {"image": X_img, "text": X_txt}
+        if first:
+            self._resolve_input_components(sides, y, seed)
         maps = self._input_maps(sides, seed, first, weight)
         target = known_targets(y, self.classes_, self._label_names)
         data = self._dataset(sides, maps, target, weight)

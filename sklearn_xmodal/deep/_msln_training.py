@@ -20,10 +20,12 @@ from sklearn_xmodal.deep.training import (
     training_length,
 )
 from sklearn_xmodal.metrics import cross_modal_score
-from sklearn_xmodal.utils._budget import components_for, steps_for
+from sklearn_xmodal.utils._budget import MANY_COMPONENTS
 
 # Of the components of a modality, the share that the first network sees.
 _LEAST_SHARE = 0.5
+# Steps at least, where the data tell that many components are worth seeing.
+_STEPS_FOR_MANY = 800
 # Steps until reversal has its strength where nobody knows how many follow.
 _PARTIAL_STEPS = 400
 # Attributes of the net that `partial_fit` leaves as they were, how users call them, and
@@ -72,7 +74,8 @@ def build_net(retriever, data, seeds, score=None, checkpoint=None):
     Seeds are those of initial weights, dropout and batches. A score, module -> mAP on
     held-out pairs, is for early stopping.
     """
-    at_least = steps_for(len(retriever.classes_))
+    components = retriever.n_input_components, retriever.n_input_components_
+    at_least = _STEPS_FOR_MANY if components == ("auto", MANY_COMPONENTS) else 0
     n_epochs, n_steps = training_length(retriever, len(data), at_least)
     callbacks = retriever._schedules(n_steps)
     if score is not None:
@@ -180,7 +183,7 @@ def inputs_of_members(retriever):
     if n_kept is None:
         return None
     if n_kept == "auto":
-        n_kept = components_for(len(retriever.classes_))
+        n_kept = retriever.n_input_components_
     least, most = n_kept if isinstance(n_kept, tuple) else (_LEAST_SHARE, n_kept)
     # From the last one down, so that a single network sees all.
     n_members = retriever.n_estimators

@@ -309,6 +309,9 @@ def _plain_network(parameters, state):
     """Say that the network has no way past its hidden layers and no locked modality."""
     as_it_was = {"skip_connection": False, "decoder_layer_sizes": None}
     advanced = {**as_it_was, **(parameters.get("advanced") or {})}
+    if state:
+        n_components = parameters.get("n_input_components")
+        state = {**state, "n_input_components_": n_components}
     return {**parameters, "advanced": advanced, "locked": None}, state
 
 

@@ -9,17 +9,13 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.utils import check_random_state
 
 from sklearn_xmodal.cross_decomposition import CCARetriever
 from sklearn_xmodal.pairs import ModalityTransformer
-from sklearn_xmodal.protocols._checks import (
-    check_groups,
-    check_pairs,
-    count_classes,
-    folds_of,
-)
+from sklearn_xmodal.protocols._checks import check_groups, check_pairs, folds_of
 from sklearn_xmodal.protocols._repeats import fit_search
-from sklearn_xmodal.utils._budget import components_for
+from sklearn_xmodal.utils._budget import USUAL_COMPONENTS, worthwhile_components
 
 
 def candidate_features(pairs, *, n_dimensions=128, n_samples=None, random_state=None):
@@ -96,8 +92,8 @@ def choose_features(pairs, y=None, *, cv, groups=None, random_state=None):
     """Choose how to scale either modality: what suits CCA on the inner folds.
 
     The choice is made once and serves every method, so that none has more candidates
-    than another. Of the dimensions, five per class are kept, but at least 128 and at
-    most 256: more classes take more of them to tell apart.
+    than another. It reduces to 128 dimensions, or to 256 where a linear classifier
+    predicts the classes of left-out pairs better from these.
 
     Parameters
     ----------
@@ -152,10 +148,15 @@ def choose_features(pairs, y=None, *, cv, groups=None, random_state=None):
     groups = check_groups(pairs, groups)
     folds = folds_of(cv, pairs, y, groups)
     n_samples = min(len(fit) for fit, _ in folds)
-    n_classes = 0 if y is None else count_classes(np.asarray(y))
+    n_dimensions = USUAL_COMPONENTS
+    if y is not None:
+        rng = check_random_state(random_state)
+        n_dimensions = worthwhile_components(
+            pairs.image, pairs.text, np.asarray(y), rng
+        )
     candidates = candidate_features(
         pairs,
-        n_dimensions=components_for(n_classes),
+        n_dimensions=n_dimensions,
         n_samples=n_samples,
         random_state=random_state,
     )

@@ -255,7 +255,7 @@ METHODS = {
     "msln": Method(
         "MSLN",
         _build_msln,  # not the retriever, which would load torch
-        [{"n_input_components": n} for n in ((64, 64), (128, 128), "auto")],
+        [{"n_input_components": n} for n in ((64, 64), "auto")],
         needs_labels=True,
         while_tuning={"n_estimators": 1},
         # The defaults. Folds that hold out some of few classes would choose by chance.

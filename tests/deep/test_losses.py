@@ -12,6 +12,7 @@ from sklearn_xmodal.deep._msln_network import (
     classification_loss,
     contrastive_loss,
     correlation_loss,
+    locked_loss,
     reconstruction_loss,
 )
 from tests.conftest import SEEDS
@@ -120,12 +121,23 @@ def naive_contrastive(z_img, z_txt, temperature):
     return total / (2 * n)
 
 
+def naive_locked(found, locked, temperature):
+    """Where the items of one modality lie among the others, an item at a time."""
+    found, locked = found.tolist(), locked.tolist()
+    total = 0.0
+    for i in range(len(found)):
+        powers = [math.exp(cosine(found[i], x) / temperature) for x in locked]
+        total -= math.log(powers[i] / sum(powers))
+    return total / len(found)
+
+
 def draw_outputs(normal, *members):
     """Draw what a network returns, one of an ensemble where members is its size."""
     return Outputs(
         inputs=(normal(N, P), normal(N, Q)),
         codes=(normal(*members, N, D), normal(*members, N, D)),
         contrastive_codes=(normal(*members, N, G), normal(*members, N, G)),
+        locked_codes=(normal(*members, N, Q), normal(N, Q)),
         reconstructions={
             ("image", "image"): normal(*members, N, P),
             ("image", "text"): normal(*members, N, Q),
@@ -143,6 +155,7 @@ def member_of(outputs, member):
         inputs=outputs.inputs,
         codes=tuple(z[member] for z in outputs.codes),
         contrastive_codes=tuple(g[member] for g in outputs.contrastive_codes),
+        locked_codes=(outputs.locked_codes[0][member], outputs.locked_codes[1]),
         reconstructions={k: x[member] for k, x in outputs.reconstructions.items()},
         modality_logits=tuple(x[member] for x in outputs.modality_logits),
         class_logits=tuple(x[member] for x in outputs.class_logits),
@@ -257,6 +270,7 @@ def test_total_is_the_weighted_sum(outputs, target, contrastive, dtype, request)
         "adversarial_weight": 2.0,
         "classification_weight": 3.0,
         "contrastive_weight": 1.5,
+        "locked_weight": 1.5,
     }
     expected = {
         "correlation_loss": naive_correlation(*outputs.codes),
@@ -268,9 +282,11 @@ def test_total_is_the_weighted_sum(outputs, target, contrastive, dtype, request)
         pair = outputs.contrastive_codes
         expected["correlation_loss"] += naive_correlation(*pair)
         expected["contrastive_loss"] = naive_contrastive(*pair, 0.4)
+        expected["locked_loss"] = naive_locked(*outputs.locked_codes, 0.4)
     else:
-        outputs = outputs._replace(contrastive_codes=None)
-    total, terms = MSLNLoss(**weights, temperature=0.4)(outputs, target)
+        outputs = outputs._replace(contrastive_codes=None, locked_codes=None)
+    options = {k: w for k, w in weights.items() if k != "locked_weight"}
+    total, terms = MSLNLoss(**options, temperature=0.4)(outputs, target)
     assert terms.keys() == expected.keys()
     for name, value in terms.items():
         assert_close(value, expected[name], dtype)
@@ -317,6 +333,9 @@ def test_gradients_are_those_of_finite_differences(
     assert torch.autograd.gradcheck(correlation_loss, codes)
     assert torch.autograd.gradcheck(adversarial_loss, modality)
     assert torch.autograd.gradcheck(lambda a, b: contrastive_loss(a, b, 0.3), codes)
+    assert torch.autograd.gradcheck(
+        lambda a: locked_loss(a, codes[1].detach().reshape(-1, N, D)[0], 0.3), codes[0]
+    )
     for target in (labels, indicator):
         assert torch.autograd.gradcheck(
             lambda a, b, target=target: classification_loss(a, b, target), logits

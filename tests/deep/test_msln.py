@@ -24,7 +24,7 @@ from skorch.callbacks import Callback
 
 from sklearn_xmodal import CCARetriever, MSLNRetriever
 from sklearn_xmodal.datasets import make_paired_modalities
-from sklearn_xmodal.deep import _msln_training, _preprocessing
+from sklearn_xmodal.deep import _msln, _msln_training, _preprocessing
 from sklearn_xmodal.deep._labels import split_off_validation
 from sklearn_xmodal.deep._msln_network import (
     MSLNLoss,
@@ -43,7 +43,7 @@ from sklearn_xmodal.deep.blocks._weights import (
 from sklearn_xmodal.deep.training import _data, _loop
 from sklearn_xmodal.encoders import NetworkEncoder
 from sklearn_xmodal.metrics import cross_modal_score
-from sklearn_xmodal.utils import _blocks, _budget
+from sklearn_xmodal.utils import _blocks
 from tests.conftest import SEEDS
 from tests.deep.oracles import (
     cosines,
@@ -665,19 +665,19 @@ class TestSteps:
         assert (_loop.AUTO_EPOCHS, _loop.AUTO_STEPS) == (20, (400, 800))
         monkeypatch.setattr(_loop, "AUTO_EPOCHS", 2)
         monkeypatch.setattr(_loop, "AUTO_STEPS", (10, 18))
-        monkeypatch.setattr(_budget, "_STEPS_PER_CLASS", 0)
         est = make(max_epochs=None, max_steps="auto").fit(*draw(0, n))
         assert est.n_iter_ == epochs
 
-    @pytest.mark.parametrize(("per_class", "most", "epochs"), [(5, 99, 7), (5, 6, 2)])
-    def test_automatic_steps_grow_with_the_classes(
-        self, per_class, most, epochs, monkeypatch
+    @pytest.mark.parametrize(("given", "epochs"), [("auto", 5), (256, 2)])
+    def test_automatic_steps_grow_with_components_that_the_data_ask_for(
+        self, given, epochs, monkeypatch
     ):
         monkeypatch.setattr(_loop, "AUTO_STEPS", (4, 4))
-        monkeypatch.setattr(_budget, "_STEPS_PER_CLASS", per_class)
-        monkeypatch.setattr(_budget, "_MOST_STEPS", most)
-        est = make(max_epochs=None, max_steps="auto").fit(*draw(0, 96))  # 4 classes
-        assert est.n_iter_ == epochs
+        monkeypatch.setattr(_msln_training, "_STEPS_FOR_MANY", 13)
+        monkeypatch.setattr(_msln, "worthwhile_components", lambda *data: 256)
+        est = make(max_epochs=None, max_steps="auto", n_input_components=given)
+        est.fit(*draw(0, 96))
+        assert (est.n_iter_, est.n_input_components_) == (epochs, 256)
 
     def test_max_epochs_goes_before_max_steps(self):
         assert make(max_epochs=3, max_steps=1).fit(*draw()).n_iter_ == 3

@@ -256,6 +256,8 @@ MODELS = {
             block_weights={"contrastive": 1.0, "canonical": np.float32(1)},
         )
     ),
+    # With a way past the hidden layers, and a locked modality.
+    "MSLNRetriever-locked": lambda: _fit(_msln(target_classes="unseen")),
     "MSLNRetriever-plain": lambda: _fit(
         _msln(
             n_estimators=1,
