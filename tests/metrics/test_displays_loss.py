@@ -41,7 +41,7 @@ def small(**params):
 def test_every_loss_has_a_line_with_the_values_of_the_history(pairs):
     msln = small().fit(*pairs)
     display = LossCurveDisplay.from_estimator(msln, ax=Figure().subplots())
-    names = ["train_loss", *(f"{t}_loss" for t in [*TERMS, "contrastive"])]
+    names = ["train_loss", *(f"{t}_loss" for t in [*TERMS, "contrastive", "locked"])]
     assert sorted(display.lines_) == sorted(names)
     assert next(iter(display.lines_)) == "train_loss"
     for name, line in display.lines_.items():
@@ -49,7 +49,7 @@ def test_every_loss_has_a_line_with_the_values_of_the_history(pairs):
         assert line.get_ydata().tolist() == [epoch[name] for epoch in msln.history_]
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert labels[0] == "weighted total"
-    assert "contrastive" in labels
+    assert {"contrastive", "locked"} <= set(labels)
     assert display.score_ax_ is None
     assert display.figure_ is display.ax_.figure
 
@@ -115,7 +115,7 @@ def test_losses_that_the_last_epoch_lacks_are_shown(pairs):
     stop_at_once = {"n_iter_no_change": 1, "tol": 1.0}
     msln = small(early_stopping=True, advanced=stop_at_once).fit(*pairs)
     display = LossCurveDisplay.from_estimator(msln, ax=Figure().subplots())
-    assert {f"{t}_loss" for t in [*TERMS, "contrastive"]} < set(display.lines_)
+    assert {f"{t}_loss" for t in [*TERMS, "contrastive", "locked"]} < set(display.lines_)
 
 
 def test_values_stay_at_their_epoch_where_others_are_missing():

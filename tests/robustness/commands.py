@@ -18,7 +18,7 @@ from tests.robustness.estimators import TRAIN
 from tests.robustness.values import wrong
 
 _OPTIONS = {"dataset": None, "min_class_size": 1, "seed": 0} | dict.fromkeys(
-    ["groups", "header", "id_column", "separator", "encoding"]
+    ["groups", "header", "id_column", "separator", "encoding", "words"]
 )
 _KINDS = np.array(["ant", "bee", "cat"])
 
