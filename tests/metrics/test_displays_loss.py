@@ -115,7 +115,9 @@ def test_losses_that_the_last_epoch_lacks_are_shown(pairs):
     stop_at_once = {"n_iter_no_change": 1, "tol": 1.0}
     msln = small(early_stopping=True, advanced=stop_at_once).fit(*pairs)
     display = LossCurveDisplay.from_estimator(msln, ax=Figure().subplots())
-    assert {f"{t}_loss" for t in [*TERMS, "contrastive", "locked"]} < set(display.lines_)
+    assert {f"{t}_loss" for t in [*TERMS, "contrastive", "locked"]} < set(
+        display.lines_
+    )
 
 
 def test_values_stay_at_their_epoch_where_others_are_missing():
