@@ -1,4 +1,4 @@
-"""Training on several processes of `torch.distributed`, each with a part of every batch.
+"""Training on several processes of `torch.distributed`, which share every batch.
 
 All processes have all pairs and draw the same batches. Of every batch, each one reads
 and encodes the rows that are its own, outputs of all rows are gathered, and every
@@ -144,6 +144,7 @@ def wait_for_all(device):
 
 def check_same(values, device, advice):
     """Raise a ValueError where processes have other values, name -> anything."""
+    # 60 bits of each, which a tensor holds
     digests = [int(joblib.hash(v, coerce_mmap=True)[:15], 16) for v in values.values()]
     own = torch.tensor(digests, device=device)
     of_all = [torch.empty_like(own) for _ in range(dist.get_world_size())]
@@ -173,15 +174,15 @@ def check_same_pairs(retriever, sides, target, sample_weight):
         )
     parameters = retriever.get_params(deep=False).items()
     values = {
-        "parameters": {k: v for k, v in parameters if k not in _OWN},
+        **{name: value for name, value in parameters if name not in _OWN},
         "image features": sides["image"],
         "text features": sides["text"],
         "labels": [getattr(retriever, "classes_", None), target],
         "sample_weight": sample_weight,
     }
     advice = (
-        "Give all of them all pairs, in the same order: of every batch, each process "
-        "takes its own part."
+        "Give all of them the same parameters and all pairs, in the same order: of "
+        "every batch, each process takes its own part."
     )
     check_same(values, retriever.device_, advice)
 
