@@ -125,7 +125,10 @@ def warmly():
 
 
 ALIKE = {
-    "msln": trained(msln, weighted=True),
+    # Of SGD, which the size of gradients matters to.
+    "msln": trained(
+        lambda: msln(lr=0.05, advanced={"optimizer": "SGD"}), weighted=True
+    ),
     "contrastive": trained(lambda: contrastive(learn_temperature=True)),
     "msln without dropout": trained(lambda: msln(dropout=0.0)),
     "early stopping": trained(lambda: msln(**STOPPED)),
@@ -221,7 +224,7 @@ def wrong():
         "labels": message_of(msln().fit, X_img, X_txt, labels),
         "sample_weight": message_of(contrastive().fit, X_img, X_txt, None, weight),
         "lr": message_of(msln(lr=0.001 * (1 + is_second)).fit, X_img, X_txt, y),
-        "unseeded": [message_of(est.fit, X_img, X_txt, y) for est in unseeded],
+        "unseeded": [message_of(est.fit, X_img, X_txt, y)[:60] for est in unseeded],
         "weights": message_of(moved.fit, X_img, X_txt, y),
         "not finite": message_of(msln(lr=1e30).fit, X_img, X_txt, y),
     }

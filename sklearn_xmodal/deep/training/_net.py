@@ -80,6 +80,7 @@ class TermsNet(NeuralNet):
     def on_train_begin(self, net, **kwargs):
         """Keep the weights that training starts from, unless they are fresh."""
         super().on_train_begin(net, **kwargs)
+        self._set_dropout(share=None)  # of a training that an error ended
         if self.history:
             self._keep_weights()
 
