@@ -93,9 +93,10 @@ def test_what_differs_between_processes_is_told_on_both(tmp_path):
     assert all("need" in message for message in found.pop("unseeded"))
     assert "keep the losses finite" in found.pop("not finite")
     expected = {
+        **{name: f"for {name} on process 1" for name in found},
         "shards": "image features on process 1, text features on process 1",
         "order": "image features on process 1",
-        **{name: f"for {name} on process 1" for name in found},
+        "epochs": "epochs on process 1. checkpoint_dir must be a folder that all",
     }
     for name, message in found.items():
         assert re.search(expected[name], message), (name, message)
