@@ -21,6 +21,8 @@ from sklearn_xmodal.deep.training import (
     NonFiniteLossError,
     PairDataset,
     PreparedSide,
+    check_same_pairs,
+    check_same_start,
     check_sizes_fit,
     net_options,
     recorded,
@@ -165,6 +167,7 @@ class TwoEncoderRetriever(SampleWeightMixin):
         n_epochs = net.max_epochs
         if checkpoint is not None and checkpoint.start is not None:
             n_epochs = checkpoint.start.load_into(net).n_epochs_left(n_epochs)
+        check_same_start(net, n_epochs)
         try:
             net.partial_fit(data, epochs=n_epochs)
         except NonFiniteLossError:
@@ -201,6 +204,7 @@ class TwoEncoderRetriever(SampleWeightMixin):
         }
 
     def _dataset(self, sides, maps, target, sample_weight=None):
+        check_same_pairs(self, sides, target, sample_weight)
         image, text = (
             PreparedSide(sides[name], maps[name], self.device_) for name in MODALITIES
         )

@@ -7,7 +7,7 @@ state of torch.
 """
 
 import itertools
-from math import sqrt
+from math import prod, sqrt
 
 import torch
 from torch import nn
@@ -50,7 +50,13 @@ class GradientReversal(nn.Module):
 
 
 class SeededDropout(nn.Module):
-    """Zeros with probability p, a multiple of 2**-16, drawn from a generator."""
+    """Zeros with probability p, a multiple of 2**-16, drawn from a generator.
+
+    Where several processes share a batch, each draws for all rows and keeps what is for
+    its own: zeros are those of one process, and so are the states of generators.
+    """
+
+    share = None  # of the batch, on several processes
 
     def __init__(self, p, generator):
         super().__init__()
@@ -61,15 +67,25 @@ class SeededDropout(nn.Module):
         """Return x in evaluation, a randomly thinned and rescaled x in training."""
         if not self.training or self.p == 0:
             return x
-        # Four 16-bit draws per 64 random bits: many times faster than one
-        # Bernoulli draw per entry.
-        n_words = -(-x.numel() // 4)
-        words = torch.empty(n_words, dtype=torch.int64, device=x.device)
-        words.random_(-(2**63), None, generator=self.generator)
-        draws = words.view(torch.int16)[: x.numel()].view(x.shape)
+        draws = self._draw(x.shape, x.device)
         n_dropped = min(round(self.p * 2**16), 2**16 - 1)
         mask = (draws >= n_dropped - 2**15).to(x.dtype)
         return x * mask.mul_(2**16 / (2**16 - n_dropped))
+
+    def _draw(self, shape, device):
+        """Return numbers of 16 bits, with a share those of own rows (s, b_own, i)."""
+        if self.share is not None:
+            own, n_rows = self.share.own_rows, sum(self.share.counts)
+            n_members, n_own, width = shape
+            n_parts = n_own // (own.stop - own.start)  # images before texts, or one
+            shape = (n_members, n_parts, n_rows, width)
+        # Four 16-bit draws per 64 random bits: many times faster than one
+        # Bernoulli draw per entry.
+        n_draws = prod(shape)
+        words = torch.empty(-(-n_draws // 4), dtype=torch.int64, device=device)
+        words.random_(-(2**63), None, generator=self.generator)
+        draws = words.view(torch.int16)[:n_draws].view(shape)
+        return draws if self.share is None else draws[:, :, own].flatten(1, 2)
 
 
 class StackedLinear(nn.Module):

@@ -28,6 +28,7 @@ from sklearn_xmodal.deep.training._loop import (
 )
 from sklearn_xmodal.deep.training._memory import check_sizes_fit
 from sklearn_xmodal.deep.training._net import NonFiniteLossError, TermsNet
+from sklearn_xmodal.deep.training._processes import check_same_pairs, check_same_start
 from sklearn_xmodal.deep.training._sample import PairSample
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "ReversalSchedule",
     "ShuffledBatches",
     "TermsNet",
+    "check_same_pairs",
+    "check_same_start",
     "check_sizes_fit",
     "checkpointing",
     "early_stopping",

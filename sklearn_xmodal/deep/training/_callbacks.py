@@ -6,6 +6,7 @@ from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
 from sklearn_xmodal.deep._msln_network import reversal_strength
+from sklearn_xmodal.deep.training._processes import told_by_first
 
 
 @contextmanager
@@ -46,7 +47,8 @@ class ValidationScore(Callback):
         """Score the network as it is now."""
         net.module_.eval()
         with telling_of_interrupts(net):
-            net.history.record("valid_score", self.score(net.module_))
+            score = told_by_first(lambda: self.score(net.module_), net.device)
+            net.history.record("valid_score", score)
 
     def on_train_end(self, net, **kwargs):
         """Let go of the validation data."""

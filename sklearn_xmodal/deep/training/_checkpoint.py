@@ -23,6 +23,7 @@ from sklearn_xmodal.deep.training._callbacks import (
     ReversalSchedule,
     telling_of_interrupts,
 )
+from sklearn_xmodal.deep.training._processes import is_first, wait_for_all
 from sklearn_xmodal.utils._atomic import check_folder, making_folder, sync
 
 _PREFIX, _UNFINISHED = "epoch-", "unfinished-"
@@ -69,13 +70,13 @@ class TrainingCheckpoint(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Write a folder beside the last one, which then takes its place."""
-        if net.has_finite_weights():
+        if is_first() and net.has_finite_weights():
             with telling_of_interrupts(net):
                 self._write(net)
 
     def on_train_end(self, net, **kwargs):
         """Write the epoch that early stopping has ended, as the last one of all."""
-        is_new = len(net.history) > self.n_written_
+        is_new = is_first() and len(net.history) > self.n_written_
         if is_new and _has_stopped_early(net) and net.has_finite_weights():
             self._write(net, is_finished=True)
 
@@ -280,4 +281,5 @@ def checkpointing(retriever, *trained):
         )
     check_folder(home, "checkpoint_dir")
     fingerprint = fingerprint_of(retriever, *trained)
+    wait_for_all(retriever.device_)  # the first of them may still write the last one
     return TrainingCheckpoint(home, read_checkpoint(home, fingerprint), fingerprint)

@@ -8,6 +8,7 @@ import torch
 from scipy import sparse
 from torch.utils.data import Dataset
 
+from sklearn_xmodal.deep.training._processes import own_rows
 from sklearn_xmodal.utils._blocks import row_blocks
 
 # Rows at a time where all of them are gone through.
@@ -107,13 +108,13 @@ class PairDataset(Dataset):
         """Return inputs and what the loss needs of some rows, as skorch wants them.
 
         The latter is the target, or with weights the target and these, relative to
-        their mean.
+        their mean; on several processes that of all rows, inputs are of the own ones.
         """
-        target = self.target[index]
+        target, own = self.target[index], own_rows(len(index))
         inputs = {
-            "image": self.image.rows(index),
-            "text": self.text.rows(index),
-            "target": target,
+            "image": self.image.rows(index[own]),
+            "text": self.text.rows(index[own]),
+            "target": target[own],
         }
         if self.weight is None:
             return inputs, target

@@ -8,6 +8,7 @@ from skorch.callbacks import EarlyStopping, LRScheduler, PassthroughScoring
 
 from sklearn_xmodal.deep.training._callbacks import EpochProgress, ValidationScore
 from sklearn_xmodal.deep.training._memory import check_training_fits
+from sklearn_xmodal.deep.training._processes import is_first
 
 # max_steps="auto": so many epochs, within so many steps.
 AUTO_EPOCHS = 20
@@ -40,7 +41,8 @@ def net_options(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
     those of the user, the last ones after them.
     """
     callbacks = [*callbacks]
-    if retriever.verbose == 1:
+    verbose = retriever.verbose if is_first() else 0
+    if verbose == 1:
         name = type(retriever).__name__.removesuffix("Retriever")
         callbacks.append(EpochProgress(n_epochs, name))
     settings = retriever._settings
@@ -71,11 +73,11 @@ def net_options(retriever, data, seeds, n_epochs, callbacks, last_callbacks=()):
         "train_split": None,
         "callbacks": [*callbacks, *(retriever.callbacks or []), *last_callbacks],
         "device": retriever.device_,
-        "verbose": retriever.verbose,
+        "verbose": verbose,
     }
     if optimizer.__name__ in _FUSED:
         options["optimizer__fused"] = True
-    if retriever.verbose < 2:
+    if verbose < 2:
         options["callbacks__print_log"] = None
     return options
 
@@ -105,7 +107,7 @@ def early_stopping(retriever, score):
         threshold=retriever._settings["tol"],
         threshold_mode="abs",
         load_best=True,
-        sink=print if retriever.verbose > 1 else _silent,
+        sink=print if retriever.verbose > 1 and is_first() else _silent,
     )
     return [ValidationScore(score), stop]
 

@@ -6,6 +6,12 @@ from skorch import NeuralNet
 from skorch.dataset import unpack_data
 
 from sklearn_xmodal.deep._layers import SeededDropout
+from sklearn_xmodal.deep.training._processes import (
+    Share,
+    average_gradients,
+    is_shared,
+    with_all_rows,
+)
 from sklearn_xmodal.deep.training._skorch_compat import set_training
 
 
@@ -55,14 +61,26 @@ class TermsNet(NeuralNet):
         if not (self.module_.training and self.criterion_.training):
             set_training(self)
         inputs, target = unpack_data(batch)
+        if is_shared():
+            self._set_dropout(share=Share.of_batch(_n_rows(batch)))
         y_pred = self.infer(inputs, **fit_params)
+        if is_shared():
+            y_pred = with_all_rows(y_pred, _n_rows(batch))
         loss = self.get_loss(y_pred, target, X=inputs, training=True)
         (loss * self.module_.n_members).backward()
+        if is_shared():
+            average_gradients(self.module_.parameters())
         return {"loss": loss, "y_pred": y_pred}
+
+    def on_batch_end(self, net, batch=None, training=False, **kwargs):
+        """Count the pairs of the batch, also where other processes have some."""
+        super().on_batch_end(net, batch, training, **kwargs)
+        self.history.record_batch("train_batch_size", _n_rows(batch))
 
     def on_train_begin(self, net, **kwargs):
         """Keep the weights that training starts from, unless they are fresh."""
         super().on_train_begin(net, **kwargs)
+        self._set_dropout(share=None)  # of a training that an error ended
         if self.history:
             self._keep_weights()
 
@@ -102,12 +120,22 @@ class TermsNet(NeuralNet):
     def pause(self):
         """Keep what prediction needs: no generators, evaluation mode."""
         self._set_generators(None, None)
+        self._set_dropout(share=None)
         self._good_weights = None
         self.__dict__.pop("is_interrupted", None)
         self.module_.eval()
 
     def _set_generators(self, dropout, batches):
+        self._set_dropout(generator=dropout)
+        self.iterator_train__generator = batches
+
+    def _set_dropout(self, **attributes):
         for layer in self.module_.modules():
             if isinstance(layer, SeededDropout):
-                layer.generator = dropout
-        self.iterator_train__generator = batches
+                vars(layer).update(attributes)
+
+
+def _n_rows(batch):
+    """Return how many pairs a batch has, on all processes together."""
+    _, target = batch
+    return len(target[0] if isinstance(target, (tuple, list)) else target)
