@@ -78,7 +78,7 @@ class RetrievalData:
             if n_missing:
                 line += f", {n_missing:,} pairs without a label"
         if self.groups is not None:
-            line += f", {len(set(self.groups))} groups"
+            line += f", {len(set(self.groups)):,} groups"
         return line + "."
 
     @property
@@ -186,13 +186,22 @@ def _load_files(arguments):
         column = files.column(arguments.test, "test")
         test_rows = as_rows(column, n)
         read.append(column)
-    elif found := find_key(arguments.image, "test"):
-        path, key = found
-        print(f"{path} holds {key}: give --test {path}:{key} to use that split.")
-    for line in filter(None, (part.describe() for part in read)):
+    _tell_of_keys(arguments)
+    # One table may hold several parts.
+    for line in dict.fromkeys(filter(None, (part.describe() for part in read))):
         print(line)
     _check_same_ids([part for part in read if len(part.ids or ()) == n])
     return _as_data(arguments, image, text, y, test_rows, groups)
+
+
+def _tell_of_keys(arguments):
+    """Print what the file of the images holds, and is not asked for."""
+    for role, use in (("test", "to use that split"), ("groups", "to keep them whole")):
+        found = find_key(arguments.image, role)
+        asked = getattr(arguments, role) or role in arguments.without
+        if found and not asked:
+            source = ":".join(found)
+            print(f"{found[0]} holds {found[1]}: give --{role} {source} {use}.")
 
 
 def _read_text(arguments, files):
