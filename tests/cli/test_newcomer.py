@@ -1,6 +1,7 @@
 """What somebody meets who goes from command to command with files of their own."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -80,12 +81,22 @@ def test_a_table_of_several_columns_says_which_there_are(capsys):
     assert "takes one column, of caption, kind, thing" in capsys.readouterr().err
 
 
-def test_a_first_look_says_so_on_the_screen_and_on_the_page(tmp_path, capsys):
-    assert xmodal(["compare", *PARTS, *QUICK, "--out", "out"]) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert "A first look (--quick)" in out.split("report.html")[1]
+def test_the_page_of_a_first_look_says_so_and_calls_photos_as_their_file_does(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr("sklearn_xmodal.cli._main.find_spec", lambda name: None)
+    np.save("kinds.npy", np.r_[99, np.arange(N - 1) % 4])
+    argv = ["compare", "--image", "photos.npy", *PHOTOS[2:], "--labels", "kinds.npy"]
+    argv += [*QUICK, "--min-class-size", "2", "--protocol", "extendable"]
+    assert xmodal([*argv, "--out", "out"]) == 0
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    said = " ".join(capsys.readouterr().out.split()).split("report.html")[1]
+    assert "A first look (--quick)" in said
     assert "A first look" in page
+    # The first row was left out; the others keep their names.
+    named = set(re.findall(r">(p\d+)<", page))
+    assert named
+    assert named <= {f"p{i}" for i in range(1, N)}
 
 
 def test_texts_are_called_by_the_ids_beside_them(capsys):
