@@ -112,4 +112,5 @@ def _shorten(text):
     """Return the first words, or letters where there are no blanks, as in Chinese."""
     dots = "\N{HORIZONTAL ELLIPSIS}"
     short = textwrap.shorten(text, _LETTERS, placeholder=dots)
-    return f"{text[: _LETTERS - 1]}{dots}" if short == dots else short
+    few = len(text) > _LETTERS > 2 * len(short)
+    return f"{text[: _LETTERS - 1]}{dots}" if few else short
