@@ -31,8 +31,8 @@ LIGHT = tuple(
 _HEAVY = tuple(name for name in ALL_METHODS if name not in LIGHT)
 
 _FIRST_LOOK = (
-    "A first look (--quick): few settings, two folds, networks of 150 steps. What "
-    "follows may turn in the full run."
+    "A first look (--quick): few settings, two folds, networks of 150 steps. The full "
+    "run may say otherwise."
 )
 _EPILOG = """\
 examples:
