@@ -128,10 +128,12 @@ def _read_cells(path, role, form, header, id_column):
     if role == "test" and len(cells) == 1:
         cells = cells.T
     if cells.shape[1] != 1:
+        first = cells[0].tolist()
+        names = "" if any(map(is_number, first)) else f", of {', '.join(first[:9])}"
         raise CommandError(
             f"--{role} {path} must be a 1-D array: got shape {cells.shape} "
-            f"(--{role} {path}:COLUMN takes one column; --id-column yes, if the first "
-            "column names the rows)"
+            f"(--{role} {path}:COLUMN takes one column{names}; --id-column yes, if the "
+            "first column names the rows)"
         )
     values, places = cells[:, 0], _lines(table.lines)
     column = Column(role, path, values, places, header, ids, id_name)

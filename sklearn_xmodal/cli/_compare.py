@@ -130,7 +130,11 @@ def _obstacle(data, protocol, **splits):
     if reason := _bad_groups(data, protocol):
         return reason
     if protocol == "standard":
-        return _too_few(data, protocol, **splits) or _bad_classes(data, **splits)
+        return (
+            _too_small_classes(data)
+            or _too_few(data, protocol, **splits)
+            or _bad_classes(data, **splits)
+        )
     if (n_classes := len(set(data.y[data.labelled]))) < _MIN_CLASSES:
         return f"needs at least {_MIN_CLASSES} classes: got {n_classes}"
     try:
@@ -192,8 +196,8 @@ def _draw_all(data, protocol, *, n_splits, seed):
         yield draw_split(data, protocol, seed + split)
 
 
-def _bad_classes(data, **splits):
-    """Return why the standard protocol cannot be run on the classes, or None."""
+def _too_small_classes(data):
+    """Return that a class cannot be on both sides of a split, or None."""
     classes, sizes = np.unique(data.y[data.labelled], return_counts=True)
     if len(classes) < 2:
         hint = "" if data.labelled.all() else ", -1 and blanks being no label"
@@ -204,6 +208,11 @@ def _bad_classes(data, **splits):
             f"{sizes.min()}. Leave such classes out with --min-class-size "
             f"{_MIN_CLASS_SIZE}"
         )
+    return None
+
+
+def _bad_classes(data, **splits):
+    """Return why a test part does not suit the standard protocol, or None."""
     if data.test_rows is None and data.groups is None:
         return None
     part = "--groups" if data.test_rows is None else "--test"

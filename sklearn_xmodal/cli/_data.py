@@ -58,6 +58,7 @@ class RetrievalData:
     pictures: np.ndarray | None = None  # (n, height, width), or with 3 colours
     texts: np.ndarray | None = None  # (n,) strings, for display
     words: ModalityTransformer | None = None  # what made features of the texts
+    names: np.ndarray | None = None  # (n,) strings: what files call the pairs
     credit: str = ""  # whom to name where they are shown
 
     @property
@@ -78,7 +79,7 @@ class RetrievalData:
             if n_missing:
                 line += f", {n_missing:,} pairs without a label"
         if self.groups is not None:
-            line += f", {len(set(self.groups))} groups"
+            line += f", {len(set(self.groups)):,} groups"
         return line + "."
 
     @property
@@ -186,13 +187,26 @@ def _load_files(arguments):
         column = files.column(arguments.test, "test")
         test_rows = as_rows(column, n)
         read.append(column)
-    elif found := find_key(arguments.image, "test"):
-        path, key = found
-        print(f"{path} holds {key}: give --test {path}:{key} to use that split.")
-    for line in filter(None, (part.describe() for part in read)):
+    _tell_of_keys(arguments)
+    # One table may hold several parts.
+    for line in dict.fromkeys(filter(None, (part.describe() for part in read))):
         print(line)
-    _check_same_ids([part for part in read if len(part.ids or ()) == n])
-    return _as_data(arguments, image, text, y, test_rows, groups)
+    named = [part for part in read if len(part.ids or ()) == n]
+    _check_same_ids(named)
+    data = _as_data(arguments, image, text, y, test_rows, groups)
+    names = named[0].ids if named else [f"row {i}" for i in range(n)]
+    data.names = np.array(names, dtype=object)
+    return data
+
+
+def _tell_of_keys(arguments):
+    """Print what the file of the images holds, and is not asked for."""
+    for role, use in (("test", "to use that split"), ("groups", "to keep them whole")):
+        found = find_key(arguments.image, role)
+        asked = getattr(arguments, role) or role in arguments.without
+        if found and not asked:
+            source = ":".join(found)
+            print(f"{found[0]} holds {found[1]}: give --{role} {source} {use}.")
 
 
 def _read_text(arguments, files):
@@ -324,7 +338,7 @@ def _drop_small_classes(data, min_class_size):
             f"{min_class_size} pairs: {int((~keep).sum())} pairs."
         )
     data.pairs, data.y = data.pairs[keep], data.y[keep]
-    for name in ("groups", "pictures", "texts"):
+    for name in ("groups", "pictures", "texts", "names"):
         rows = getattr(data, name)
         setattr(data, name, None if rows is None else rows[keep])
     return data

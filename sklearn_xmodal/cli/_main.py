@@ -30,6 +30,10 @@ LIGHT = tuple(
 )
 _HEAVY = tuple(name for name in ALL_METHODS if name not in LIGHT)
 
+_FIRST_LOOK = (
+    "A first look (--quick): few settings, two folds, networks of 150 steps. The full "
+    "run may say otherwise."
+)
 _EPILOG = """\
 examples:
   {prog}
@@ -122,6 +126,7 @@ def add_compare_options(parser, methods=LIGHT):
 def run(arguments):
     """Load, compare, report."""
     data = load_data(arguments)
+    print(data.describe())
     splits = {"n_splits": arguments.splits, "seed": arguments.seed}
     methods, protocols = plan(
         data,
@@ -131,7 +136,6 @@ def run(arguments):
         **splits,
     )
     out = _make_folder(arguments.out)
-    print(data.describe())
     if data.relevance == RELEVANT_BY_PAIR:
         print(_say_what_is_relevant(data))
     elif not data.labelled.all():
@@ -152,8 +156,8 @@ def run(arguments):
             runs.append(done)  # noqa: PERF402, to keep what came before an error
     finally:
         # What is done is reported, whatever ended the work.
-        leads = report(runs, data, out) if runs else ""
-    print(f"\n{textwrap.fill(f'{format_conclusion(runs)} {leads}'.strip(), 88)}")
+        said = report(runs, data, out, arguments.quick) if runs else ""
+    print(f"\n{textwrap.fill(said, 88)}")
 
 
 def _say_what_is_relevant(data):
@@ -174,19 +178,22 @@ def _say_what_is_relevant(data):
     )
 
 
-def report(runs, data, out):
-    """Print the tables, write the files; return what the report says of leads."""
+def report(runs, data, out, is_quick):
+    """Print the tables, write the files; return what came out, in words."""
+    conclusion = format_conclusion(runs)
+    if is_quick:
+        conclusion = f"{_FIRST_LOOK} {conclusion}"
     print(format_tables(runs))
     try:
         print(f"Wrote {write_csv(runs, out / 'results.csv')}")
         for path in _draw(runs, data, out):
             print(f"Wrote {path}")
         page = out / "report.html"
-        leads = write_report(page, runs, data, format_conclusion(runs))
+        leads = write_report(page, runs, data, conclusion)
         print(f"Wrote {page}, to be opened in a browser")
     except OSError as error:
         raise CommandError(f"cannot write to --out {out}: {error.strerror}") from None
-    return leads
+    return f"{conclusion} {leads}".strip()
 
 
 def _draw(runs, data, out):

@@ -49,7 +49,7 @@ def add_data_options(parser, *, default=None, without=()):
         metavar="N",
         help="leave out classes with fewer pairs (default: 1)",
     )
-    parser.set_defaults(seed=0, **dict.fromkeys(without))
+    parser.set_defaults(seed=0, without=without, **dict.fromkeys(without))
     add_table_options(parser)
 
 

@@ -119,6 +119,12 @@ def _index(model, arguments, files):
         column = files.column(arguments.ids, "ids")
         settle_names(column, len(items) if isinstance(items, list) else items.shape[0])
         ids = as_ids(column)
+        if len(set(ids)) < len(ids):
+            again = next(id_ for id_ in ids if ids.count(id_) > 1)
+            raise CommandError(
+                f"--ids {arguments.ids} must name every item differently: got "
+                f"{again!r} more than once"
+            )
     modality = "image" if name == "image" else "text"
     with told(f"--{name} {getattr(arguments, name)}"):
         return RetrievalIndex(model, **{modality: items}, ids=ids, payload=payload)
@@ -163,8 +169,11 @@ def _items(encoder, source, role, files):
     _check_there(encoder, f"--{role}")
     if role.endswith("words"):
         _check_takes_words(encoder, f"--{role}")
-        words = as_words(_settled(files.column(source, role)))
-        return words, None, words
+        column = _settled(files.column(source, role))
+        if line := column.describe():
+            print(line, file=sys.stderr)
+        words = as_words(column)
+        return words, _different(column), words
     if role.endswith("text") and takes_words(encoder):
         raise CommandError(
             f"--{role} {source}: the model takes words, give --{role[:-4]}words"
@@ -180,6 +189,17 @@ def _items(encoder, source, role, files):
         print(line, file=sys.stderr)
     X = check_features(features.X, f"--{role} {source}", at_least=1)
     return X, features.ids, None
+
+
+def _different(column):
+    """Return the ids of texts; None, and why, where texts of one item share them."""
+    if column.ids is None or len(set(column.ids)) == len(column.ids):
+        return column.ids
+    print(
+        f"{column.source}: its ids repeat, so texts are called by row numbers.",
+        file=sys.stderr,
+    )
+    return None
 
 
 def _settled(column):

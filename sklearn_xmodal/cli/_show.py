@@ -32,7 +32,8 @@ def _add_options(parser):
         "--save",
         type=path_of_file,
         metavar="FILE.npz",
-        help="write the pairs as one .npz file, with arrays X_img, X_txt and y",
+        help="write the pairs as one .npz file, with arrays X_img, X_txt and y, "
+        "and words, groups and test where there are some",
     )
 
 
@@ -74,9 +75,12 @@ def _save(data, path):
     arrays = {"X_img": data.pairs.image, "X_txt": data.pairs.text}
     arrays = {k: X.toarray() if sparse.issparse(X) else X for k, X in arrays.items()}
     if data.y is not None:
-        arrays["y"] = data.y
+        # Strings without None, so that no file holds Python objects.
+        arrays["y"] = np.array(["" if label is None else label for label in data.y])
     if data.texts is not None:
         arrays["words"] = np.array([str(text) for text in data.texts])
+    more = {"groups": data.groups, "test": data.test_rows}
+    arrays |= {name: rows for name, rows in more.items() if rows is not None}
     np.savez_compressed(path, **arrays)
     print(f"Wrote {path}: {', '.join(arrays)}")
 

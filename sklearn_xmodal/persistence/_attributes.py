@@ -53,9 +53,17 @@ def check_attributes(schema):
             if loader == "ObjectNode":
                 waiting += _attributes(value)
                 continue
-            for key, inner in value.items():
+            for key, inner in without_keys(value).items():
                 types = code | {"TypeNode"} if key == "key_types" else code
                 waiting.append((inner, types))
+
+
+def without_keys(node):
+    """Return a node of skops, that of a dict without its keys, which may be any."""
+    content = node.get("content")
+    if node.get("__loader__") == "DictNode" and isinstance(content, dict):
+        return node | {"content": list(content.values())}
+    return node
 
 
 def _attributes(node):

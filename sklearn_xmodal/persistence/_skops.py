@@ -18,6 +18,7 @@ from sklearn_xmodal.persistence._attributes import (
     RefusedError,
     check_attributes,
     check_values,
+    without_keys,
 )
 from sklearn_xmodal.persistence._codec import Kind
 from sklearn_xmodal.persistence._container import forged
@@ -185,7 +186,7 @@ def _check_schema(schema, sizes):
             else:
                 seen[number] = value
                 n_bytes += sizes.get(value.get("file"), 0)
-            waiting += value.values()
+            waiting += without_keys(value).values()
     if n_bytes > _MOST_REPEATS * sum(sizes.values()):
         raise RefusedError("references to the same arrays time and again")
 

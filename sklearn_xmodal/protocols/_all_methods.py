@@ -50,7 +50,7 @@ def _network(title, class_name, candidates, **options):
 #: networks. None has more than three candidates.
 ALL_METHODS = {
     **METHODS,
-    "cca-cv": Method("CCA, own CV", CCARetrieverCV(), [{}]),
+    "cca-cv": Method("CCA, CV", CCARetrieverCV(), [{}]),
     "pls": Method(
         "PLS",
         PLSRetriever(),
@@ -110,7 +110,7 @@ ALL_METHODS = {
         [{"weights": weights} for weights in ((1, 1, 0), (1, 1, 1), (1, 1, 4))],
         needs_labels=True,
     ),
-    "adapter-cv": Method("adapter, own CV", AdapterRetrieverCV(), [{}], is_joint=True),
+    "adapter-cv": Method("adapter, CV", AdapterRetrieverCV(), [{}], is_joint=True),
     "contrastive-adapter": _network(
         "contrastive adapter",
         "ContrastiveAdapterRetriever",

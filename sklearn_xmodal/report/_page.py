@@ -216,5 +216,6 @@ and the same page come out of:</p>
 <p>Files may be .npy, .npz, CSV, Parquet or Feather. <code>--groups FILE</code> keeps
 pairs that belong together, such as all captions of a picture, on one side of a split;
 <code>--splits 5</code> gives intervals over splits; <code>--help</code> says the
-rest.</p>
+rest. <code>xmodal fit</code> then keeps the method that you take in a file, and
+<code>xmodal search</code> finds with it.</p>
 </section>"""

@@ -48,7 +48,9 @@ class Items:
     """What is to be shown of the rows of a test part."""
 
     def __init__(self, data, rows):
-        self.rows = rows
+        self.names = [f"row {row}" for row in rows]
+        if data.names is not None:
+            self.names = [str(name) for name in data.names[rows]]
         self.labels = None if data.y is None else np.array(data.y[rows].tolist())
         self.pictures = None if data.pictures is None else data.pictures[rows]
         self.texts = None if data.texts is None else data.texts[rows]
@@ -64,7 +66,7 @@ class Items:
 
     def draw(self, n):
         """Return rows of different texts, of as many classes as possible."""
-        order = check_seed(0).permutation(len(self.rows))
+        order = check_seed(0).permutation(len(self.names))
         if self.labels is not None:
             first = np.unique(self.labels[order], return_index=True)[1]
             others = np.setdiff1d(np.arange(len(order)), first)
@@ -93,12 +95,22 @@ def _show(shown, row, *, as_picture):
     """Return picture or text of a row, with its class."""
     label = "" if shown.labels is None else escape(str(shown.labels[row]))
     under = f'<span class="class">{label}</span>'
-    text = f"row {shown.rows[row]}" if shown.texts is None else str(shown.texts[row])
+    text = shown.names[row] if shown.texts is None else str(shown.texts[row])
     if as_picture and shown.pictures is not None:
         alt = escape(", ".join(filter(None, (text, label))))
         uri = picture_uri(shown.pictures[row])
         return f'<img src="{uri}" alt="{alt}" title="{alt}">{under}'
     if as_picture:
-        text = f"row {shown.rows[row]}"
-    short = textwrap.shorten(text, _LETTERS, placeholder="\N{HORIZONTAL ELLIPSIS}")
-    return f'<span class="words" title="{escape(text)}">{escape(short)}</span>{under}'
+        text = shown.names[row]
+    words = (
+        f'<span class="words" title="{escape(text)}">{escape(_shorten(text))}</span>'
+    )
+    return f"{words}{under}"
+
+
+def _shorten(text):
+    """Return the first words, or letters where there are no blanks, as in Chinese."""
+    dots = "\N{HORIZONTAL ELLIPSIS}"
+    short = textwrap.shorten(text, _LETTERS, placeholder=dots)
+    few = len(text) > _LETTERS > 2 * len(short)
+    return f"{text[: _LETTERS - 1]}{dots}" if few else short

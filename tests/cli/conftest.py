@@ -23,7 +23,7 @@ def load(tmp_path, monkeypatch):
 
     def load(image="image.npy", text="text.npy", labels=None, test=None, **options):
         named = {"image": image, "text": text, "labels": labels, "test": test}
-        settings = {"dataset": None, "min_class_size": 1, "seed": 0}
+        settings = {"dataset": None, "min_class_size": 1, "seed": 0, "without": ()}
         return load_data(Namespace(**{**settings, **TABLE_OPTIONS, **named, **options}))
 
     return load

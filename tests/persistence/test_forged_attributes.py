@@ -20,6 +20,7 @@ from sklearn.utils import all_estimators
 from sklearn_xmodal import CCARetriever, ModalityTransformer, load, save
 from sklearn_xmodal.encoders import EstimatorEncoder, LinearEncoder
 from sklearn_xmodal.persistence import InvalidFileError
+from sklearn_xmodal.persistence._attributes import RefusedError, check_attributes
 from tests.conftest import RETRIEVERS
 
 X = np.random.default_rng(0).normal(size=(20, 4))
@@ -151,6 +152,16 @@ def test_functions_are_where_parameters_take_them(path):
     pytest.importorskip("skops")
     save(FunctionTransformer(np.log1p), path)
     assert load(path).func is np.log1p
+
+
+def test_types_hide_in_no_dict_under_the_name_of_those_of_keys():
+    hidden = _node("TypeNode", "builtins", "str")
+    keys = _node("ListNode", "builtins", "list", content=[hidden])
+    value = _node(
+        "DictNode", "builtins", "dict", content={"key_types": hidden}, key_types=keys
+    )
+    with pytest.raises(RefusedError, match="the function str"):
+        check_attributes(value)
 
 
 def test_an_attribute_of_another_version_of_scikit_learn_does_no_harm(path, rewrite):

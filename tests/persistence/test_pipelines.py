@@ -10,7 +10,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearn.ensemble import RandomTreesEmbedding
-from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.model_selection import GridSearchCV
@@ -102,6 +106,13 @@ def test_vectorizer_of_raw_text_survives(round_trip):
     loaded = round_trip(pipe)
     one = ImageTextPairs(text=texts[:1])
     assert_array_equal(loaded.transform(one).text, pipe.transform(one).text)
+
+
+def test_words_may_be_those_that_skops_writes_of_its_own(tmp_path):
+    names = ["file", "content", "key_types", "__id__", "__loader__", "__class__"]
+    words = CountVectorizer(token_pattern=r"\w+").fit([" ".join(names)])
+    save(words, tmp_path / "words.xmodal")
+    assert load(tmp_path / "words.xmodal").vocabulary_ == words.vocabulary_
 
 
 def test_pipelines_in_pipelines_and_passthrough_survive(pairs, round_trip):

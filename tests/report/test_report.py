@@ -70,6 +70,7 @@ def make_data(n=60, n_classes=5, *, labels=True, groups=False, pictures=True):
         if pictures
         else None,
         texts=np.array([f"text {i // 3}" for i in range(n)]) if pictures else None,
+        names=None,
         credit="Drawn by <someone>.",
         describe=lambda: "60 things.",
     )
@@ -300,6 +301,14 @@ def test_where_each_method_wins_counts_every_class_once(tmp_path):
     _, _, page = write(tmp_path, runs, data)
     counts = re.findall(r"best on (\d+) of 5 classes", page.text)
     assert sum(map(int, counts)) == 5
+
+
+def test_rows_have_the_names_of_their_file_and_long_ones_are_cut(tmp_path):
+    data = make_data(pictures=False)
+    data.names = np.array([f"{i}-{'字' * 99}" for i in range(60)], dtype=object)
+    _, _, page = write(tmp_path, two_methods(data), data)
+    assert re.search(r"\d+-字{52,53}…", page.text)
+    assert not re.search(r"\brow \d", page.text)
 
 
 @pytest.mark.thorough

@@ -17,9 +17,12 @@ from tests.robustness.case import SAME, Change, Entry
 from tests.robustness.estimators import TRAIN
 from tests.robustness.values import wrong
 
-_OPTIONS = {"dataset": None, "min_class_size": 1, "seed": 0} | dict.fromkeys(
-    ["groups", "header", "id_column", "separator", "encoding", "words"]
-)
+_OPTIONS = {
+    "dataset": None,
+    "min_class_size": 1,
+    "seed": 0,
+    "without": (),
+} | dict.fromkeys(["words", "groups", "header", "id_column", "separator", "encoding"])
 _KINDS = np.array(["ant", "bee", "cat"])
 
 
