@@ -48,9 +48,7 @@ class Outputs(NamedTuple):
     inputs: tuple  # v (b, p), t (b, q)
     codes: tuple  # z_v (s, b, d), z_t (s, b, d)
     contrastive_codes: tuple | None  # g_v (s, b, g), g_t (s, b, g)
-    locked_codes: (
-        tuple | None
-    )  # l and the locked inputs, (s, b, p or q) and (b, p or q)
+    locked_codes: tuple | None  # l (s, b, p or q), and the locked inputs (b, p or q)
     reconstructions: dict  # (source, target) -> (s, b, p) or (s, b, q)
     modality_logits: tuple  # image (s, b), text (s, b)
     class_logits: tuple  # image (s, b, c), text (s, b, c)

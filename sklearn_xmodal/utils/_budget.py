@@ -4,8 +4,8 @@ The principal components beyond the first 128 are noise in some data, and tell c
 apart in others; nothing in their variances says which. What does is how well a linear
 classifier of the first 128, or of the first 256, predicts pairs that it was not fitted
 to: ridge regression of the classes' indicators has these predictions in closed form,
-from one fit (leave-one-out; R. M. Dawson and others, and section 7.10 of Hastie,
-Tibshirani and Friedman, "The elements of statistical learning", 2009).
+from one fit (D. M. Allen, "The relationship between variable selection and data
+augmentation and a method for prediction", Technometrics 16, 1974).
 """
 
 import numpy as np
