@@ -358,7 +358,13 @@ class MSLNRetriever(GoesOnMixin, TwoEncoderRetriever):
         "tol": 1e-4,
     }
     _old_spellings = {
-        **once_parameters(_default_settings),
+        **once_parameters(
+            {
+                name: default
+                for name, default in _default_settings.items()
+                if name not in {"skip_connection", "decoder_layer_sizes"}  # newer
+            }
+        ),
         "min_input_share": OldSpelling(
             "n_input_components", with_least_share, 0.5, is_old_count
         ),

@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 from sklearn_xmodal.deep._advanced import as_shown, described
 from sklearn_xmodal.deep.blocks._weights import TARGET_CLASSES
 from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._budget import USUAL_COMPONENTS
 from sklearn_xmodal.utils._sklearn_compat import Interval, StrOptions
 
 _weight = Interval(Real, 0, None, closed="left")
@@ -229,6 +230,8 @@ def with_least_share(n_components, share):
     """Return `n_input_components` with a `min_input_share`."""
     if n_components is None:
         return None
+    if n_components == "auto":
+        n_components = USUAL_COMPONENTS  # which was the default
     most = n_components[1] if isinstance(n_components, tuple) else n_components
     return float(share), most
 

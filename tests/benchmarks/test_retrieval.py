@@ -167,14 +167,34 @@ def test_csv_is_replaced_whole(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["results.csv"]
 
 
+def _small_glyphs(folder):
+    """Write what benchmarks.encode_glyphs does, of noise; return the folder."""
+    rng = np.random.default_rng(0)
+    sides = {"X_img": rng.normal(size=(40, 6)), "X_txt": rng.normal(size=(40, 5))}
+    (folder / "glyphs").mkdir()
+    np.savez(
+        folder / "glyphs" / "glyphs_encoded.npz",
+        y=np.arange(40) % 10,
+        **{name: X.astype(np.float16) for name, X in sides.items()},
+    )
+    return folder
+
+
 @pytest.mark.parametrize("name", _datasets.NAMES)
 def test_every_data_set_loads_as_pairs(name, request):
     data_home = None
     if name not in _datasets.EMBEDDED:
         data_home = request.getfixturevalue("shared_data")
+    if name == "glyphs-encoded":  # which is made, not given: here in its form
+        data_home = _small_glyphs(request.getfixturevalue("tmp_path"))
     pairs, y = _datasets.load(name, data_home)
     if name == "pictograms":  # of several drawings of a text, one
         assert len(np.unique(pairs.text, axis=0)) == len(pairs)
+    groups = _datasets.load_groups(name, data_home)
+    assert (groups is not None) is (name == "pictograms-all")
+    if groups is not None:  # every text is of one group, and a group has one text
+        assert len(np.unique(pairs.text, axis=0)) == len(np.unique(groups))
+        assert len(groups) == len(pairs)
     if name in _datasets.JOINT:
         assert y is None
         assert len(np.unique(pairs.image, axis=0)) == len(pairs)
