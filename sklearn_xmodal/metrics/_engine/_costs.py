@@ -19,8 +19,8 @@ from sklearn_xmodal.metrics._engine._equal import (
 )
 from sklearn_xmodal.utils._unit import to_unit_length
 
-# Products in float64 that are made at a time: two megabytes, a part of the cache.
-_PRODUCTS = 2**18
+# Products in float64 that are made at a time: four megabytes, a part of the cache.
+_PRODUCTS = 2**19
 # Fewer gallery rows at a time make the product slow.
 _LEAST_COLUMNS = 256
 

@@ -18,7 +18,7 @@ from sklearn_xmodal.metrics._engine._relevance import ROWS_TO_COUNT, count_relev
 CACHED_BYTES = 8 * 2**20
 # Rankings read a block once, a part of it at a time, so more rows pay off: BLAS packs
 # the whole gallery for the product of each block.
-_RANKED_BYTES = 2 * CACHED_BYTES
+_RANKED_BYTES = 4 * CACHED_BYTES
 
 # Place, gain and temporary values of one relevant item: seven times 8 bytes.
 _BYTES_PER_RELEVANT = 56
