@@ -326,8 +326,13 @@ def test_every_method_is_fitted_and_saved(name, tmp_path):
 @pytest.mark.thorough
 def test_ctrl_c_leaves_what_is_finished(tmp_path):
     argv = ["compare", "--dataset", "synthetic", *QUICK, "--methods", "cca", "msln"]
+    # Jobs in the background of a shell are told to ignore the signal.
+    code = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        "; runpy.run_module('sklearn_xmodal', run_name='__main__')"
+    )
     with subprocess.Popen(
-        [sys.executable, "-u", "-m", "sklearn_xmodal", *argv, "--out", str(tmp_path)],
+        [sys.executable, "-u", "-c", code, *argv, "--out", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -190,9 +190,13 @@ class PartialFitMixin(DaskPairsMixin, SampleWeightMixin):
             return
         n = n_pairs(self._moments)
         if n < 2:
+            n_unlabelled = vars(self).get("n_unlabelled_", 0)
+            others = (
+                f", and {n_unlabelled} without a label in y" if n_unlabelled else ""
+            )
             raise ValueError(
                 f"{type(self).__name__} needs at least 2 pairs that count. Got "
-                f"{count(n, 'pair')}."
+                f"{count(n, 'pair')}{others}."
             )
         validate_tuples(self)
         self._set_encoders(*self._solve_moments(self._moments))
