@@ -16,9 +16,9 @@ from sklearn_xmodal.metrics._engine._relevance import ROWS_TO_COUNT, count_relev
 # Larger blocks fall out of the cache: the product and the sort of 20,000 float32
 # scores per query become two to five times slower.
 CACHED_BYTES = 8 * 2**20
-# Rankings read a block once, a part of it at a time, so more rows pay off: BLAS packs
-# the whole gallery for the product of each block.
-_RANKED_BYTES = 4 * CACHED_BYTES
+# For the product of each block BLAS packs the whole gallery, so that blocks of large
+# galleries need more rows, as far as four times the bytes go.
+_ROWS_TO_PACK_FOR = 416
 
 # Place, gain and temporary values of one relevant item: seven times 8 bytes.
 _BYTES_PER_RELEVANT = 56
@@ -58,10 +58,9 @@ def ranked_blocks(costs, relevance, queries, *, ties="average", working_memory=N
     # Costs, the products in float64 that they come from, differences of neighbours.
     held = costs.bytes_per_row * (4 if ties == "average" else 5)
     worst_case = held + relevance.shape[1] * _BYTES_PER_RELEVANT
-    n_rows = min(
-        _RANKED_BYTES // costs.bytes_per_row, int(working_memory * 2**20 // worst_case)
-    )
-    n_rows = max(n_rows, 1)
+    n_cached = CACHED_BYTES // costs.bytes_per_row
+    n_rows = max(n_cached, min(4 * n_cached, _ROWS_TO_PACK_FOR))
+    n_rows = max(min(n_rows, int(working_memory * 2**20 // worst_case)), 1)
     for start in range(0, queries.size, n_rows):
         here = slice(start, start + n_rows)
         block = queries[here]
