@@ -24,7 +24,7 @@ FOUR := RidgeRetriever or KCCARetriever or SemanticMatchingRetriever or MSLNRetr
 .PHONY: help demo check test test-all test-oldest lint smoke docs docs-check clean
 
 help:
-	@echo "make demo    compare retrievers on emoji: $(OUT)/report.html, in under four minutes"
+	@echo "make demo    compare retrievers on emoji: $(OUT)/report.html"
 	@echo "make check   style, types, architecture and the contract: under a minute"
 	@echo "make test    all that a change can break: under five minutes on two cores"
 	@echo "make test-all     every case and seed: before a release"
