@@ -2,6 +2,7 @@
 
 import csv
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from benchmarks import (
     speed,
 )
 from benchmarks._timing import limited
-from sklearn_xmodal import AdapterRetriever, RetrievalIndex
+from sklearn_xmodal import AdapterRetriever, MSLNRetriever, RetrievalIndex
+from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.deep._layers import StackedLinear
 from sklearn_xmodal.deep._msln_network import MSLNLoss, MSLNModule
 
@@ -250,13 +252,21 @@ class TestEncoders:
             _speed_encoders.fresh("1 / 0")
 
 
+def few_pairs():
+    return make_paired_modalities(20, random_state=0)
+
+
 class TestMSLN:
-    @pytest.fixture
-    def rows(self, tmp_path):
-        out = tmp_path
+    @pytest.fixture(scope="class")
+    @classmethod
+    def rows(cls, tmp_path_factory):
+        out = tmp_path_factory.mktemp("msln")
+        short = partial(MSLNRetriever, max_steps=3)
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_speed_msln, "MSLNRetriever", short)
             patch.setattr(_speed_msln, "_SHORT", 1)
             patch.setattr(_speed_msln, "_LONG", 2)
+            patch.setattr(_speed_msln, "DEFAULT_FITS", {"small": few_pairs})
             argv = "msln --pairs 300 --width 8 --rows 400 --repeats 1 --out"
             speed.main([*argv.split(), str(out)])
         assert "/ yardstick" in (out / "speed_msln.md").read_text()
@@ -265,9 +275,14 @@ class TestMSLN:
 
     def test_every_tool_has_its_row(self, rows):
         tools = [row["tool"] for row in rows]
-        assert tools.count(_speed_msln.OURS) == 2
+        assert tools.count(_speed_msln.OURS) == 3
         assert tools.count(_speed_msln.BARE) == 1
-        assert {row["rows"] for row in rows} == {"300", "400"}
+        assert {row["rows"] for row in rows} == {"300", "400", "20"}
+
+    def test_a_default_fit_has_its_time(self, rows):
+        (row,) = (row for row in rows if row["case"] == "small")
+        assert float(row["fit_seconds"]) > 0
+        assert row["n_steps"] == "3"
 
     def test_the_bare_loop_does_the_same_arithmetic(self):
         # Same weights, no dropout: the two losses must be one.
@@ -296,15 +311,20 @@ class TestMSLN:
             dropout_seed=0,
             device="cpu",
             precision="float32",
+            decoder_layer_sizes=(128,),
+            skip_connection=True,
+            locked="text",
         ).eval()
         ours = [m for m in module.modules() if isinstance(m, StackedLinear)]
+        skips = [bare.image_encoder.skip, bare.text_encoder.skip]
         theirs = [m for m in bare.modules() if isinstance(m, torch.nn.Linear)]
+        theirs = [m for m in theirs if m not in skips] + skips
         with torch.no_grad():
             for one, other in zip(ours, theirs, strict=True):
                 one.weight.copy_(other.weight.T[None])
                 one.bias.copy_(other.bias[None, None])
         weights = {"correlation": 0.1, "reconstruction": 0.1, "adversarial": 0.1}
-        weights |= {"classification": 1.0, "contrastive": 1.0}
+        weights |= {"classification": 1.0, "contrastive": 0.3}
         loss = MSLNLoss(
             **{f"{k}_weight": w for k, w in weights.items()}, temperature=0.1
         )
