@@ -78,8 +78,9 @@ def _leads_somewhere(path):
     """Whether a file is there, or is made at build from a file that is."""
     if path.exists():
         return True
+    examples = DOCS / "examples" / path.parent.name
     made_from = {
-        DOCS / "auto_examples": [DOCS / "examples" / f"{path.stem}.py"],
+        DOCS / "auto_examples" / examples.name: [examples / f"{path.stem}.py"],
         DOCS / "api" / "generated": [DOCS / "api"] if path.stem in _reference() else [],
         DOCS / "benchmarks": [
             ROOT / "benchmarks" / "results" / f"{path.stem}.md",
