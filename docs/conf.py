@@ -40,7 +40,8 @@ extensions = [
     "measured",
     "reference",
 ]
-exclude_patterns = ["_build", "benchmarks/_*", "examples"]
+# What builds of earlier versions left at the top of auto_examples is no page.
+exclude_patterns = ["_build", "benchmarks/_*", "examples", "auto_examples/plot_*"]
 templates_path = ["_templates"]
 nitpicky = True
 # Other packages: their pages are known with XMODAL_DOCS_INTERSPHINX=1 only.

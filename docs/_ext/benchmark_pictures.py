@@ -4,6 +4,7 @@ Each is drawn for light and for dark pages. The numbers behind are offered besid
 """
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from measured import RESULTS, accuracy, changes, protocols_of, rows_of, short
+from measured import RESULTS, Change, accuracy, changes, protocols_of, rows_of, short
 
 FOLDER = Path(__file__).resolve().parents[1] / "_static" / "generated"
 #: Changes that are nearer to nothing in both protocols are not drawn.
@@ -77,19 +78,22 @@ def draw_accuracy(theme, name, protocol):
         for dataset in measured.datasets
     }  # fmt: skip
     figure, (axes,) = _axes(theme, len(measured.scores))
+    one = {"color": theme.one, "alpha": 0.55, "markersize": 5}
+    mean = {"color": theme.other, "markersize": 13, "markeredgewidth": 3}
     for i, (method, own) in enumerate(measured.scores.items()):
         shares = [measured.mean(method, d) / best[d] for d in best if d in own]
-        axes.plot(shares, [i] * len(shares), "o", color=theme.one, alpha=0.55,
-                  markersize=5, label="one data set" if i == 0 else None)  # fmt: skip
-        axes.plot(np.mean(shares), i, "|", color=theme.other, markersize=13,
-                  markeredgewidth=3, label="their mean" if i == 0 else None)  # fmt: skip
+        axes.plot(shares, [i] * len(shares), "o", **one)
+        axes.plot(np.mean(shares), i, "|", **mean)
+    axes.plot([], [], "o", label="one data set", **one)
+    axes.plot([], [], "|", label="their mean", **mean)
     labels = [f"{method}  {short(measured.mean(method))}" for method in measured.scores]
     axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("mAP, as a share of that of the best method there")
+    axes.set_xlabel("mAP / mAP of the best method")
     _legend(figure, axes, 2)
     return figure
 
 
+@cache
 def worthwhile_changes():
     """Return the variants of MSLN that are drawn, by what they lose, and the others.
 
@@ -102,9 +106,7 @@ def worthwhile_changes():
             if not variant.startswith("block "):
                 size[variant] = max(size.get(variant, 0), abs(change.mean))
                 loss[variant] = min(loss.get(variant, 1), change.mean)
-    drawn = sorted(
-        (v for v in size if size[v] >= WORTH_A_ROW), key=lambda v: loss[v]
-    )  # fmt: skip
+    drawn = sorted((v for v in size if size[v] >= WORTH_A_ROW), key=loss.get)
     return drawn, [variant for variant in size if size[variant] < WORTH_A_ROW]
 
 
@@ -123,15 +125,15 @@ def draw_changes(theme, variants):
         axes.plot([], [], marker, color=color, label=title_of(protocol))
     axes.axvline(0, color=theme.ink, linewidth=1)
     axes.set_xlim(-_FARTHEST, _FARTHEST / 2)
-    axes.set_xlabel("what the change adds to mAP, with 95 % intervals")
+    axes.set_xlabel("added mAP, 95 % intervals")
     _legend(figure, axes, 2)
     return figure
 
 
-def _mark(axes, change, y, color, marker):
-    if change.mean < -_FARTHEST:
+def _mark(axes, change, y, color, marker, farthest=_FARTHEST):
+    if change.mean < -farthest:
         axes.annotate(
-            short(change.mean, signed=True), (-_FARTHEST, y), (12, 0),
+            short(change.mean, signed=True), (-farthest, y), (12, 0),
             textcoords="offset points", va="center", color=color,
             arrowprops={"arrowstyle": "-|>", "color": color},
         )  # fmt: skip
@@ -172,29 +174,27 @@ def draw_joint(theme):
 def draw_hubness(theme):
     """Draw what corrections for hubs add, of the means of both directions."""
     text = (RESULTS / "hubness" / "README.md").read_text(encoding="utf-8")
-    cells = [
-        [cell.strip(" `") for cell in line.strip("|").split("|")]
-        for line in text.splitlines()
-        if _GAIN.search(line) and line.startswith("|")
-    ]
-    codes = list(dict.fromkeys(row[0] for row in cells))
-    corrections = list(dict.fromkeys(row[1].replace("`", "") for row in cells))
-    figure, (axes,) = _axes(theme, len(cells))
-    labels = []
-    for i, (code, correction, gain, *_) in enumerate(cells):
-        mean, low, high = map(float, _GAIN.search(gain).groups())
-        color = (theme.one, theme.other)[codes.index(code) % 2]
-        axes.plot([low, high], [i, i], color=color, linewidth=1.2)
-        axes.plot(mean, i, "o", color=color, markersize=5,
-                  markerfacecolor="none" if low <= 0 <= high else color)  # fmt: skip
-        labels.append(correction.replace("`", ""))
-        if i % len(corrections) == 0:
+    gains = {}
+    for line in text.splitlines():
+        cells = line.replace("`", "").split(" | ")
+        match = _GAIN.search(cells[2]) if len(cells) > 2 else None
+        if match:
+            own = gains.setdefault(cells[0].strip("| "), {})
+            own[cells[1]] = Change(*map(float, match.groups()))
+    rows = []
+    for codes, own in gains.items():
+        rows += [(codes, None), *own.items()]
+    figure, (axes,) = _axes(theme, len(rows))
+    for i, (_, change) in enumerate(rows):
+        if change is None:
             axes.axhline(i - 0.5, color=theme.pale, linewidth=0.8)
-            axes.text(1.02, i, code, transform=axes.get_yaxis_transform(),
-                      color=color, va="center")  # fmt: skip
+        else:
+            _mark(axes, change, i, theme.one, "o", farthest=1)
     axes.axvline(0, color=theme.ink, linewidth=1)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("what it adds to Recall@1 or mAP, with 95 % intervals")
+    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    for label, (_, change) in zip(axes.get_yticklabels(), rows, strict=True):
+        label.set_color(theme.other if change is None else theme.ink)
+    axes.set_xlabel("added Recall@1 or mAP, 95 % intervals")
     return figure
 
 
@@ -205,6 +205,7 @@ def _has_accuracy(folder):
         )
 
 
+@cache
 def pictures():
     """Map the names of all pictures to (what draws it, its arguments, its words)."""
     found = {}
@@ -216,10 +217,15 @@ def pictures():
                     f"Mean average precision of every method: {title_of(protocol)}",
                 )  # fmt: skip
     drawn, _ = worthwhile_changes()
-    blocks = [v for v in changes("extendable") if v.startswith("block ")]
+    blocks = dict.fromkeys(
+        variant
+        for protocol in reversed(protocols_of("attribution"))
+        for variant in changes(protocol)
+        if variant.startswith("block ")
+    )
     words = "What each {} adds to mAP, on seen and on unseen classes"
     found["attribution_changes"] = draw_changes, (drawn,), words.format("change")
-    found["attribution_blocks"] = draw_changes, (blocks,), words.format("block")
+    found["attribution_blocks"] = draw_changes, ([*blocks],), words.format("block")
     found["joint"] = draw_joint, (), "Recall@1 of what is fitted to 50 to 250 pairs"
     found["hubness"] = draw_hubness, (), "What corrections for hubs add, by codes"
     return found

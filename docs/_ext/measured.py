@@ -1,4 +1,4 @@
-"""What the rows of benchmarks say: figures in sentences, and what pictures are drawn of.
+"""What the rows of benchmarks say, for sentences and for pictures.
 
 Pages hold no figures of benchmarks themselves: ``{measured}`retrieval / standard /
 MSLN``` is the mean over the data sets that are there when the site is built, with a

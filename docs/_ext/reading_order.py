@@ -6,7 +6,8 @@ from pathlib import Path
 ORDER = {
     "first": ("first_retrieval", "find_by_name", "own_files"),
     "methods": (
-        "compare_methods", "unseen_classes", "few_shot", "choosing_alpha", "grid_search",
+        "compare_methods", "unseen_classes", "few_shot", "choosing_alpha",
+        "grid_search",
     ),
     "models": (
         "diagnose", "precision_recall", "joint_space", "loss_curves", "losses",
@@ -20,7 +21,7 @@ class ReadingOrder:
     """Sort key of sphinx-gallery within a folder."""
 
     def __init__(self, folder):
-        self.names = ORDER[Path(folder).name] if Path(folder).name in ORDER else ()
+        self.names = ORDER.get(Path(folder).name, ())
 
     def __call__(self, filename):
         """Return the place of an example."""
