@@ -6,7 +6,6 @@ import io
 import pkgutil
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import numpy as np

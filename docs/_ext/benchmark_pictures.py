@@ -47,7 +47,7 @@ def title_of(protocol):
     return _TITLES.get(protocol, protocol)
 
 
-def _axes(theme, n_rows, width=5.4, columns=1):
+def _axes(theme, n_rows, width=4.8, columns=1):
     """Return axes for rows of marks, the first on top."""
     figure = Figure(figsize=(width, 0.9 + 0.235 * n_rows), layout="constrained")
     FigureCanvasAgg(figure)
@@ -152,7 +152,7 @@ def draw_joint(theme):
         own.append((row["recall_at_1"], row["mixed_at_10"]))
     sizes = sorted({n for own in found.values() for n in own})
     methods = sorted(found, key=lambda m: -np.mean(found[m][sizes[-1]], axis=0)[0])
-    figure, panels = _axes(theme, len(methods), width=6.4, columns=2)
+    figure, panels = _axes(theme, len(methods), width=5.4, columns=2)
     for i, method in enumerate(methods):
         for n, size in zip(sizes, (3, 5.5, 8), strict=True):
             panels[0].plot(
