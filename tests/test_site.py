@@ -10,6 +10,7 @@ import pytest
 from numpydoc.docscrape_sphinx import SphinxClassDoc, SphinxFunctionDoc
 from sphinx.util import import_object
 
+from tests import test_readme
 from tests.test_docs import (
     DOCS,
     LINK,
@@ -94,6 +95,24 @@ def test_methods_are_in_the_order_that_pages_tell(
 def test_msln_is_best_on_every_set_of_seen_classes_as_pages_say(extension):
     measured = extension("measured").accuracy("retrieval", "standard")
     assert measured.best_on()["MSLN"] == measured.datasets
+
+
+def test_the_landing_page_asks_what_the_readme_asks(extension):
+    measured = extension("measured")
+
+    def said(role):
+        kind, text = role[1], " ".join(role[2].split())
+        return measured.figure(text) if kind == "measured" else text.split(" <")[0]
+
+    words = [
+        " ".join(re.sub(r"{(\w+)}`([^`]+)`", said, question).split())
+        for question in test_readme._questions(test_readme.PAGES["index.md"])
+    ]
+    expected = [
+        " ".join(question.split())
+        for question in test_readme._questions(test_readme.README)
+    ]
+    assert [text.replace("../benchmarks", "benchmarks") for text in words] == expected
 
 
 # Pages of benchmarks
