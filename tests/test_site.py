@@ -75,7 +75,10 @@ def test_a_figure_is_the_mean_over_splits_then_over_data_sets(extension, monkeyp
 TOLD = [
     ("standard", None, ["MSLN", "contrastive", "semantic matching", "MvDA", "CCA"]),
     ("standard", None, ["KCCA", "deep CCA", "CCA"]),
+    ("standard", None, ["MSLN", "contrastive", "DSCMR", "ACMR", "KCCA"]),
     ("extendable", None, ["MSLN", "three-view CCA", "CCA", "KCCA", "DSCMR"]),
+    ("extendable", None, ["CCA", "contrastive", "DSCMR", "ACMR"]),
+    ("extendable", None, ["KCCA", "deep CCA"]),
     ("extendable", "glyphs", ["three-view CCA", "MSLN"]),
     ("extendable", "ccv", ["MSLN, four losses", "MSLN"]),
     ("extendable", "pascal100", ["CCA", "MSLN"]),
