@@ -163,8 +163,8 @@ def draw_joint(theme):
         mixed = np.mean(found[method][sizes[-1]], axis=0)[1]
         panels[1].plot(mixed, i, "s", color=theme.other, markersize=5)
     panels[0].set_yticks(range(len(methods)), methods)
-    panels[0].set_xlabel("Recall@1, images or texts")
-    panels[1].set_xlabel("found in a mixed gallery")
+    panels[0].set_xlabel("Recall@1")
+    panels[1].set_xlabel("mixed gallery")
     for axes in panels:
         axes.set_xlim(-0.03, 0.7)
     _legend(figure, panels[0], 3)
