@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "_static" / "generated"
 #: Changes that are nearer to nothing in both protocols are not drawn.
 WORTH_A_ROW = 0.003
 #: Changes beyond have an arrow and their figure.
-_FARTHEST = 0.06
+_FARTHEST = 0.1
 _GAIN = re.compile(r"\(([+-][\d.]+), ([+-][\d.]+) to ([+-][\d.]+)\)")
 _TITLES = {
     "standard": "seen classes",
