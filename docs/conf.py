@@ -12,6 +12,10 @@ os.environ["MPLBACKEND"] = "Agg"
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_ext"))
 
+sys.path.insert(0, str(DOCS.parent))  # benchmarks
+
+from reading_order import ORDER  # noqa: E402
+
 import sklearn_xmodal  # noqa: E402
 
 project = "sklearn-xmodal"
@@ -28,12 +32,16 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     # In _ext.
+    "benchmark_pictures",
     "benchmark_pages",
+    "folded",
     "landing_picture",
     "mathml",
+    "measured",
     "reference",
 ]
-exclude_patterns = ["_build", "benchmarks/_*", "examples"]
+# What builds of earlier versions left at the top of auto_examples is no page.
+exclude_patterns = ["_build", "benchmarks/_*", "examples", "auto_examples/plot_*"]
 templates_path = ["_templates"]
 nitpicky = True
 # Other packages: their pages are known with XMODAL_DOCS_INTERSPHINX=1 only.
@@ -82,7 +90,9 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/examples",
     "doc_module": ("sklearn_xmodal",),
     "reference_url": {"sklearn_xmodal": None},
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": [f"examples/{folder}" for folder in ORDER],
+    "within_subsection_order": "reading_order.ReadingOrder",
+    "thumbnail_size": (600, 420),
     "abort_on_example_error": True,
     "download_all_examples": False,
     "min_reported_time": 10,

@@ -6,7 +6,6 @@ import io
 import pkgutil
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +28,6 @@ LINK = re.compile(r"\]\(([^)#]+)")
 
 def _name(page):
     return page.relative_to(DOCS).with_suffix("").as_posix()
-
-
-@pytest.fixture
-def extension(monkeypatch):
-    """Import a module of docs/_ext that needs nothing of Sphinx."""
-    monkeypatch.syspath_prepend(DOCS / "_ext")
-    yield importlib.import_module
-    for name in ("benchmark_pages", "check_links"):
-        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
@@ -78,8 +68,9 @@ def _leads_somewhere(path):
     """Whether a file is there, or is made at build from a file that is."""
     if path.exists():
         return True
+    examples = DOCS / "examples" / path.parent.name
     made_from = {
-        DOCS / "auto_examples": [DOCS / "examples" / f"{path.stem}.py"],
+        DOCS / "auto_examples" / examples.name: [examples / f"{path.stem}.py"],
         DOCS / "api" / "generated": [DOCS / "api"] if path.stem in _reference() else [],
         DOCS / "benchmarks": [
             ROOT / "benchmarks" / "results" / f"{path.stem}.md",
@@ -208,43 +199,6 @@ def test_the_citation_is_that_of_this_version_and_of_the_paper():
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {sklearn_xmodal.__version__}\n" in citation
     assert "\n    doi: 10.1145/3206025.3206033\n" in citation
-
-
-def test_every_file_of_results_becomes_a_page_whose_links_lead_somewhere(extension):
-    pages = extension("benchmark_pages")
-    files = pages.results()
-    assert {"retrieval", "attribution"} < {pages.page_of(file).stem for file in files}
-    for file in files:
-        text = pages.page_text(file)
-        assert re.match(r"# \w.*\n\n", text)
-        assert "Python 3." in text  # the versions
-        for link in LINK.findall(text):
-            assert _leads_somewhere((pages.PAGES / link).resolve()), (file, link)
-
-
-def test_links_to_results_lead_to_their_pages_on_the_site(extension):
-    pages = extension("benchmark_pages")
-    page = DOCS / "user_guide" / "large_data.md"
-    text = (
-        "[a](../../benchmarks/results/speed_cca.md), [b](search.md#x), [c](https://d)"
-    )
-    expected = "[a](../benchmarks/speed_cca.md), [b](search.md#x), [c](https://d)"
-    assert pages.relink(text, page, page) == expected
-
-
-def test_broken_links_of_a_site_are_found(extension, tmp_path):
-    (tmp_path / "a.html").write_text(
-        '<p id="here"><a href="b.html#there"></a><a href="#here"></a>'
-        '<a href="https://example.org/none"></a><img src="none.png"></p>'
-    )
-    (tmp_path / "b.html").write_text('<a href="a.html#gone"></a><a href="c.html"></a>')
-    found = extension("check_links").broken_links(tmp_path)
-    assert [(page.name, link) for page, link in found] == [
-        ("a.html", "b.html#there"),
-        ("a.html", "none.png"),
-        ("b.html", "a.html#gone"),
-        ("b.html", "c.html"),
-    ]
 
 
 @pytest.mark.thorough

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import thorough_but
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted((ROOT / "docs" / "examples").glob("plot_*.py"))
+EXAMPLES = sorted((ROOT / "docs" / "examples").rglob("plot_*.py"))
 QUICK = ["plot_find_by_name", "plot_multilabel", "plot_precision_recall"]
 
 
@@ -57,7 +57,7 @@ def test_quick_ones_run_without_warnings(name):
         "runpy.run_path(sys.argv[1])\n"
         "assert plt.get_fignums()"
     )
-    path = ROOT / "docs" / "examples" / f"{name}.py"
+    (path,) = [path for path in EXAMPLES if path.stem == name]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, str(path)],
         env=os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)},

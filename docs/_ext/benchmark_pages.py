@@ -1,15 +1,21 @@
 """Benchmark pages, written at every build from `benchmarks/results`.
 
 Nothing is copied by hand: a folder of results, or a file ``speed_NAME.md``, becomes a
-page by being there. On GitHub other pages link to the files of results; on the site
-these links lead to the pages.
+page by being there, with pictures and narrow tables; others become CSV files beside it.
+On GitHub other pages link to the files of results; on the site these links lead to the
+pages.
 """
 
 import ast
+import csv
+import io
 import json
 import os
 import re
 from pathlib import Path
+
+from benchmark_pictures import pictures, title_of, worthwhile_changes
+from measured import accuracy, protocols_of, short
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -17,12 +23,13 @@ README = ROOT / "benchmarks" / "README.md"
 DOCS = ROOT / "docs"
 PAGES = DOCS / "benchmarks"
 #: Files of the checkout that have a page under another name.
-ELSEWHERE = {README: DOCS / "benchmarks.md", ROOT / "README.md": DOCS / "index.md"}
+ELSEWHERE = {README: PAGES / "how.md", ROOT / "README.md": DOCS / "index.md"}
 
 _LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
-#: Longer tables are folded.
-_ROWS = 40
+_PROTOCOL = re.compile(r"^## (\w+) protocol$", re.MULTILINE)
+#: Longer or wider tables are files.
+_ROWS, _COLUMNS = 20, 7
 
 
 def page_of(file):
@@ -54,11 +61,46 @@ def relink(text, origin, page):
     return _LINK.sub(replace, text)
 
 
-def _fold(match):
-    n_rows = match[0].count("\n") - 2
-    if n_rows <= _ROWS:
-        return match[0]
-    return f":::{{dropdown}} Table of {n_rows} rows\n{match[0]}:::\n"
+def _cells(table):
+    """Return titles and rows of a table in Markdown."""
+    lines = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in table.splitlines()
+    ]
+    return lines[0], lines[2:]
+
+
+def _as_csv(titles, rows):
+    text = io.StringIO()
+    lines = [[re.sub("[*`]", "", cell) for cell in row] for row in (titles, *rows)]
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def _transposed(titles, rows):
+    rules = ["---", *["---:"] * len(rows)]
+    lines = [list(line) for line in zip(titles, *rows, strict=True)]
+    lines.insert(1, rules)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _narrow(table, name, *, has_picture):
+    """Return what stands for a table, and the CSV file it needs or `None`.
+
+    Few rows of many columns are turned. A matrix of one or two columns, and what takes
+    screens or is wider than a page, are left to the file; folded where no picture shows
+    the same.
+    """
+    titles, rows = _cells(table)
+    is_vector = not titles[0].strip("| ") and len(titles) <= 3 and len(rows) > 2
+    if not is_vector and len(titles) <= _COLUMNS and len(rows) <= _ROWS:
+        return table, None
+    if len(rows) < _COLUMNS < len(titles):
+        return _transposed(titles, rows), None
+    shown = f"{{download}}`{len(rows)} rows as CSV <_tables/{name}.csv>`\n"
+    if not has_picture and not is_vector:
+        shown += f"\n:::{{dropdown}} Table of {len(rows)} rows\n{table}:::\n"
+    return shown, _as_csv(titles, rows)
 
 
 def _title_and_text(path):
@@ -73,12 +115,76 @@ def _title_and_text(path):
     return title, f"{doc}\n\nMade by {command}.\n\n{text.replace('### ', '## ')}"
 
 
+def two_images(name, words):
+    """Return the picture of that name for light and for dark pages."""
+    return "".join(
+        f"```{{image}} /_static/generated/{name}_{theme}.svg\n"
+        f":class: only-{theme} benchmark-picture\n:alt: {words}\n```\n\n"
+        for theme in ("light", "dark")
+    )
+
+
+def verdict(name, protocol):
+    """Say which method is best, by how much and on how many data sets."""
+    measured = accuracy(name, protocol)
+    best, *others = measured.scores
+    n_best, n_sets = len(measured.best_on()[best]), len(measured.datasets)
+    after = " and ".join(f"{m} ({short(measured.mean(m))})" for m in others[:2])
+    mean = short(measured.mean(best))
+    if n_sets == 1:
+        return f"Best is {best}, {mean}, before {after}.\n\n"
+    return (
+        f"Over {n_sets} data sets {best} has the best mean, {mean}, before {after}; "
+        f"it is the best on {n_best} of them.\n\n"
+    )
+
+
+def _drawn_for(path):
+    """Map the pictures that are drawn for a page to their words."""
+    name = page_of(path).stem
+    return {
+        picture: words
+        for picture, (_, _, words) in pictures().items()
+        if picture == name or picture.rpartition("_")[0] == name
+    }
+
+
 def _pictures(path):
-    """Return the pictures beside a README, or of the name of a table."""
+    """Return the pictures of a whole page: drawn at build, or beside a table."""
+    name = path.parent.name
+    drawn = _drawn_for(path)
+    if drawn:
+        of_page = [n for n in drawn if n == name or name == "attribution"]
+        return "".join(two_images(n, drawn[n]) for n in of_page)
     pattern = "*.png" if path.name == "README.md" else f"{path.stem}*.png"
-    for picture in sorted(path.parent.glob(pattern)):
-        where = os.path.relpath(picture, PAGES)
-        yield f"![{picture.stem.replace('_', ' ')}]({where})\n\n"
+    return "".join(
+        f"![{picture.stem.replace('_', ' ')}]({os.path.relpath(picture, PAGES)})\n\n"
+        for picture in sorted(path.parent.glob(pattern))
+    )
+
+
+def _accuracy_first(text, name):
+    """Put the verdict and the picture of a protocol below its heading."""
+    drawn = pictures()
+
+    def add(match):
+        protocol = match[1].lower()
+        key = f"{name}_{protocol}"
+        if key not in drawn:
+            return match[0]
+        shown = verdict(name, protocol) + two_images(key, drawn[key][2])
+        return f"{match[0]}: {title_of(protocol)}\n\n{shown}"
+
+    return _PROTOCOL.sub(add, text)
+
+
+def _rows_behind(path):
+    if path.name == "README.md":
+        files = sorted(path.parent.glob("*.csv"))
+    else:
+        files = [path.with_suffix(".csv")]
+    links = (f"{{download}}`{f.name} <{os.path.relpath(f, PAGES)}>`" for f in files)
+    return f"All rows: {', '.join(links)}.\n\n"
 
 
 def _versions(path):
@@ -93,21 +199,60 @@ def _versions(path):
     return f"*Python {record['python']}, {', '.join(packages)}; {machine}.*\n"
 
 
+def page_and_tables(path):
+    """Return the Markdown of the page of one file of results, and its CSV files."""
+    page, tables = page_of(path), {}
+    title, text = _title_and_text(path)
+    has_picture = bool(_drawn_for(path) or _pictures(path))
+
+    def narrow(match):
+        name = f"{page.stem}_{len(tables) + 1}"
+        shown, file = _narrow(match[0], name, has_picture=has_picture)
+        if file is not None:
+            tables[PAGES / "_tables" / f"{name}.csv"] = file
+        return shown
+
+    text = _TABLE.sub(narrow, relink(text.strip() + "\n", path, page))
+    if path.name == "README.md":
+        text = _accuracy_first(text, path.parent.name)
+    behind = _rows_behind(path) + _versions(path)
+    return f"# {title}\n\n{_pictures(path)}{text}\n\n{behind}", tables
+
+
 def page_text(path):
     """Return the Markdown of the page of one file of results."""
-    title, text = _title_and_text(path)
-    text = _TABLE.sub(_fold, relink(text, path, page_of(path)))
-    return f"# {title}\n\n{''.join(_pictures(path))}{text}\n\n{_versions(path)}"
+    return page_and_tables(path)[0]
 
 
-def _first_tables(path):
-    """Return the first table below each heading, as tabs."""
-    tabs = []
-    for section in path.read_text(encoding="utf-8").split("\n## ")[1:]:
-        title = section.split("\n", 1)[0]
-        table = _TABLE.search(section)[0]
-        tabs.append(f":::{{tab-item}} {title}\n{table}:::\n")
+def _overview():
+    """Return verdict and picture of each protocol of the main benchmark, as tabs."""
+    drawn = pictures()
+    tabs = [
+        f":::{{tab-item}} {title_of(protocol).capitalize()}\n"
+        f"{verdict('retrieval', protocol)}"
+        f"{two_images(key, drawn[key][2])}:::\n"
+        for protocol in protocols_of("retrieval")
+        for key in [f"retrieval_{protocol}"]
+    ]
     return "::::{tab-set}\n" + "".join(tabs) + "::::\n"
+
+
+def _contents():
+    """Return the table of all pages, accuracy before speed."""
+    names = [page_of(path).stem for path in results()]
+    lines = "\n".join(f"/benchmarks/{name}" for name in ["how", *names])
+    return f"```{{toctree}}\n:maxdepth: 1\n\n{lines}\n```\n"
+
+
+def _parts():
+    """Map files that other pages include to their text."""
+    included = {
+        f"_picture_{name}.md": two_images(name, words)
+        for name, (_, _, words) in pictures().items()
+    }
+    included["_overview.md"], included["_contents.md"] = _overview(), _contents()
+    included["_unchanged.md"] = f"{', '.join(worthwhile_changes()[1])}.\n"
+    return {PAGES / name: text for name, text in included.items()}
 
 
 def _write(path, text):
@@ -117,16 +262,21 @@ def _write(path, text):
 
 
 def write_pages(app):
-    """Write all pages and the two parts of `benchmarks.md`."""
-    PAGES.mkdir(exist_ok=True)
-    pages = {page_of(path): page_text(path) for path in results()}
+    """Write all pages, their tables and what `benchmarks.md` and the guide include."""
+    (PAGES / "_tables").mkdir(parents=True, exist_ok=True)
+    about = README.read_text(encoding="utf-8").split("\n", 1)[1]
+    pages = {
+        page_of(README): "# What was measured, and how\n"
+        + relink(about, README, page_of(README))
+    }
+    files = _parts()
+    for path in results():
+        pages[page_of(path)], tables = page_and_tables(path)
+        files |= tables
     for path in {*PAGES.glob("[a-z]*.md")} - {*pages}:  # its results are gone
         path.unlink()
-    for path, text in pages.items():
+    for path, text in (pages | files).items():
         _write(path, text)
-    _write(PAGES / "_accuracy.md", _first_tables(RESULTS / "retrieval" / "README.md"))
-    about = README.read_text(encoding="utf-8").split("\n", 1)[1]
-    _write(PAGES / "_about.md", relink(about, README, page_of(README)))
 
 
 def _relink_page(app, docname, source):

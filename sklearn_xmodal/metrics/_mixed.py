@@ -22,8 +22,8 @@ def modality_gap_score(Z_img, Z_txt):
     Images of a joint embedding lie around one point and texts around another [1]_. The
     gap is
 
-    .. math:: \Big\| \frac{1}{n} \sum_{i=1}^n \frac{z_i}{\|z_i\|} -
-        \frac{1}{m} \sum_{j=1}^m \frac{t_j}{\|t_j\|} \Big\|
+    .. math:: \left\| \frac{1}{n} \sum_{i=1}^n \frac{z_i}{\|z_i\|} -
+        \frac{1}{m} \sum_{j=1}^m \frac{t_j}{\|t_j\|} \right\|
 
     between 0 and 2. It tells little of search from one modality to the other; in a
     gallery of both, where it is large, all items of the query's own modality come

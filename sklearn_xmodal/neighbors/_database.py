@@ -31,14 +31,14 @@ class DatabaseIndex(CodingMixin):
 
     For what outgrows memory, or is to be shared and changed by several programs. The
     database filters and finds candidates; encoding, scores and order are those of
-    :class:`RetrievalIndex`: without an approximate index, search finds the same items.
-    Equal scores are in the order of the ids.
+    :class:`~sklearn_xmodal.RetrievalIndex`: without an approximate index, search finds
+    the same items. Equal scores are in the order of the ids.
 
     Parameters
     ----------
     retriever : estimator, default=None
-        What encodes, as in :class:`RetrievalIndex`. Without one, items and queries are
-        `vectors`.
+        What encodes, as in :class:`~sklearn_xmodal.RetrievalIndex`. Without one, items
+        and queries are `vectors`.
 
     store : VectorStore
         Where the items are, such as :class:`LanceDBStore`. What lies there already is
@@ -51,7 +51,7 @@ class DatabaseIndex(CodingMixin):
 
     See Also
     --------
-    RetrievalIndex : In memory, or mapped from one file.
+    sklearn_xmodal.RetrievalIndex : In memory, or mapped from one file.
 
     Examples
     --------
@@ -190,7 +190,8 @@ class DatabaseIndex(CodingMixin):
 
         text : {array-like, sparse matrix, DataFrame} of shape (n_queries, ...), \
                 default=None
-            Texts to search by; with `image` as in :meth:`RetrievalIndex.search`.
+            Texts to search by; with `image` as in
+            :meth:`sklearn_xmodal.RetrievalIndex.search`.
 
         vectors : array-like of shape (n_queries, n_components) or dict, default=None
             Ready codes to search by, instead of `image` and `text`.
@@ -230,8 +231,8 @@ class DatabaseIndex(CodingMixin):
         Raises
         ------
         ValueError
-            If the queries are wrong, as in :meth:`RetrievalIndex.search`, or no item
-            passes the filters.
+            If the queries are wrong, as in
+            :meth:`sklearn_xmodal.RetrievalIndex.search`, or no item passes the filters.
         """
         check_params(k=k, modality=modality)
         query = self._query(parts_of(image, text, vectors), weights)
