@@ -38,6 +38,7 @@ extensions = [
     "landing_picture",
     "mathml",
     "measured",
+    "reading_order",
     "reference",
 ]
 # What builds of earlier versions left at the top of auto_examples is no page.
@@ -120,7 +121,6 @@ html_theme_options = {
     "navigation_with_keys": False,
     "show_nav_level": 1,
     "show_toc_level": 2,
-    "show_prev_next": False,
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
     "pygments_light_style": "tango",

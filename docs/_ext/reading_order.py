@@ -1,4 +1,4 @@
-"""The order of the examples: that in which to read them."""
+"""In which order to read: of examples, and from page to page."""
 
 from pathlib import Path
 
@@ -26,3 +26,14 @@ class ReadingOrder:
     def __call__(self, filename):
         """Return the place of an example."""
         return self.names.index(Path(filename).stem.removeprefix("plot_"))
+
+
+def setup(app):
+    app.connect("html-page-context", choose_next)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def choose_next(app, pagename, templatename, context, doctree):
+    """Leave out the links to both neighbours where a page has words for them."""
+    has_words = pagename == "index" or pagename.startswith("user_guide/")
+    context["theme_show_prev_next"] = not has_words
