@@ -29,6 +29,7 @@ class ReadingOrder:
 
 
 def setup(app):
+    """Register this with Sphinx."""
     app.connect("html-page-context", choose_next)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
