@@ -1,10 +1,44 @@
-"""What a batch of pairs may be."""
+"""What a batch of pairs may be, and what may yield batches."""
 
 from collections.abc import Mapping
+from contextlib import contextmanager
 
 from sklearn_xmodal.pairs._pairs import ImageTextPairs
 
 _NAMES = ("X_img", "X_txt", "y", "sample_weight")
+
+
+def each_batch(batches):
+    """Iterate over batches, given what yields them or a function that returns that.
+
+    A bag of Dask comes part by part: iterating over it would compute all of it first.
+    """
+    if callable(batches):
+        batches = batches()
+    if type(batches).__module__.startswith("dask.bag"):
+        return (x for part in batches.to_delayed() for x in part.compute())
+    try:
+        return iter(batches)
+    except TypeError:
+        raise TypeError(
+            "batches must be an iterable of batches, such as a list or a DataLoader, "
+            f"or a function that returns one. Got {type(batches).__name__}."
+        ) from None
+
+
+def is_one_shot(batches):
+    """Tell whether batches can be read only once, as those of a generator."""
+    return not callable(batches) and hasattr(type(batches), "__next__")
+
+
+@contextmanager
+def in_batch(number):
+    """Let errors say which batch is to blame."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"In batch {number} of fit_batches, from 0.")
+        raise
 
 
 def arguments_of(batch, n_image_features):
