@@ -147,7 +147,7 @@ class PairStream:
         """Read all pairs once; return those that `_fit` is to see."""
         sample, of_classes = Reservoir(self.buffer_size), []
         total_weight, weight = 0.0, None
-        for pairs, n_unlabelled in self._clean_batches():
+        for number, pairs, n_unlabelled in self._clean_batches():
             *_, y, weight = pairs
             self.n_unlabelled += n_unlabelled
             self.n_pairs += _n_rows(pairs)
@@ -156,7 +156,8 @@ class PairStream:
             if self.n_pairs > self.buffer_size:
                 self._check_may_be_read_again()
             before = vars(self.retriever).get("classes_")
-            self.retriever._record_classes(y, before)
+            with in_batch(number):
+                self.retriever._record_classes(y, before)
             if self._finds_classes_in(y):
                 of_classes.append(_rows_of(pairs, _first_of_new_labels(y, before)))
             sample.add(pairs)
@@ -168,12 +169,14 @@ class PairStream:
     def read(self):
         """Iterate over features by modality, targets and weights, for one more pass."""
         n_read = 0
-        for (X_img, X_txt, y, weight), _ in self._clean_batches():
+        for number, (X_img, X_txt, y, weight), _ in self._clean_batches():
             sides = {"image": X_img, "text": X_txt}
-            n_before, n_read = n_read, n_read + X_img.shape[0]
+            with in_batch(number):
+                target = self.retriever._streamed_targets(y, sides, n_read)
+            n_read += len(target)
             if n_read > self.n_pairs:
                 break
-            yield sides, self.retriever._streamed_targets(y, sides, n_before), weight
+            yield sides, target, weight
         if n_read != self.n_pairs:
             more = "or more, " if n_read > self.n_pairs else ""
             raise ValueError(
@@ -190,7 +193,7 @@ class PairStream:
     def _clean_batches(self):
         """Iterate over X_img, X_txt, y and weight of pairs that count, in batches.
 
-        Beside each is how many of its pairs have no label.
+        Before each is its number, and behind it how many of its pairs have no label.
         """
         for number, batch in enumerate(each_batch(self.batches)):
             with in_batch(number):
@@ -199,7 +202,7 @@ class PairStream:
                     continue
                 pairs, n_unlabelled = self._clean(*pairs)
             if _n_rows(pairs) or n_unlabelled:
-                yield pairs, n_unlabelled
+                yield number, pairs, n_unlabelled
 
     def _clean(self, X_img, X_txt, y, sample_weight):
         """Validate a batch; return what counts of it, and how many have no label."""

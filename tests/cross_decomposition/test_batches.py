@@ -67,6 +67,7 @@ FORMS = {
     "lists": lambda: [list(batch) for batch in batches()],
     "pairs": lambda: [(ImageTextPairs(*b[:2]), *b[2:]) for b in batches()],
     "dicts": _frames,
+    "function": lambda: batches,
     "loader": lambda: DataLoader(
         TensorDataset(*map(torch.from_numpy, draw())),
         batch_size=64,
@@ -133,6 +134,8 @@ class TestErrors:
             CCARetriever().fit_batches([(X_img[:0], X_txt[:0])])
         with pytest.raises(ValueError, match=r"2 pairs that count\. Got 1 pair"):
             CCARetriever().fit_batches([(X_img[:1], X_txt[:1])])
+        with pytest.raises(TypeError, match=r"function that returns one\. Got float"):
+            CCARetriever().fit_batches(0.5)
         with pytest.raises(ValueError, match="at least two classes"):
             MvDARetriever().fit_batches([(X_img[y == 1], X_txt[y == 1], y[y == 1])])
         with pytest.raises(ValueError, match="requires y to be passed"):

@@ -61,11 +61,10 @@ class PreparedSide:
 
     def blocks(self):
         """Iterate over all rows in order, some at a time."""
-        return (self.rows(rows) for rows in block_rows(self.length))
+        return (self.rows(rows) for rows in _block_rows(self.length))
 
 
-def block_rows(length):
-    """Return slices of some rows at a time."""
+def _block_rows(length):
     starts = range(0, length, BLOCK_ROWS)
     return [slice(start, start + BLOCK_ROWS) for start in starts]
 
@@ -122,7 +121,7 @@ class PairDataset(Dataset):
         """Iterate over the weights of the blocks, `None` where all are alike."""
         weight = self.weight
         return (
-            None if weight is None else weight[rows] for rows in block_rows(len(self))
+            None if weight is None else weight[rows] for rows in _block_rows(len(self))
         )
 
     def batch(self, index):

@@ -1,16 +1,19 @@
 """Pairs that are read anew in every epoch, and shuffled on the way."""
 
-from itertools import chain, tee
+from collections import deque
+from itertools import chain
 
 import numpy as np
 import torch
 
 from sklearn_xmodal.deep.training._data import (
     PairDataset,
-    block_rows,
     relative_weights,
 )
 from sklearn_xmodal.deep.training._processes import own_rows
+
+# Rows at a time where all are gone through: of kernel values there are 300 per row.
+_BLOCK_ROWS = 1024
 
 
 class StreamedPairs(PairDataset):
@@ -25,6 +28,7 @@ class StreamedPairs(PairDataset):
         vars(self).update(vars(sample))
         self._sample = sample
         self._stream = stream
+        self._weights_waiting: deque = deque()
 
     @property
     def n_pairs(self):
@@ -43,21 +47,25 @@ class StreamedPairs(PairDataset):
 
     def blocks(self):
         """Iterate over both modalities of the stream, some rows at a time."""
-        # One pass, which may be in another order next time.
-        pairs, self._pass = tee(self._prepared())
-        return ((image, text) for image, text, _, _ in pairs)
+        # Of the same pass as these, which may be in another order next time.
+        self._weights_waiting = deque()
+        for image, text, _, weight in self._prepared():
+            self._weights_waiting.append(weight)
+            yield image, text
 
     def block_weights(self):
-        """Iterate over the weights of the blocks that were asked for last."""
-        return (weight for _, _, _, weight in self._pass)
+        """Iterate over the weights of blocks, each right after its block."""
+        while self._weights_waiting:
+            yield self._weights_waiting.popleft()
 
     def batches(self, sizes, generator):
-        """Yield batches of these sizes, of rows drawn at random from a buffer.
+        """Yield batches of these sizes, the largest first, from a buffer at random.
 
         The next rows of the stream take the places of those drawn.
         """
         rows = _Rows(self._columns())
-        buffer = [x.clone() for x in rows.take(self._stream.buffer_size)]
+        n_held = max(self._stream.buffer_size, *sizes[:1])
+        buffer = [x.clone() for x in rows.take(n_held)]
         for size in sizes:
             place = torch.randperm(len(buffer[0]), generator=generator)[:size]
             yield self._as_batch(*(x[place] for x in buffer))
@@ -83,7 +91,8 @@ class StreamedPairs(PairDataset):
     def _prepared(self):
         """Read the stream: both modalities as networks see them, target, weight."""
         for sides, target, weight in self._stream.read():
-            for rows in block_rows(len(target)):
+            for start in range(0, len(target), _BLOCK_ROWS):
+                rows = slice(start, start + _BLOCK_ROWS)
                 yield (
                     self.image.prepared(sides["image"][rows]),
                     self.text.prepared(sides["text"][rows]),
