@@ -17,13 +17,19 @@ def each_batch(batches):
         batches = batches()
     if type(batches).__module__.startswith("dask.bag"):
         return (x for part in batches.to_delayed() for x in part.compute())
-    try:
-        return iter(batches)
-    except TypeError:
+    if _is_data(batches) or not hasattr(batches, "__iter__"):
         raise TypeError(
             "batches must be an iterable of batches, such as a list or a DataLoader, "
-            f"or a function that returns one. Got {type(batches).__name__}."
-        ) from None
+            f"or a function that returns one. Got {type(batches).__name__}. All pairs "
+            "at once are for fit."
+        )
+    return iter(batches)
+
+
+def _is_data(batches):
+    """Tell what can be iterated over, but holds no batches: letters, rows, columns."""
+    is_table = hasattr(batches, "shape") or hasattr(batches, "column_names")
+    return is_table or isinstance(batches, str | bytes | Mapping)
 
 
 def is_one_shot(batches):
@@ -55,7 +61,7 @@ def arguments_of(batch, n_image_features):
         data = "(X, y, sample_weight)" if is_one else "(X_img, X_txt, y, sample_weight)"
         raise TypeError(
             f"A batch must be a tuple {data}, of which the last two may be missing, or "
-            f"a dict of these. Got {_what(batch)}."
+            f"a dict of these. Got {_what(batch)}.{_advice(batch)}"
         )
     return *values, *[None] * (4 - len(values))
 
@@ -68,6 +74,15 @@ def _named(batch):
             f"{list(batch)[:5]}."
         )
     return [batch.get(name) for name in _NAMES]
+
+
+def _advice(batch):
+    """Return what to do with a table, or with a matrix that is no batch."""
+    if hasattr(batch, "columns"):
+        return " Of a table give the columns: (batch['image'], batch['text'])."
+    if hasattr(batch, "shape"):
+        return " All pairs at once are for fit; one batch is [(X_img, X_txt)]."
+    return ""
 
 
 def _what(batch):
