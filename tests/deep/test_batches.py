@@ -178,15 +178,17 @@ class TestMorePairsThanTheBuffer:
         X_img, X_txt, y, weight = draw()
         y = np.array(["a", "bb", "ccc"])[y].astype(object)
         y[::50] = None
-        y[699] = "rare, and long"
+        y[-12:] = [f"rare, and long {i}" for i in range(12)]  # not all are drawn
         data = X_img, X_txt, y, weight
 
         def read():
             return batches(data=data)
 
         est = make("MSLN", target_classes="unseen").fit_batches(read, buffer_size=300)
-        assert_array_equal(est.classes_, ["a", "bb", "ccc", "rare, and long"])
         counts = weight > 0
+        labels = {label for label in y[counts] if label is not None}
+        assert_array_equal(est.classes_, sorted(labels))
+        assert len(labels) == 3 + 9
         assert est.n_unlabelled_ == sum(label is None for label in y[counts])
         moments = est._variates["canonical"]._moments
         x = np.hstack(
@@ -501,9 +503,11 @@ PARQUET = """
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", ["ContrastiveRetriever", "MSLNRetriever"])
+@pytest.mark.parametrize(
+    ("name", "most"), [("ContrastiveRetriever", 150), ("MSLNRetriever", 300)]
+)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_parquet_is_read_in_bounded_memory(name, tmp_path):
+def test_parquet_is_read_in_bounded_memory(name, most, tmp_path):
     pytest.importorskip("pyarrow")
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PARQUET), tmp_path / "pairs", "200000",
@@ -511,6 +515,6 @@ def test_parquet_is_read_in_bounded_memory(name, tmp_path):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    most, score = map(float, done.stdout.split())
-    assert 0 < most < 200  # MiB, beside the interpreter; the data are 98
+    more, score = map(float, done.stdout.split())
+    assert 0 < more < most  # MiB at the peak, beside the interpreter
     assert score > 0.3  # the other half among 600, of chance 0.01
