@@ -64,8 +64,9 @@ class FromBatchesMixin(SampleWeightMixin):
             in its order: ``(X_img, X_txt)``, ``(X_img, X_txt, y)`` or ``(X_img, X_txt,
             y, sample_weight)``, with ImageTextPairs or a stacked matrix in place of
             both matrices if need be; or a dict of these by name. Either all batches
-            have `y` and `sample_weight`, or none. They may have any number of rows, and
-            come in another order in every pass; columns of vectors of Arrow tables are
+            have `y` and `sample_weight`, or none. They may come in another order in
+            every pass, and have any number of rows: how pairs are cut into batches
+            changes nothing but rounding. Columns of vectors of Arrow tables are
             matrices.
 
         buffer_size : int, default=16384
@@ -283,27 +284,33 @@ class PairStream:
 
 
 class Reservoir:
-    """Rows of several arrays side by side: all so far, or so many drawn at random."""
+    """Rows of several arrays side by side: all so far, or so many drawn at random.
+
+    Of the same rows always the same.
+    """
 
     def __init__(self, size):
         self._size = size
         self._n_seen = 0
+        self._rng = np.random.RandomState(0)
         self._held = []  # lists of arrays, or None in place of one
 
     def add(self, arrays):
         """Take more rows into account, of which copies are kept."""
-        n_rows, n_free = _n_rows(arrays), self._size - self._n_seen
-        if n_free > 0:
-            first = np.arange(min(n_free, n_rows))
-            self._held.append(_rows_of(arrays, first))
-        if n_rows > n_free:
-            place = drawn_places(self._n_seen, n_rows, self._size)
-            place[: max(n_free, 0)] = self._size  # which are there
+        n_rows = _n_rows(arrays)
+        n_first = min(n_rows, max(self._size - self._n_seen, 0))
+        if n_first:
+            self._held.append(_rows_of(arrays, np.arange(n_first)))
+        if n_rows > n_first:
+            before = self._n_seen + n_first
+            # One draw per row, so that it does not matter how rows are cut.
+            place = drawn_places(before, n_rows - n_first, self._size, self._rng)
             drawn = np.flatnonzero(place < self._size)
+            new = _rows_of(arrays, n_first + drawn)
             self._held = [
                 [
-                    None if A is None else _with_rows(A, place[drawn], new)
-                    for A, new in zip(self.rows(), _rows_of(arrays, drawn), strict=True)
+                    None if A is None else _with_rows(A, place[drawn], more)
+                    for A, more in zip(self.rows(), new, strict=True)
                 ]
             ]
         self._n_seen += n_rows

@@ -42,7 +42,8 @@ class PairSample:
     def with_more(self, data):
         """Return a sample of the pairs so far and of those of a data set."""
         n_seen = self.n_seen + len(data)
-        place = drawn_places(self.n_seen, len(data), self.SIZE)
+        rng = np.random.RandomState(self.n_seen % 2**32)
+        place = drawn_places(self.n_seen, len(data), self.SIZE, rng)
         size = min(n_seen, self.SIZE)
         taken_from = np.full(size, -1)
         fits = np.flatnonzero(place < size)
@@ -80,14 +81,12 @@ class PairSample:
         return cls(state["n_seen"], sides, state["weight"])
 
 
-def drawn_places(n_seen, n_new, size):
+def drawn_places(n_seen, n_new, size, rng):
     """Return the place of each new row in a sample of so many, beyond it for none.
 
-    A place that comes twice is that of the last one. The same rows always go to the
-    same places.
+    A place that comes twice is that of the last one.
     """
     number = np.arange(n_seen, n_seen + n_new)  # of each new row, in all of them
-    rng = np.random.RandomState(n_seen % 2**32)
     chance = (rng.uniform(size=n_new) * (number + 1)).astype(np.int64)
     return np.where(number < size, number, chance)
 
