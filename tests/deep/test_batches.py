@@ -211,6 +211,19 @@ class TestMorePairsThanTheBuffer:
         again.partial_fit(*(A[:9] for A in data[:3]))
         assert again._sample.n_seen == counts.sum() + 9
 
+    @pytest.mark.parametrize("name", thorough_but(["classes"], ["classes", "MSLN"]))
+    def test_may_have_several_labels(self, name):
+        X_img, X_txt, y, _ = draw()
+        indicator = pd.DataFrame(np.eye(3, dtype=int)[y], columns=["a", "b", "c"])
+        indicator[::7] = -1
+        parts = [(X_img[a], X_txt[a], indicator[a]) for a in (slice(9), slice(9, N))]
+        est = make(name, max_epochs=1).fit_batches(parts, buffer_size=BUFFER)
+        assert_array_equal(est.classes_, ["a", "b", "c"])
+        assert est.n_unlabelled_ == 100
+        parts[1] = (*parts[1][:2], parts[1][2][["b", "a", "c"]])
+        with pytest.raises(ValueError, match=r"Got y of columns \['b', 'a', 'c'\]"):
+            est.fit_batches(parts, buffer_size=BUFFER)
+
     def test_may_come_in_another_order_every_time(self):
         data = TensorDataset(*map(torch.from_numpy, draw()[:3]))
         loader = DataLoader(data, 64, shuffle=True, generator=torch.Generator())
