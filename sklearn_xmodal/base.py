@@ -42,6 +42,7 @@ from sklearn_xmodal.utils._validation import (
     is_labelled,
     names_of_labels,
     sorted_labels,
+    united_labels,
 )
 
 _ALWAYS_FITTED = (
@@ -428,14 +429,17 @@ class BaseRetriever(  # type: ignore[call-arg]  # scikit-learn has no types
     def _encoder(self, modality):
         return self.image_encoder_ if modality == "image" else self.text_encoder_
 
-    def _record_classes(self, y):
-        """Set `classes_`, which tells seen classes from unseen ones later on."""
+    def _record_classes(self, y, before=None):
+        """Set `classes_`, which tells seen classes from unseen ones, to all so far."""
         self.__dict__.pop("classes_", None)
+        if before is not None:
+            self.classes_ = before
         if y is None or y.ndim != 1 or is_continuous(y):
             return
         labels = y[is_labelled(y)]
         if len(labels):
-            self.classes_, _ = sorted_labels(labels)
+            found, _ = sorted_labels(labels)
+            self.classes_ = found if before is None else united_labels(before, found)
 
     def _check_side(self, X, modality, ensure_min_samples=1):
         return check_modality(

@@ -7,7 +7,7 @@ import torch
 from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.deep._advanced import SHARED_SETTINGS, once_parameters
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
-from sklearn_xmodal.deep._labels import encoded_labels
+from sklearn_xmodal.deep._labels import known_targets
 from sklearn_xmodal.deep._layers import (
     GradientReversal,
     StackedLinear,
@@ -287,7 +287,7 @@ class ACMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.verbose = verbose
 
     def _targets(self, y, sides):
-        return encoded_labels(self._check_classes(y))[1]
+        return known_targets(self._check_classes(y), self.classes_)
 
     def _module_options(self, data):
         return {

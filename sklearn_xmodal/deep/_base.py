@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_xmodal.base import SampleWeightMixin
 from sklearn_xmodal.deep._advanced import (
     SHARED_SETTINGS,
     check_layer_sizes,
@@ -13,6 +12,7 @@ from sklearn_xmodal.deep._advanced import (
     once_parameters,
 )
 from sklearn_xmodal.deep._arrays import TorchArrays
+from sklearn_xmodal.deep._from_batches import FromBatchesMixin
 from sklearn_xmodal.deep._parameters import check_callbacks
 from sklearn_xmodal.deep._preprocessing import fit_input_map
 from sklearn_xmodal.deep._state import net_from_state, net_state
@@ -21,6 +21,7 @@ from sklearn_xmodal.deep.training import (
     NonFiniteLossError,
     PairDataset,
     PreparedSide,
+    StreamedPairs,
     check_same_pairs,
     check_same_start,
     check_sizes_fit,
@@ -35,7 +36,7 @@ from sklearn_xmodal.encoders._network import CodeBlock
 from sklearn_xmodal.pairs._pairs import MODALITIES
 
 
-class TwoEncoderRetriever(SampleWeightMixin):
+class TwoEncoderRetriever(FromBatchesMixin):
     """Base of the retrievers that train two encoders on pairs, with a net of skorch.
 
     A subclass names its module and its loss, and says in the methods behind them what
@@ -123,7 +124,7 @@ class TwoEncoderRetriever(SampleWeightMixin):
         seeds = self._seeds()
         maps = self._fit_input_maps(sides, seeds[0], sample_weight=sample_weight)
         data = self._dataset(sides, maps, target, sample_weight)
-        n_epochs, n_steps = training_length(self, len(data))
+        n_epochs, n_steps = training_length(self, data.n_pairs)
         callbacks = [*recorded(self._loss.TERMS), *self._schedules(n_steps)]
         options = net_options(self, data, seeds[1:], n_epochs, callbacks)
         return self._train_anew(NeighbourNet(**options).initialize(), data)
@@ -154,9 +155,9 @@ class TwoEncoderRetriever(SampleWeightMixin):
             is_interrupted = self._train(net, data, checkpoint)
         except NonFiniteLossError:
             if vars(self).get("net_") is net:  # with weights of a good epoch
-                self._set_encoders(*self._encoders(data))
+                self._set_encoders(*self._encoders(data.sample))
             raise
-        encoders = self._encoders(data)
+        encoders = self._encoders(data.sample)
         if is_interrupted:
             self._set_encoders(*encoders)
             raise KeyboardInterrupt
@@ -208,7 +209,8 @@ class TwoEncoderRetriever(SampleWeightMixin):
         image, text = (
             PreparedSide(sides[name], maps[name], self.device_) for name in MODALITIES
         )
-        return PairDataset(image, text, target, sample_weight)
+        data = PairDataset(image, text, target, sample_weight)
+        return data if self._stream is None else StreamedPairs(data, self._stream)
 
     @property
     def image_mean_(self):

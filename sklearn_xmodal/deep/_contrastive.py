@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
-from sklearn_xmodal.deep._labels import encoded_labels
+from sklearn_xmodal.deep._labels import known_targets
 from sklearn_xmodal.deep._layers import row_mean
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
@@ -109,7 +109,7 @@ def class_targets(retriever, y):
 
     A pair without a label belongs to itself alone.
     """
-    target = encoded_labels(retriever._check_classes(y))[1]
+    target = known_targets(retriever._check_classes(y), retriever.classes_)
     return target if target.ndim == 1 else np.maximum(target, 0)
 
 
@@ -118,7 +118,11 @@ def pair_targets(sides):
 
     No code could tell them apart.
     """
-    image, text = (_places_of_equal_rows(sides[name]) for name in MODALITIES)
+    return _linked(*(_places_of_equal_rows(sides[name]) for name in MODALITIES))
+
+
+def _linked(image, text):
+    """Return a number for every pair, given places of its items, each below n."""
     n = len(image)
     links = sparse.coo_array((np.ones(n), (image, n + text)), shape=(2 * n, 2 * n))
     return connected_components(links, directed=False)[1][image].astype(np.int64)
@@ -130,8 +134,48 @@ def _places_of_equal_rows(X):
     return np.array([numbers.setdefault(key, len(numbers)) for key in row_keys(X)])
 
 
+def _short_keys(X):
+    """Return 64 bits for every row, the same where all features are the same."""
+    return [int.from_bytes(key[:8], "little", signed=True) for key in row_keys(X)]
+
+
+class PositivesMixin(ClassLabelsMixin, TwoEncoderRetriever):
+    """Mixin of the contrastive retrievers: what belongs to an item, by `positives`."""
+
+    _takes_unlabelled = True
+
+    positives: str
+
+    @property
+    def _links_pairs(self):
+        """Whether pairs that have an item in common belong to each other."""
+        return self.positives == "pairs"
+
+    def _targets(self, y, sides):
+        if self.positives == "classes":
+            return class_targets(self, y)
+        return pair_targets(sides) if self._links_pairs else super()._targets(y, sides)
+
+    def _streamed_targets(self, y, sides, n_before):
+        if self._links_pairs:
+            return np.array([_short_keys(sides[name]) for name in MODALITIES]).T
+        target = super()._streamed_targets(y, sides, n_before)
+        return target if target.ndim == 1 else np.maximum(target, 0)
+
+    def _batch_targets(self, target):
+        if not self._links_pairs:
+            return target
+        places = (np.unique(x, return_inverse=True)[1] for x in target.T.cpu().numpy())
+        return torch.from_numpy(_linked(*places)).to(target.device)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.positives == "classes"
+        return tags
+
+
 @documented
-class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
+class ContrastiveRetriever(PositivesMixin):
     r"""Two encoders that find the other half of a pair among a batch.
 
     Encoders :math:`f_v, f_t` map image features and text features to codes
@@ -214,6 +258,9 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     -----
     $input_notes
 
+    With `locked`, `fit_batches` finds the pairs that have an item in common within each
+    batch.
+
     Of the locked modality all features are seen as they are, and its ``image_mean_``
     or ``text_mean_``, components and scale are not defined.
 
@@ -236,8 +283,6 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
     >>> contrastive.fit(X_img, X_txt).score(X_img, X_txt, y) > 0.5
     True
     """
-
-    _takes_unlabelled = True
 
     _fitted = ("device_", "n_iter_", "temperature_")
     _parameter_constraints: dict = {
@@ -294,12 +339,9 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _targets(self, y, sides):
-        if self.positives == "classes":
-            return class_targets(self, y)
-        if self.locked is None:
-            return super()._targets(y, sides)
-        return pair_targets(sides)
+    @property
+    def _links_pairs(self):
+        return super()._links_pairs and self.locked is not None
 
     def _fit_input_maps(self, sides, seed, sample_weight=None):
         others = {name: X for name, X in sides.items() if name != self.locked}
@@ -335,8 +377,3 @@ class ContrastiveRetriever(ClassLabelsMixin, TwoEncoderRetriever):
             )
             for name in MODALITIES
         ]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = self.positives == "classes"
-        return tags

@@ -10,16 +10,13 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from torch import nn
 
-from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.cross_decomposition._adapter import part_of_mean
 from sklearn_xmodal.cross_decomposition._cosine import OneWidthRetriever
 from sklearn_xmodal.deep._advanced import check_settings
-from sklearn_xmodal.deep._base import TwoEncoderRetriever
 from sklearn_xmodal.deep._contrastive import (
     ContrastiveLoss,
     ContrastiveModule,
-    class_targets,
-    pair_targets,
+    PositivesMixin,
     supervised_contrastive_loss,
 )
 from sklearn_xmodal.deep._layers import frozen_layers
@@ -72,9 +69,7 @@ class ResidualModule(ContrastiveModule):
 
 
 @documented
-class ContrastiveAdapterRetriever(
-    ClassLabelsMixin, OneWidthRetriever, TwoEncoderRetriever
-):
+class ContrastiveAdapterRetriever(PositivesMixin, OneWidthRetriever):
     r"""Adapt a joint embedding (CLIP, SigLIP) by contrastive training of a residual.
 
     The trained form of :class:`AdapterRetriever`, in the manner of CLIP-Adapter [1]_
@@ -176,7 +171,8 @@ class ContrastiveAdapterRetriever(
     -----
     The strength is chosen by the loss of held-out pairs, at the temperature that suits
     their cosines best; a share of learnt weights is what Wortsman et al. (CVPR 2022)
-    call interpolation in weight space.
+    call interpolation in weight space. `fit_batches` chooses it on the pairs that it
+    holds, and finds those that have an item in common within each batch.
 
     References
     ----------
@@ -194,8 +190,6 @@ class ContrastiveAdapterRetriever(
     >>> adapter.fit(X_img, X_txt).transform_text(X_txt[:3]).shape
     (3, 16)
     """
-
-    _takes_unlabelled = True
 
     _fitted = ("device_", "n_iter_", "strength_")
     _parameter_constraints: dict = {
@@ -283,11 +277,6 @@ class ContrastiveAdapterRetriever(
             self.strength_ = self._chosen_strength(sides, target, y, sample_weight)
         return self._fit_targets(sides, target, sample_weight)
 
-    def _targets(self, y, sides):
-        if self.positives == "classes":
-            return class_targets(self, y)
-        return pair_targets(sides)
-
     @property
     def _locked(self):
         return {"both": None, "image": "text", "text": "image"}[self.adapt]
@@ -346,11 +335,6 @@ class ContrastiveAdapterRetriever(
             )
             for name in MODALITIES
         ]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = self.positives == "classes"
-        return tags
 
 
 def _check_sizes(n_train, n_test):

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from sklearn_xmodal.base import ClassLabelsMixin
 from sklearn_xmodal.deep._base import TwoEncoderRetriever
-from sklearn_xmodal.deep._labels import encoded_labels
+from sklearn_xmodal.deep._labels import known_targets
 from sklearn_xmodal.deep._layers import StackedLinear, row_mean
 from sklearn_xmodal.deep._parameters import (
     PARAMETER_CONSTRAINTS,
@@ -253,7 +253,7 @@ class DSCMRRetriever(ClassLabelsMixin, TwoEncoderRetriever):
                 "shared by both modalities, whose widths differ. Got "
                 f"{self.hidden_layer_sizes!r}."
             )
-        return encoded_labels(self._check_classes(y))[1]
+        return known_targets(self._check_classes(y), self.classes_)
 
     def _module_options(self, data):
         return {"n_classes": len(self.classes_), "shares_last_layer": True}

@@ -38,7 +38,12 @@ def check_tells_apart(classes, retriever):
         )
 
 
-def known_targets(y, classes, names=None):
+_FIRST_CALL = (
+    "y must hold labels of the first call only: name all of them there, in classes=."
+)
+
+
+def known_targets(y, classes, names=None, rule=_FIRST_CALL):
     """Return class indices of labels that must be known, an indicator as it is."""
     if y.ndim == 2:
         if y.shape[1] != len(classes):
@@ -57,8 +62,7 @@ def known_targets(y, classes, names=None):
     unknown = np.setdiff1d(labels, classes)
     if len(unknown):
         raise ValueError(
-            "y must hold labels of the first call only: name all of them there, in "
-            f"classes=. Got {len(unknown)} others, such as {unknown[:5].tolist()}."
+            f"{rule} Got {len(unknown)} others, such as {unknown[:5].tolist()}."
         )
     return _indices(y, np.searchsorted(classes, labels))
 

@@ -170,9 +170,10 @@ Features are centred, reduced to their principal components and divided by one
 global scale per modality inside; put anything else, such as
 :class:`~sklearn.preprocessing.StandardScaler`, in front with
 :class:`~sklearn_xmodal.ModalityTransformer`. Codes are computed in float32.
-Memory-mapped and sparse features are read batch by batch. `sample_weight` makes all
-sums over pairs weighted ones, which is the same as repeated pairs where a batch holds
-all. A network that would not fit into memory is refused before it is made.
+Memory-mapped and sparse features are read batch by batch, and `fit_batches` reads
+whatever yields batches. `sample_weight` makes all sums over pairs weighted ones, which
+is the same as repeated pairs where a batch holds all. A network that would not fit into
+memory is refused before it is made.
 """,
 }
 

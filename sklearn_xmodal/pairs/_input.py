@@ -80,6 +80,11 @@ def check_argument(method, name, X):
             f"{method} takes features, not the name of a file. Got {str(X)!r} as "
             f"{name}: read the file first, with numpy.load for example."
         )
+    elif isinstance(X, bytes | bytearray | memoryview):
+        raise TypeError(
+            f"{method} takes features. Got {type(X).__name__} as {name}: read numbers "
+            "from it first, with numpy.frombuffer for example."
+        )
     else:
         return
     raise TypeError(

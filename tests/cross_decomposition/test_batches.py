@@ -67,6 +67,7 @@ FORMS = {
     "lists": lambda: [list(batch) for batch in batches()],
     "pairs": lambda: [(ImageTextPairs(*b[:2]), *b[2:]) for b in batches()],
     "dicts": _frames,
+    "function": lambda: batches,
     "loader": lambda: DataLoader(
         TensorDataset(*map(torch.from_numpy, draw())),
         batch_size=64,
@@ -107,7 +108,13 @@ class TestErrors:
         ("wrong", "error", "match"),
         [
             (lambda X, Y, y: (X,), TypeError, r"\(X_img, X_txt, y, sample.*Got 1 it"),
-            (lambda X, Y, y: X, TypeError, "Got a ndarray"),
+            (
+                lambda X, Y, y: X,
+                TypeError,
+                r"Got a ndarray\. All pairs at once are",
+            ),
+            (lambda X, Y, y: pd.DataFrame(X), TypeError, "Of a table give the columns"),
+            (lambda X, Y, y: (b"12", b"1"), TypeError, "Got bytes as X_img: read numb"),
             (lambda X, Y, y: (X, Y, y, y, y), TypeError, "Got 5 items"),
             (lambda X, Y, y: {"image": X}, TypeError, r"keys X_img,.* Got \['image'\]"),
             (lambda X, Y, y: (X[:, 1:], Y), ValueError, "6 features, but CCARetr"),
@@ -133,6 +140,9 @@ class TestErrors:
             CCARetriever().fit_batches([(X_img[:0], X_txt[:0])])
         with pytest.raises(ValueError, match=r"2 pairs that count\. Got 1 pair"):
             CCARetriever().fit_batches([(X_img[:1], X_txt[:1])])
+        for wrong in (0.5, "pairs.parquet", X_img, {"X_img": X_img}):
+            with pytest.raises(TypeError, match=r"returns one\. Got .* are for fit"):
+                CCARetriever().fit_batches(wrong)
         with pytest.raises(ValueError, match="at least two classes"):
             MvDARetriever().fit_batches([(X_img[y == 1], X_txt[y == 1], y[y == 1])])
         with pytest.raises(ValueError, match="requires y to be passed"):

@@ -118,6 +118,13 @@ def in_parts():
     return learnt(est, X_img, X_txt)
 
 
+def in_batches():
+    X_img, X_txt, y = make_paired_modalities(331, n_classes=4, random_state=100)
+    parts = [[A[rows] for A in (X_img, X_txt, y)] for rows in (slice(9), slice(9, 331))]
+    est = msln(max_epochs=1).fit_batches(parts, buffer_size=300)
+    return learnt(est, X_img, X_txt)
+
+
 def warmly():
     X_img, X_txt, y = draw()
     est = msln(warm_start=True).fit(X_img, X_txt, y)
@@ -136,6 +143,7 @@ ALIKE = {
     "sparse and mapped": trained(msln, sparse_and_mapped),
     "several labels": trained(msln, several_labels),
     "partial_fit": in_parts,
+    "batches": in_batches,
     "warm start": warmly,
     "locked": trained(lambda: contrastive(locked="text", n_estimators=2)),
     "classes": trained(lambda: contrastive(positives="classes"), weighted=True),

@@ -6,19 +6,18 @@ from typing import Any
 from sklearn.utils.metadata_routing import UNUSED
 
 from sklearn_xmodal.base import SampleWeightMixin
-from sklearn_xmodal.cross_decomposition._engine._batches import arguments_of
 from sklearn_xmodal.cross_decomposition._engine._dask import DaskPairsMixin
 from sklearn_xmodal.cross_decomposition._engine._moments import (
     PairMoments,
     pair_moments,
 )
+from sklearn_xmodal.pairs._batches import arguments_of, each_batch, in_batch
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, n_rows
 from sklearn_xmodal.utils._sklearn_compat import validate_on_fit
 from sklearn_xmodal.utils._validation import (
     check_sample_weight,
     count,
     counting_rows,
-    united_labels,
     validate_tuples,
 )
 
@@ -99,13 +98,14 @@ class PartialFitMixin(DaskPairsMixin, SampleWeightMixin):
 
         Parameters
         ----------
-        batches : iterable
-            What yields batches: a generator, a list, a DataLoader of torch. A batch is
-            a tuple or list of the data that `fit` takes, in its order: ``(X_img,
-            X_txt)``, ``(X_img, X_txt, y)`` or ``(X_img, X_txt, y, sample_weight)``,
-            with ImageTextPairs or a stacked matrix in place of both matrices if need
-            be; or a dict of these by name. They may have any number of rows; columns of
-            vectors of Arrow tables are matrices, and are not copied.
+        batches : iterable or callable
+            What yields batches: a generator, a list, a DataLoader of torch, a bag of
+            Dask; or a function that returns one of these. A batch is a tuple or list of
+            the data that `fit` takes, in its order: ``(X_img, X_txt)``, ``(X_img,
+            X_txt, y)`` or ``(X_img, X_txt, y, sample_weight)``, with ImageTextPairs or
+            a stacked matrix in place of both matrices if need be; or a dict of these by
+            name. They may have any number of rows; columns of vectors of Arrow tables
+            are matrices, and are not copied.
 
         Returns
         -------
@@ -124,14 +124,11 @@ class PartialFitMixin(DaskPairsMixin, SampleWeightMixin):
         with self._as_before_unless_fitted():
             for name in _OF_A_FIT:
                 self.__dict__.pop(name, None)
-            for number, batch in enumerate(batches):
-                try:
+            for number, batch in enumerate(each_batch(batches)):
+                with in_batch(number):
                     pairs = arguments_of(batch, self.n_image_features)
                     if n_rows(pairs[0], "X_img"):  # filters leave empty ones
                         self._add_pairs("fit_batches", *pairs, at_least=1)
-                except Exception as error:
-                    error.add_note(f"In batch {number} of fit_batches, from 0.")
-                    raise
             if "_moments" not in vars(self):
                 raise ValueError(
                     "fit_batches needs at least one batch with pairs. Got none: a "
@@ -169,17 +166,11 @@ class PartialFitMixin(DaskPairsMixin, SampleWeightMixin):
         X_img, X_txt, y = pairs
         n = X_img.shape[0]
         weights = check_sample_weight(sample_weight, n, at_least=at_least)
-        self._record_more_classes(counting_rows(weights, y), before is not None)
+        classes = None if before is None else vars(self).get("classes_")
+        self._record_classes(counting_rows(weights, y), classes)
         counting = self._counting_pairs(weights, X_img, X_txt, y)
         moments = self._moments_of(*counting)
         self._moments = moments if before is None else before.merged(moments)
-
-    def _record_more_classes(self, y, has_begun):
-        before = vars(self).get("classes_") if has_begun else None
-        self._record_classes(y)
-        if before is not None:
-            seen = vars(self).get("classes_", before)
-            self.classes_ = united_labels(before, seen)
 
     def _learn_or_wait(self, solve):
         """Set the encoders for the moments, or take old ones away."""

@@ -29,7 +29,8 @@ from sklearn_xmodal.deep.training._loop import (
 from sklearn_xmodal.deep.training._memory import check_sizes_fit
 from sklearn_xmodal.deep.training._net import NonFiniteLossError, TermsNet
 from sklearn_xmodal.deep.training._processes import check_same_pairs, check_same_start
-from sklearn_xmodal.deep.training._sample import PairSample
+from sklearn_xmodal.deep.training._sample import PairSample, drawn_places
+from sklearn_xmodal.deep.training._stream import StreamedPairs
 
 __all__ = [
     "EpochProgress",
@@ -41,11 +42,13 @@ __all__ = [
     "PreparedSide",
     "ReversalSchedule",
     "ShuffledBatches",
+    "StreamedPairs",
     "TermsNet",
     "check_same_pairs",
     "check_same_start",
     "check_sizes_fit",
     "checkpointing",
+    "drawn_places",
     "early_stopping",
     "net_options",
     "recorded",

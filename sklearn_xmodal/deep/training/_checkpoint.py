@@ -201,9 +201,9 @@ def fingerprint_of(retriever, data, held_out, weights):
     parameters = {k: v for k, v in parameters.items() if k not in others}
     parameters = _in_plain_types({**parameters, **retriever._settings})
     digest = hashlib.sha256(repr(parameters).encode())
-    parts = [data.blocks(), [() if weights is None else weights.values()]]
-    parts += [] if held_out is None else [held_out.blocks()]
-    for x in chain.from_iterable(chain(*parts)):
+    parts = [data.contents(), () if weights is None else weights.values()]
+    parts += [] if held_out is None else [held_out.contents()]
+    for x in chain(*parts):
         digest.update(x.cpu().numpy().tobytes())
     digest.update(retriever.class_embeddings_.tobytes())
     digest.update(repr(retriever.classes_.tolist()).encode())

@@ -2,6 +2,7 @@
 
 import math
 import mmap
+from itertools import chain
 
 import numpy as np
 import torch
@@ -52,9 +53,11 @@ class PreparedSide:
             return self.tensor[index]
         if not isinstance(index, slice):
             index = index.numpy()
-        return torch.from_numpy(self.input_map.apply(self.source[index])).to(
-            self.device
-        )
+        return self.prepared(self.source[index])
+
+    def prepared(self, X):
+        """Return what the network sees of some rows of features."""
+        return torch.from_numpy(self.input_map.apply(X)).to(self.device)
 
     def blocks(self):
         """Iterate over all rows in order, some at a time."""
@@ -73,6 +76,11 @@ def is_memory_mapped(X):
     return isinstance(X, mmap.mmap)
 
 
+def relative_weights(weight, mean):
+    """Return weights as the loss takes them: not 0, which has no logarithm."""
+    return np.maximum(weight / mean, np.finfo(np.float32).tiny, dtype=np.float32)
+
+
 class PairDataset(Dataset):
     """Both modalities and their targets (n,) or (n, n_classes), read by batches.
 
@@ -85,13 +93,25 @@ class PairDataset(Dataset):
         self.target = torch.tensor(target).to(image.device)
         self.weight = weight
         if weight is not None:
-            # Not 0, which has no logarithm.
-            least = np.finfo(np.float32).tiny
-            relative = np.maximum(weight / weight.mean(), least, dtype=np.float32)
+            relative = relative_weights(weight, weight.mean())
             self._loss_weight = torch.from_numpy(relative).to(image.device)
 
     def __len__(self):
         return self.image.length
+
+    @property
+    def n_pairs(self):
+        """Number of pairs that training goes through, here those that are held."""
+        return len(self)
+
+    @property
+    def sample(self):
+        """Pairs that stand for all where something is averaged, here all of them."""
+        return self
+
+    def contents(self):
+        """Iterate over what tells these features from others."""
+        return chain.from_iterable(self.blocks())
 
     def blocks(self):
         """Iterate over both modalities in order, some rows at a time."""
@@ -120,9 +140,15 @@ class PairDataset(Dataset):
             return inputs, target
         return inputs, (target, self._loss_weight[index])
 
+    def batches(self, sizes, generator):
+        """Yield random batches of these sizes: one permutation, then plain slices."""
+        order = torch.randperm(len(self), generator=generator)
+        for index in order.split(sizes):
+            yield self.batch(index)
+
 
 class ShuffledBatches:
-    """Cut a data set into random batches: one permutation, then plain slices."""
+    """Cut a data set into random batches, of which the last one may be small."""
 
     def __init__(self, dataset, batch_size, generator):
         self.dataset = dataset
@@ -130,12 +156,14 @@ class ShuffledBatches:
         self.generator = generator  # on the CPU: all devices see the same batches
 
     def __len__(self):
-        return math.ceil(len(self.dataset) / self.batch_size)
+        return math.ceil(self.dataset.n_pairs / self.batch_size)
+
+    def _sizes(self):
+        rest = self.dataset.n_pairs - self.batch_size * (len(self) - 1)
+        return [self.batch_size] * (len(self) - 1) + [rest]
 
     def __iter__(self):
-        order = torch.randperm(len(self.dataset), generator=self.generator)
-        for start in range(0, len(order), self.batch_size):
-            yield self.dataset.batch(order[start : start + self.batch_size])
+        return self.dataset.batches(self._sizes(), self.generator)
 
 
 class EvenBatches(ShuffledBatches):
@@ -144,7 +172,6 @@ class EvenBatches(ShuffledBatches):
     For losses that compare the pairs of a batch, which a small last one would harm.
     """
 
-    def __iter__(self):
-        order = torch.randperm(len(self.dataset), generator=self.generator)
-        for index in order.tensor_split(len(self)):
-            yield self.dataset.batch(index)
+    def _sizes(self):
+        size, n_larger = divmod(self.dataset.n_pairs, len(self))
+        return [size + 1] * n_larger + [size] * (len(self) - n_larger)

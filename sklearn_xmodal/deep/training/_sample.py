@@ -37,15 +37,13 @@ class PairSample:
     def of_rows(cls, data, rows):
         """Return the sample of a whole data set that some rows were drawn from."""
         sides = {name: _rows_of(data, name, rows) for name in _SIDES}
-        return cls(len(data), sides, _weights_of(data)[rows.numpy()])
+        return cls(data.n_pairs, sides, _weights_of(data)[rows.numpy()])
 
     def with_more(self, data):
         """Return a sample of the pairs so far and of those of a data set."""
         n_seen = self.n_seen + len(data)
-        number = np.arange(self.n_seen, n_seen)  # of each new pair, in all of them
         rng = np.random.RandomState(self.n_seen % 2**32)
-        chance = (rng.uniform(size=len(data)) * (number + 1)).astype(np.int64)
-        place = np.where(number < self.SIZE, number, chance)
+        place = drawn_places(self.n_seen, len(data), self.SIZE, rng)
         size = min(n_seen, self.SIZE)
         taken_from = np.full(size, -1)
         fits = np.flatnonzero(place < size)
@@ -81,6 +79,16 @@ class PairSample:
         if lengths != {min(state["n_seen"], cls.SIZE)}:
             raise ValueError("a sample of pairs of another size")
         return cls(state["n_seen"], sides, state["weight"])
+
+
+def drawn_places(n_seen, n_new, size, rng):
+    """Return the place of each new row in a sample of so many, beyond it for none.
+
+    A place that comes twice is that of the last one.
+    """
+    number = np.arange(n_seen, n_seen + n_new)  # of each new row, in all of them
+    chance = (rng.uniform(size=n_new) * (number + 1)).astype(np.int64)
+    return np.where(number < size, number, chance)
 
 
 def _rows_of(data, modality, rows):
