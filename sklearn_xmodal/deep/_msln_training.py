@@ -76,7 +76,7 @@ def build_net(retriever, data, seeds, score=None, checkpoint=None):
     """
     components = retriever.n_input_components, retriever.n_input_components_
     at_least = _STEPS_FOR_MANY if components == ("auto", MANY_COMPONENTS) else 0
-    n_epochs, n_steps = training_length(retriever, len(data), at_least)
+    n_epochs, n_steps = training_length(retriever, data.n_pairs, at_least)
     callbacks = retriever._schedules(n_steps)
     if score is not None:
         callbacks += early_stopping(retriever, score)

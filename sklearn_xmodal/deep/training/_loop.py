@@ -20,11 +20,8 @@ _FUSED = ("Adam", "AdamW", "SGD")
 def training_length(retriever, n_pairs, at_least=0):
     """Return how many epochs, and steps in whole epochs, `fit` takes.
 
-    Steps that are left to the data are so many at least. Where pairs are those of a
-    sample, the stream counts that it was drawn from.
+    Steps that are left to the data are so many at least.
     """
-    if retriever._stream is not None:
-        n_pairs = retriever._stream.n_pairs
     steps_per_epoch = math.ceil(n_pairs / retriever.batch_size)
     n_epochs = retriever.max_epochs
     if n_epochs is None:
