@@ -115,7 +115,7 @@ def build_parser():
         "--data-home", type=Path, default=os.environ.get("SKLEARN_XMODAL_DATA")
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("benchmarks/results/attribution")
+        "--out", type=Path, default=Path("benchmarks/results/attribution_modern")
     )
     return parser
 
@@ -290,7 +290,7 @@ def _keyed_task(key, *options):
 def markdown(rows):
     """Return one table per protocol: what every change adds to mAP."""
     lines = [
-        "# What each ingredient of MSLN is worth",
+        "# What each ingredient of MSLN is worth on modern features",
         "",
         "mAP of MSLN with its defaults, and how much every change adds: over all data "
         "sets with a 95 % interval of Student's t, whose sample is the data sets, and "

@@ -225,7 +225,7 @@ def markdown(rows):
     }
     groups = dict.fromkeys((r["dataset"], r["method"], r["variant"]) for r in rows)
     lines = [_line(rows, *group) for group in groups]
-    text = __doc__.replace("\n", " ").replace("  ", "\n\n").strip()
+    text = __doc__.split("\n\n", 1)[1].replace("\n", " ").strip()
     return "\n".join(
         [
             "# The names of unseen classes at search time",
@@ -252,8 +252,11 @@ def _line(rows, dataset, method, variant):
     some = [r for r in own if r["variant"] == variant]
     scores = [r["mean"] for r in some]
     cells = [dataset, method, variant, str(len(some)), f"{np.mean(scores):.3f}"]
-    if variant == CODE or len(some) < 2:
+    if variant == CODE:
         return [*cells, "", "", ""]
+    if len(some) == 1:
+        added = scores[0] - base[some[0]["split"]]
+        return [*cells, f"{added:+.3f}", "", str(int(added > 0))]
     gain = paired_comparison(
         scores,
         [base[r["split"]] for r in some],

@@ -73,3 +73,6 @@ def test_table_has_the_paired_gain(tmp_path):
     assert "| emoji | CCA | code | 2 | 0.300 |  |  |  |" in lines
     gain = "| emoji | CCA | names, joined | 2 | 0.400 | +0.100 | [+0.100, +0.100] | 2 |"
     assert gain in lines
+    vocabulary.write_results(records[:1], tmp_path)  # one split has no interval
+    lines = (tmp_path / "README.md").read_text().splitlines()
+    assert "| emoji | CCA | names, joined | 1 | 0.300 | +0.100 |  | 1 |" in lines
