@@ -52,16 +52,23 @@ def load(name, data_home):
     if name in DRAWINGS:
         return load_pictograms(data_home, DRAWINGS[name])
     path, image, text, labels = FILES[name]
-    with np.load(_locate(path, data_home, name), allow_pickle=False) as archive:
+    with np.load(locate(path, data_home, name), allow_pickle=False) as archive:
         sides = (_as_usual(archive[key]) for key in (image, text))
         return ImageTextPairs(*sides), archive[labels]
+
+
+def training_list(name, data_home):
+    """Return the rows that a data set's own list has for training."""
+    path = FILES[name][0]
+    with np.load(locate(path, data_home, name), allow_pickle=False) as archive:
+        return archive["train_idx"]
 
 
 def load_groups(name, data_home):
     """Return what every pair belongs to, or None where each is on its own."""
     if DRAWINGS.get(name, "one set") is not None:
         return None
-    with np.load(_locate(_PICTOGRAMS, data_home, name), allow_pickle=False) as archive:
+    with np.load(locate(_PICTOGRAMS, data_home, name), allow_pickle=False) as archive:
         return archive["emoji"]
 
 
@@ -72,7 +79,7 @@ def _as_usual(X):
 def _load_joint(name, data_home):
     """Return a pair per picture, with the first of its captions."""
     path, ids = JOINT[name]
-    with np.load(_locate(path, data_home, name), allow_pickle=False) as archive:
+    with np.load(locate(path, data_home, name), allow_pickle=False) as archive:
         pairs = ImageTextPairs(archive["X_img"], archive["X_txt"])
         if ids is None:
             return pairs
@@ -81,7 +88,7 @@ def _load_joint(name, data_home):
 
 def load_pictograms(data_home, drawings=DRAWINGS["pictograms"]):
     """Return pairs and labels of a set of drawings, `None` for the four of them."""
-    file = _locate(_PICTOGRAMS, data_home, "pictograms")
+    file = locate(_PICTOGRAMS, data_home, "pictograms")
     with np.load(file, allow_pickle=False) as archive:
         source = archive["source"]
         rows = np.isin(source, source if drawings is None else [drawings])
@@ -90,16 +97,8 @@ def load_pictograms(data_home, drawings=DRAWINGS["pictograms"]):
         return ImageTextPairs(*sides), archive["y"][rows]
 
 
-def load_class_embeddings(name, data_home):
-    """Return word vectors of the class names, one row per label, or None."""
-    path, *_, labels = FILES.get(name, (None, None))
-    if path is None or labels != "y":
-        return None
-    with np.load(_locate(path, data_home, name), allow_pickle=False) as archive:
-        return archive.get("class_embeddings")
-
-
-def _locate(path, data_home, name):
+def locate(path, data_home, name):
+    """Return the file of a data set below the data home; it must be there."""
     if data_home is None:
         raise FileNotFoundError(
             f"data set {name} needs --data-home, the folder that holds {path}"

@@ -9,6 +9,8 @@ from benchmarks._markdown import NUMBERS, WORDS, table
 from sklearn_xmodal.metrics import paired_comparison
 
 TITLE = "Accuracy of the retrievers"
+#: What a paired comparison says, in words.
+BETTER, OPEN = "better", "open"
 
 
 def _unique(rows, name):
@@ -228,6 +230,7 @@ def _gains(rows):
                     f"{gain.mean_difference:+.3f}",
                     f"[{low:+.3f}, {high:+.3f}]",
                     f"{gain.n_wins}, {gain.n_ties}, {gain.n_losses}",
+                    BETTER if low > 0 else OPEN,
                 ]
             )
     columns = {
@@ -237,11 +240,19 @@ def _gains(rows):
         "difference": NUMBERS,
         "95 % interval": WORDS,
         "wins, ties, losses": WORDS,
+        "in words": WORDS,
     }
+    n_open = sum(line[-1] == OPEN for line in lines)
     return [
         "Paired differences between the method with the best mean and the others, "
         "with 95 % intervals corrected for overlapping training sets (Nadeau and "
-        "Bengio, 2003).",
+        f"Bengio, 2003). *{BETTER.capitalize()}*: the interval is above zero, so other "
+        "splits of these data would hardly turn the order round. "
+        f"*{OPEN.capitalize()}*: these splits do not tell which of the two is better, "
+        "which is not to say that they are equally good. Splits share most of their "
+        "pairs: ten of them are not ten independent trials, and ten wins in a row say "
+        "less than they seem to. The best mean was picked with all scores in view, "
+        f"which flatters it a little. Of {len(lines)} comparisons {n_open} are open.",
         "",
         *table(columns, lines),
     ]

@@ -1,9 +1,10 @@
 """What each ingredient of MSLN is worth: the default with one thing changed.
 
 Nothing is tuned: every variant is trained on the training part with the defaults,
-apart from its own change, and scored once on the test part. A run that was killed
-continues where it stopped, and variants that are new join those that are done: one
-that changes its meaning needs a new name.
+apart from its own change, and scored once on the test part. Splits are others than
+those of `benchmarks.retrieval`, since what is found here may decide on defaults. A run
+that was killed continues where it stopped, and variants that are new join those that
+are done: one that changes its meaning needs a new name.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import copy
 import os
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from benchmarks import _datasets
+from benchmarks._class_names import class_name_vectors
 from benchmarks._environment import write_environment
 from benchmarks._journal import Journal, write_csv
 from benchmarks._methods import BUDGET
@@ -28,40 +31,41 @@ from sklearn_xmodal.metrics import cross_modal_score
 from sklearn_xmodal.protocols import choose_features, inner_folds, split_pairs
 
 PROTOCOLS = {"standard": "seen", "extendable": "unseen"}
-DATASETS = (
-    "glyphs", "digits", "wiki", "wiki100", "wikitf", "pascal", "emoji", "mfeat", "ccv"
-)  # fmt: skip
+#: Features of today, and one set of features of 2015.
+DATASETS = ("pictograms", "glyphs-encoded", "emoji")
 DEFAULT = "default"
+#: Class embeddings instead of one-hot vectors; words only where classes have names.
+EMBEDDINGS = {f"class embeddings: {kind}": kind for kind in ("none", "random", "words")}
 #: Variant -> parameters that differ from the default.
 VARIANTS = {
     DEFAULT: {},
+    "no adversary": {"adversarial_weight": 0.0},
+    "no reconstruction loss": {"reconstruction_weight": 0.0},
+    **{name: {} for name in EMBEDDINGS},  # `class_vectors` has the parameter
+    "adversary ten times as strong": {"adversarial_weight": 1.0},
+    "reconstruction loss ten times as strong": {"reconstruction_weight": 1.0},
+    "no correlation loss": {"correlation_weight": 0.0},
+    "correlation loss ten times as strong": {"correlation_weight": 1.0},
+    "no classification loss": {"classification_weight": 0.0},
+    "no skip connection": {"advanced": {"skip_connection": False}},
+    "decoders of 512 hidden units": {"advanced": {"decoder_layer_sizes": (512,)}},
+    "256 hidden units": {"hidden_layer_sizes": (256,)},
+    "1,024 hidden units": {"hidden_layer_sizes": (1024,)},
+    "128 components": {"n_input_components": 128},
+    "256 components": {"n_input_components": 256},
+    "64 components in every network": {"n_input_components": (64, 64)},
+    "all components in every network": {"n_input_components": None},
     "for seen and unseen classes": {"target_classes": "both"},
     "one network": {"n_estimators": 1},
     "five networks": {"n_estimators": 5},
-    "all 128 components in every network": {"n_input_components": (128, 128)},
-    "64 components in every network": {"n_input_components": (64, 64)},
-    "code of 128": {"n_components": 128},
-    "tanh code": {"advanced": {"code_activation": "tanh"}},
-    "512 hidden units": {"hidden_layer_sizes": (512,)},
+    "400 steps": {"max_steps": 400},
+    "1,600 steps": {"max_steps": 1600},
     "no dropout": {"dropout": 0.0, "advanced": {"input_dropout": 0.0}},
     "no dropout of inputs": {"advanced": {"input_dropout": 0.0}},
-    "no correlation loss": {"correlation_weight": 0.0},
-    "correlation loss ten times as strong": {"correlation_weight": 1.0},
-    "no reconstruction loss": {"reconstruction_weight": 0.0},
-    "reconstruction loss ten times as strong": {"reconstruction_weight": 1.0},
-    "no adversary": {"adversarial_weight": 0.0},
-    "adversary ten times as strong": {"adversarial_weight": 1.0},
-    "no classification loss": {"classification_weight": 0.0},
     "constant learning rate": {"advanced": {"lr_scheduler": None}},
     "a third of the learning rate": {"lr": 1e-3},
-    "1,200 steps": {"max_steps": 1200},
-    "no weight decay": {"advanced": {"weight_decay": 0.0}},
-    "Adam": {"advanced": {"optimizer": "Adam"}},
-    "RMSprop": {"advanced": {"optimizer": "RMSprop"}},
     "tanh hidden units": {"advanced": {"activation": "tanh"}},
     "identity hidden units": {"advanced": {"activation": "identity"}},
-    "batches of 64": {"batch_size": 64},
-    "batches of 256": {"batch_size": 256},
     "discriminator with layers of 256 and 256": {
         "advanced": {"discriminator_layer_sizes": (256, 256)}
     },
@@ -69,21 +73,18 @@ VARIANTS = {
 #: The same for one protocol.
 VARIANTS_OF_PROTOCOL = {
     "standard": {
-        "with a contrastive code": {"contrastive_weight": 1.0},
+        "with a contrastive code": {"contrastive_weight": 1.0, "locked": None},
         "noise taken off the inputs": {"advanced": {"denoise_inputs": True}},
         "early stopping": {"early_stopping": True},
     },
     "extendable": {
         "no contrastive code": {"contrastive_weight": 0.0},
+        "no locked block": {"locked": None},
+        "locked image": {"locked": "image"},
         "inputs with their noise": {"advanced": {"denoise_inputs": False}},
-        "twice the temperature": {"advanced": {"temperature": 0.2}},
-        "contrastive code of 16": {"advanced": {"n_contrastive_components": 16}},
-        "contrastive code of 128": {"advanced": {"n_contrastive_components": 128}},
         "early stopping": {"early_stopping": "class_disjoint"},
     },
 }
-#: Class embeddings instead of one-hot vectors; words only where classes have names.
-EMBEDDINGS = ("none", "random", "words")
 
 
 def build_parser():
@@ -98,16 +99,30 @@ def build_parser():
     parser.add_argument(
         "--protocol", nargs="+", choices=list(PROTOCOLS), default=list(PROTOCOLS)
     )
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        choices=_all_variants(),
+        default=_all_variants(),
+        metavar="NAME",
+        help=f"any of {', '.join(_all_variants())} (default: all)",
+    )
     parser.add_argument("--splits", type=int, default=2)
-    parser.add_argument("--n-jobs", type=int, default=1, help="splits at a time")
+    parser.add_argument("--seed", type=int, default=100, help="split i uses seed + i")
+    parser.add_argument("--n-jobs", type=int, default=1, help="networks at a time")
     parser.add_argument("--device", default="cpu", help="where MSLN trains")
     parser.add_argument(
         "--data-home", type=Path, default=os.environ.get("SKLEARN_XMODAL_DATA")
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("benchmarks/results/attribution")
+        "--out", type=Path, default=Path("benchmarks/results/attribution_modern")
     )
     return parser
+
+
+def _all_variants():
+    names = (name for protocol in PROTOCOLS for name in variants_of(protocol))
+    return list(dict.fromkeys(names))
 
 
 def class_vectors(kind, dataset, data_home, y, seed):
@@ -118,48 +133,69 @@ def class_vectors(kind, dataset, data_home, y, seed):
     if kind == "random":
         rng = np.random.default_rng(seed)
         return {label: rng.standard_normal(25) for label in labels}
-    words = _datasets.load_class_embeddings(dataset, data_home)
-    if words is None:
-        return None
-    # One scale, as one-hot and random vectors have theirs.
-    words = words / np.linalg.norm(words, axis=1, keepdims=True).mean()
-    return {label: words[label] for label in labels}
+    return class_name_vectors(dataset, data_home)
 
 
-def variants_of(dataset, protocol, data_home, y, seed):
-    """Return name -> parameters of MSLNRetriever for one data set."""
-    found = {**VARIANTS, **VARIANTS_OF_PROTOCOL[protocol]}
-    for kind in EMBEDDINGS:
-        vectors = class_vectors(kind, dataset, data_home, y, seed)
-        if vectors is not None:
-            found[f"class embeddings: {kind}"] = {"class_embeddings": vectors}
-    return found
+def variants_of(protocol):
+    """Return name -> parameters of MSLNRetriever, but for class embeddings."""
+    return {**VARIANTS, **VARIANTS_OF_PROTOCOL[protocol]}
 
 
-def run_task(key, known_scores, data_home, device):
-    """Train and score what has no score yet on one split; return mAP by variant."""
-    dataset, protocol, split = key
+def suits(key, data_home):
+    """Tell whether a variant is of the protocol, and can be had for the data set."""
+    dataset, protocol, _, variant = key
+    if EMBEDDINGS.get(variant) == "words":
+        return class_name_vectors(dataset, data_home) is not None
+    return variant in variants_of(protocol)
+
+
+@lru_cache(maxsize=1)
+def parts(dataset, protocol, split, data_home):
+    """Return pairs and labels of training and test part, with features chosen."""
     pairs, y = _datasets.load(dataset, data_home)
-    train, test = split_pairs(pairs, y, protocol, random_state=split)
+    groups = _datasets.load_groups(dataset, data_home)
+    train, test = split_pairs(pairs, y, protocol, groups=groups, random_state=split)
     trained, y_train = pairs[train], y[train]
+    of_trained = None if groups is None else groups[train]
+    folds = inner_folds(
+        trained,
+        y_train,
+        protocol,
+        groups=of_trained,
+        n_splits=BUDGET.n_folds,
+        random_state=split,
+    )
+    _, features = choose_features(
+        trained, y_train, cv=folds, groups=of_trained, random_state=0
+    )
+    known = features.fit_transform(trained, y_train)
+    return known, y_train, features.transform(pairs[test]), y[test]
+
+
+def run_task(key, data_home, device):
+    """Train and score one variant on one split; return mAP, the default's by block."""
+    dataset, protocol, split, variant = key
     with threadpool_limits(1):
-        folds = inner_folds(
-            trained, y_train, protocol, n_splits=BUDGET.n_folds, random_state=split
-        )
-        _, features = choose_features(trained, y_train, cv=folds, random_state=0)
-        known = features.fit_transform(trained, y_train)
-        new = features.transform(pairs[test])
-        scores = dict(known_scores)
-        variants = variants_of(dataset, protocol, data_home, y, split)
-        for name in [name for name in variants if name not in scores]:
-            retriever = MSLNRetriever(
-                target_classes=PROTOCOLS[protocol], device=device, random_state=split
-            )
-            retriever.set_params(**variants[name]).fit(known, y_train)
-            scores[name] = score(retriever, new, y[test])
-            if name == DEFAULT:
-                scores |= scores_by_block(retriever, new, y[test])
-    return {"scores": scores, "n_train": len(train), "n_test": len(test)}
+        known, y_train, new, y_test = parts(dataset, protocol, split, data_home)
+        retriever = fitted_variant(key, known, y_train, data_home, device)
+        scores = {variant: score(retriever, new, y_test)}
+        if variant == DEFAULT:
+            scores |= scores_by_block(retriever, new, y_test)
+    return {"scores": scores, "n_train": len(y_train), "n_test": len(y_test)}
+
+
+def fitted_variant(key, pairs, y, data_home, device):
+    """Return MSLN with its change, fitted."""
+    dataset, protocol, split, variant = key
+    changes = dict(variants_of(protocol)[variant])
+    if variant in EMBEDDINGS:
+        kind = EMBEDDINGS[variant]
+        vectors = class_vectors(kind, dataset, data_home, y, split)
+        changes["class_embeddings"] = vectors
+    retriever = MSLNRetriever(
+        target_classes=PROTOCOLS[protocol], device=device, random_state=split
+    )
+    return retriever.set_params(**changes).fit(pairs, y)
 
 
 def score(retriever, pairs, y):
@@ -204,43 +240,47 @@ def run(arguments):
     out.mkdir(parents=True, exist_ok=True)
     journal = Journal(out / "journal.jsonl", {})
     keys = [
-        (dataset, protocol, split)
-        for split in range(arguments.splits)
+        (dataset, protocol, arguments.seed + i, variant)
+        for i in range(arguments.splits)
         for dataset in arguments.dataset
         for protocol in arguments.protocol
+        for variant in arguments.variants
     ]
-    missing = [key for key in keys if not has_all(journal.rows.get(key), key[1])]
+    keys = [key for key in keys if suits(key, arguments.data_home)]
+    missing = [key for key in keys if key not in journal.rows]
     parallel = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")
     bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
+    options = arguments.data_home, arguments.device
+    tasks = (delayed(_keyed_task)(key, *options) for key in missing)
     with bar:
-        for key, row in parallel(
-            delayed(_keyed_task)(
-                key,
-                journal.rows.get(key, {"scores": {}})["scores"],
-                arguments.data_home,
-                arguments.device,
-            )
-            for key in missing
-        ):
+        for key, row in parallel(tasks):
             journal.add(key, row)
             bar.update()
-    keys.sort(key=lambda key: arguments.protocol.index(key[1]))
+    write_results(journal.sorted_rows(_order), out)
+
+
+def write_results(records, out):
+    """Write what the journal has, of this run and of those before."""
     rows = [
-        {"dataset": key[0], "protocol": key[1], "split": key[2], "variant": variant,
-         "mean": score, "n_train": journal.rows[key]["n_train"],
-         "n_test": journal.rows[key]["n_test"]}
-        for key in keys
-        for variant, score in journal.rows[key]["scores"].items()
+        {"dataset": dataset, "protocol": protocol, "split": split, "variant": name,
+         "mean": score, "n_train": record["n_train"], "n_test": record["n_test"]}
+        for record in records
+        for dataset, protocol, split, _ in [record["key"]]
+        for name, score in record["scores"].items()
     ]  # fmt: skip
     write_csv(rows, list(rows[0]), out / "results.csv")
     write_environment(out / "environment.json")
     (out / "README.md").write_text(markdown(rows), encoding="utf-8")
 
 
-def has_all(row, protocol):
-    """Tell whether a row of the journal has every variant but class embeddings."""
-    names = VARIANTS.keys() | VARIANTS_OF_PROTOCOL[protocol].keys()
-    return row is not None and names <= row["scores"].keys()
+def _order(key):
+    dataset, protocol, split, variant = key
+    return (
+        list(PROTOCOLS).index(protocol),
+        list(variants_of(protocol)).index(variant),
+        _datasets.NAMES.index(dataset),
+        split,
+    )
 
 
 def _keyed_task(key, *options):
@@ -250,13 +290,14 @@ def _keyed_task(key, *options):
 def markdown(rows):
     """Return one table per protocol: what every change adds to mAP."""
     lines = [
-        "# What each ingredient of MSLN is worth",
+        "# What each ingredient of MSLN is worth on modern features",
         "",
         "mAP of MSLN with its defaults, and how much every change adds: over all data "
         "sets with a 95 % interval of Student's t, whose sample is the data sets, and "
-        "per data set, mean over splits. Changes whose interval excludes 0 are bold. "
-        "Made by `python -m benchmarks.attribution`; one row per split in "
-        "`results.csv`.",
+        "per data set, mean over the splits that the variant was trained on (in "
+        "parentheses, where these are fewer than the default has). Changes whose "
+        "interval excludes 0 are bold. Made by `python -m benchmarks.attribution`; "
+        "one row per split in `results.csv`.",
     ]
     for protocol in dict.fromkeys(row["protocol"] for row in rows):
         own = [row for row in rows if row["protocol"] == protocol]
@@ -268,28 +309,40 @@ def markdown(rows):
 
 def table(rows):
     """Return the lines of one protocol's table."""
-    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
-    scores = {(r["variant"], r["dataset"], r["split"]): r["mean"] for r in rows}
-    splits = sorted({r["split"] for r in rows})
+    scores = {}  # variant -> data set -> split -> mAP
+    for row in rows:
+        of_variant = scores.setdefault(row["variant"], {})
+        of_variant.setdefault(row["dataset"], {})[row["split"]] = row["mean"]
+    datasets = list(scores[DEFAULT])
     lines = [
         "| variant | all data sets | 95 % interval | " + " | ".join(datasets) + " |",
         "|---|--:|---|" + "--:|" * len(datasets),
     ]
-    for variant in dict.fromkeys(row["variant"] for row in rows):
-        own = [d for d in datasets if (variant, d, splits[0]) in scores]
-        # (splits, data sets) -> data sets
-        one, default = (
-            np.mean([[scores[name, d, split] for d in own] for split in splits], axis=0)
-            for name in (variant, DEFAULT)
-        )
-        if variant == DEFAULT:
-            style, values, cells = "{:.3f}", default, [f"{default.mean():.3f}", ""]
-        else:
-            style, values, cells = "{:+.3f}", one - default, overall(one - default)
-        found = dict(zip(own, values, strict=True))
-        cells += [style.format(found[d]) if d in found else "" for d in datasets]
+    levels = {d: np.mean(list(scores[DEFAULT][d].values())) for d in datasets}
+    cells = [f"{np.mean(list(levels.values())):.3f}", ""]
+    cells += [f"{levels[d]:.3f}" for d in datasets]
+    lines.append(f"| {DEFAULT} | " + " | ".join(cells) + " |")
+    for variant in [name for name in scores if name != DEFAULT]:
+        known = [d for d in datasets if d in scores[variant]]
+        gains = {d: paired(scores, variant, d) for d in known}
+        means = np.array([np.mean(of_splits) for of_splits in gains.values()])
+        cells = overall(means)
+        cells += [_cell(gains.get(d), len(scores[DEFAULT][d])) for d in datasets]
         lines.append(f"| {variant} | " + " | ".join(cells) + " |")
     return lines
+
+
+def paired(scores, variant, dataset):
+    """Return what a variant adds on every split that it has."""
+    default = scores[DEFAULT][dataset]
+    return [score - default[split] for split, score in scores[variant][dataset].items()]
+
+
+def _cell(gains, n_splits):
+    if gains is None:
+        return ""
+    number = f" ({len(gains)})" if len(gains) < n_splits else ""
+    return f"{np.mean(gains):+.3f}{number}"
 
 
 def overall(gains):

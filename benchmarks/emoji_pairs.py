@@ -18,13 +18,13 @@ Drawings: @iconify/json 2.2.535. Names, keywords, subgroups: emojibase-data 17.0
 
 import argparse
 import io
-import itertools
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
+from benchmarks._class_names import SUBGROUPS
 from benchmarks._environment import write_environment
 from benchmarks._journal import write_csv
 from benchmarks._markdown import NUMBERS, WORDS, table
@@ -40,18 +40,6 @@ N_IMAGE, N_TEXT = 208, 160
 #: Columns of the sheet of pictures, and the side of each in pixels.
 SHEET_COLUMNS, SIDE = 72, 40
 _QUALITY = 40
-# The subgroups of Unicode from the one on that emojibase lists without using it: behind
-# it, the names in the file are those of the subgroup before.
-_SHIFTED = """
-    food-marine food-sweet drink dishware place-map place-geographic
-    place-building place-religious place-other transport-ground transport-water
-    transport-air hotel time sky-weather event award-medal sport game arts-crafts
-    clothing sound music musical-instrument phone computer light-video book-paper money
-    mail writing office lock tool science medical household other-object transport-sign
-    warning arrow religion zodiac av-symbol gender math punctuation currency
-    other-symbol keycap alphanum geometric flag country-flag subdivision-flag
-"""
-SUBGROUPS = dict(itertools.pairwise(_SHIFTED.split()))
 METHODS = {
     "CCARetriever(alpha=1)": CCARetriever(alpha=1.0),
     "SemanticMatchingRetriever()": SemanticMatchingRetriever(),

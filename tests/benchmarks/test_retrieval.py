@@ -116,6 +116,19 @@ def test_tables_name_the_best_method_and_its_interval(tmp_path):
     assert "5, 0, 0" in text
 
 
+def test_tables_say_what_intervals_mean(tmp_path):
+    """Three splits differ too much to tell B from the best, and C not at all."""
+    rows = rows_of({("d", "A"): 0.4, ("d", "B"): 0.4, ("d", "C"): 0.1}, n_splits=3)
+    for row in rows:
+        noise = (0.05, -0.04, 0.0)[row["split"]] * (row["method"] == "B")
+        row["mean"] = {"A": 0.4, "B": 0.39, "C": 0.1}[row["method"]] + noise
+    write_tables(rows, tmp_path / "README.md")
+    lines = (tmp_path / "README.md").read_text().splitlines()
+    gains = [line for line in lines if line.startswith("| d | A |")]
+    assert [line.split(" | ")[-1] for line in gains] == ["open |", "better |"]
+    assert any("Of 2 comparisons 1 are open." in line for line in lines)
+
+
 def test_tables_compare_with_the_methods_that_are_best_somewhere(tmp_path):
     means = {"A": (0.9, 0.2), "B": (0.5, 0.5), "C": (0.1, 0.1)}
     rows = rows_of({(d, m): means[m][i] for m in "CBA" for i, d in enumerate("de")})
