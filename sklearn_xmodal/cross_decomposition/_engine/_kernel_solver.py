@@ -42,8 +42,10 @@ _OVERSAMPLING = 4
 _RESIDUAL_TOLERANCE = 1e-6
 # Spaces that would grow further are no cheaper than the whole problem.
 _LARGEST_SHARE = 0.75
-# Hardly any step makes residuals smaller by more.
-_FASTEST = 20
+# How much smaller a step makes residuals, about, and how much more than those before.
+_SLOWEST, _FASTEST, _SPEEDUP = 4, 20, 1.5
+# Whose own variates the iteration starts from, and noise relative to those.
+_START_ITEMS, _NOISE = 160, 1e-3
 # Directions that are new by so many times the rounding error need fresh products.
 _WEAK = 1e6
 # Of a kernel matrix, which stay in the cache meanwhile.
@@ -218,26 +220,46 @@ def _bordered(A, columns):
     return grown
 
 
+def _start(problem, width, random_state):
+    """Return text variates (n, width) to begin with: those of a few items alone.
+
+    A little noise stands in for directions that those do not have.
+    """
+    start = random_state.standard_normal((problem.n, width))
+    start = _NOISE * (start - start.mean(axis=0))
+    few = random_state.permutation(problem.n)[: min(_START_ITEMS, problem.n // 4)]
+    parts = (K[np.ix_(few, few)] for K in (problem.K_img, problem.K_txt))
+    found = problem.K_txt[few].T @ _solve_whole(_Problem(*parts, None), width)
+    sizes = np.sqrt(np.mean(found**2, axis=0))
+    start[:, : len(sizes)] += found / np.maximum(sizes, np.finfo(float).tiny)
+    return start
+
+
 def _iterate(problem, k, random_state):
     """Return text coefficients of the leading pairs; None where that does not pay."""
     n, width = problem.n, max(k + _OVERSAMPLING, _LEAST_WIDTH)
+    if width > _LARGEST_SHARE * n:
+        return None
     space = _KrylovSpace(problem)
-    start = random_state.standard_normal((n, width))
-    G = start - start.mean(axis=0)
-    steps_to_check = 1
+    G = _start(problem, width, random_state)
+    last, since, steps_to_check = np.inf, 0, 1
     while len(space) + width <= _LARGEST_SHARE * n:
         B = problem.solve(problem.image_product(G))
         KB = problem.text_product(B)
         if len(space):
             space.record(B + KB)
-            steps_to_check -= 1
-        if len(space) and not steps_to_check:
+            since += 1
+        if since == steps_to_check:
             tau, c = space.ritz(k)
             allowed = _RESIDUAL_TOLERANCE * np.abs(tau) + problem.rounding * tau.max()
-            excess = (space.residual(B + KB, c) / allowed).max()
-            if len(tau) == k and excess < 1:
+            excess = max(1.0, (space.residual(B + KB, c) / allowed).max())
+            if len(tau) == k and excess == 1:
                 break
-            steps_to_check = max(1, int(np.log(max(excess, 1)) / np.log(_FASTEST)))
+            # Steps gain more than those before, but not by much.
+            gain = _SPEEDUP * (last / excess) ** (1 / since)
+            last, since = excess, 0
+            steps = int(np.log(excess) / np.log(np.clip(gain, _SLOWEST, _FASTEST)))
+            steps_to_check = max(1, steps)
         G = space.extend(B, KB)
         if not space.width and len(space):  # it holds all there is
             _, c = space.ritz(k)
