@@ -38,8 +38,9 @@ from sklearn_xmodal.utils._linalg import (
 # Thinner products take as long, since reading the kernel matrix is what they cost.
 _LEAST_WIDTH = 24
 _OVERSAMPLING = 4
-# Residuals enter the correlations squared: this leaves them exact to rounding.
-_RESIDUAL_TOLERANCE = 1e-6
+# Residuals enter the correlations squared, and two more products make them smaller:
+# this leaves correlations exact to rounding.
+_RESIDUAL_TOLERANCE = 5e-6
 # Spaces that would grow further are no cheaper than the whole problem.
 _LARGEST_SHARE = 0.75
 # How much smaller a step makes residuals, about, and how much more than those before.
@@ -203,10 +204,13 @@ class _KrylovSpace:
         tau, c = stable_eigh(root.T @ self._operator @ root)
         return tau[:k], root @ c[:, :k]
 
-    def residual(self, images, c):
-        """Norms of what the operator moves out of the space, per vector."""
-        outside = images - self.P @ (self.P.T @ images)
-        return linalg.norm(outside @ c[-self.width :], axis=0)
+    def outside(self, images, variates, c):
+        """Return what the operator moves p of Ritz vectors out of the space, and g.
+
+        `images` and `variates` are the operator's p and g of the last block.
+        """
+        inside, last = self.P.T @ images, c[-self.width :]
+        return (images - self.P @ inside) @ last, (variates - self.G @ inside) @ last
 
 
 def _bordered(A, columns):
@@ -252,9 +256,10 @@ def _iterate(problem, k, random_state):
         if since == steps_to_check:
             tau, c = space.ritz(k)
             allowed = _RESIDUAL_TOLERANCE * np.abs(tau) + problem.rounding * tau.max()
-            excess = max(1.0, (space.residual(B + KB, c) / allowed).max())
+            P, G = space.outside(B + KB, KB, c)
+            excess = max(1.0, (linalg.norm(P, axis=0) / allowed).max())
             if len(tau) == k and excess == 1:
-                break
+                return _one_step_on(space, tau, c, P, G, problem.rounding)
             # Steps gain more than those before, but not by much.
             gain = _SPEEDUP * (last / excess) ** (1 / since)
             last, since = excess, 0
@@ -263,11 +268,17 @@ def _iterate(problem, k, random_state):
         G = space.extend(B, KB)
         if not space.width and len(space):  # it holds all there is
             _, c = space.ritz(k)
-            break
-    else:
-        return None
-    P, G = space.P @ c, space.G @ c
-    return P - G
+            return space.P @ c - space.G @ c
+    return None
+
+
+def _one_step_on(space, tau, c, P, G, rounding):
+    """Return coefficients of the operator's images of Ritz vectors, which are at hand.
+
+    They are closer than the vectors themselves. P and G are what is outside the space.
+    """
+    steps = 1 / np.where(tau > rounding * tau.max(), tau, np.inf)
+    return (space.P @ c + P * steps) - (space.G @ c + G * steps)
 
 
 def _solve_whole(problem, k):
