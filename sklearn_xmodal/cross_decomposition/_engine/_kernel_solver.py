@@ -232,8 +232,9 @@ def _start(problem, width, random_state):
     start = random_state.standard_normal((problem.n, width))
     start = _NOISE * (start - start.mean(axis=0))
     few = random_state.permutation(problem.n)[: min(_START_ITEMS, problem.n // 4)]
-    parts = (K[np.ix_(few, few)] for K in (problem.K_img, problem.K_txt))
-    found = problem.K_txt[few].T @ _solve_whole(_Problem(*parts, None), width)
+    cut = np.ix_(few, few)
+    part = _Problem(problem.K_img[cut], problem.K_txt[cut], None)
+    found = problem.K_txt[few].T @ _solve_whole(part, width)
     sizes = np.sqrt(np.mean(found**2, axis=0))
     start[:, : len(sizes)] += found / np.maximum(sizes, np.finfo(float).tiny)
     return start
