@@ -1,14 +1,17 @@
-"""Pairs in a Parquet file: batches, four processes and Dask, beside reading it whole.
+"""Growth from 10^4 to 10^6 pairs in a Parquet file: fits, and all that follows.
 
-Wall seconds and growth of the resident memory of the largest process, one thread each,
-every row in a process of its own, with the start of its workers. The slope is that of
-seconds over pairs, 1 where time grows as pairs do; differences are of the weights, from
-those of `fit`, relative to the largest.
+Fits by batches, by four processes and on Dask stand beside reading the file whole. One
+thread per process; every fit runs in a process of its own, with the start of its
+workers, and so do, together, the stages that follow `fit_batches`. Seconds are those of
+the wall; CPU seconds count workers. Memory is the growth of the resident memory of the
+largest process. The slope is that of CPU seconds over pairs, 1 where they grow as pairs
+do, from the size before; differences are of the weights, from those of `fit`, relative
+to the largest.
 """
 
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks._markdown import NUMBERS, WORDS, table
+from benchmarks._scale_stages import Spent, stages
 from benchmarks._timing import PeakMemory, limited
 from sklearn_xmodal import CCARetriever, RidgeRetriever, merge
 
@@ -50,30 +54,42 @@ def rows_of(path, n, retriever, args):
         way: limited(measured, (WAYS[way], path, retriever), _LIMIT)[1]
         for way in args.ways
     }
-    whole = found[args.ways[0]][2]
+    whole = found[args.ways[0]][1]
+    spent = {
+        way: (*of_way, float(abs(weights - whole).max() / abs(whole).max()))
+        for way, (of_way, weights) in found.items()
+    }
+    after = limited(what_follows, (path, retriever), _LIMIT)[1]
+    spent |= {stage: (*of_stage, None) for stage, of_stage in after.items()}
     return [
         {
             "retriever": retriever,
             "n_pairs": n,
             "way": way,
             "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
             "extra_mib": extra_mib,
             "input_mib": 8 * n * args.width / 2**20,
-            "difference": float(abs(weights - whole).max() / abs(whole).max()),
+            "difference": difference,
             "slope": None,
         }
-        for way, (seconds, extra_mib, weights) in found.items()
+        for way, (seconds, cpu_seconds, extra_mib, difference) in spent.items()
     ]
 
 
 def measured(way, path, retriever, start):
-    """Return seconds, MiB and weights of one way to fit."""
+    """Return what one way to fit spent, (wall, CPU, MiB), and its weights."""
     start()
-    with PeakMemory("VmRSS") as memory:
-        begun = time.perf_counter()
+    with Spent() as spent:
         fitted, of_workers = way(path, _RETRIEVERS[retriever])
-        seconds = time.perf_counter() - begun
-    return seconds, max(memory.extra_mib, of_workers), fitted.image_weights_
+    extra_mib = max(spent.extra_mib, of_workers)
+    return (spent.seconds, spent.cpu_seconds, extra_mib), fitted.image_weights_
+
+
+def what_follows(path, retriever, start):
+    """Return what every stage after a fit spent."""
+    start()
+    return stages(partial(read_groups, path), _RETRIEVERS[retriever], path.parent)
 
 
 def write_pairs(path, n, width):
@@ -179,22 +195,31 @@ WAYS = {
 
 
 def add_slopes(rows):
-    """Set the slope of log seconds over log pairs, from the smallest size to each."""
+    """Set the slope of log CPU seconds over log pairs, from the size before to each."""
+    before = {}
     for row in rows:
         key = row["retriever"], row["way"]
-        least = next(r for r in rows if (r["retriever"], r["way"]) == key)
-        if row["n_pairs"] > least["n_pairs"]:
-            times = row["seconds"] / least["seconds"]
-            row["slope"] = float(
-                np.log(times) / np.log(row["n_pairs"] / least["n_pairs"])
-            )
+        if (less := before.get(key)) is not None:
+            times = row["cpu_seconds"] / less["cpu_seconds"]
+            growth = row["n_pairs"] / less["n_pairs"]
+            row["slope"] = float(np.log(times) / np.log(growth))
+        before[key] = row
     return rows
 
 
 def markdown(rows):
     """Return the table of the results."""
-    columns = {"retriever": WORDS, "way": WORDS} | dict.fromkeys(
-        ["pairs", "input MiB", "seconds", "slope", "extra MiB", "difference"], NUMBERS
+    columns = {"retriever": WORDS, "what": WORDS} | dict.fromkeys(
+        [
+            "pairs",
+            "input MiB",
+            "seconds",
+            "CPU seconds",
+            "slope",
+            "extra MiB",
+            "difference",
+        ],
+        NUMBERS,
     )
     cells = (
         [
@@ -203,9 +228,10 @@ def markdown(rows):
             f"{row['n_pairs']:,}",
             f"{row['input_mib']:,.0f}",
             f"{row['seconds']:.3g}",
+            f"{row['cpu_seconds']:.3g}",
             "" if row["slope"] is None else f"{row['slope']:.2f}",
             f"{row['extra_mib']:,.0f}",
-            f"{row['difference']:.0e}",
+            "" if row["difference"] is None else f"{row['difference']:.0e}",
         ]
         for row in rows
     )

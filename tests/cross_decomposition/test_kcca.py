@@ -219,7 +219,8 @@ class TestSolver:
         solve = _kernel_solver._Problem.solve
 
         def count(problem, B):
-            steps.append(B.shape[1])
+            if problem.n == 600:  # not the few items that it starts from
+                steps.append(B.shape[1])
             return solve(problem, B)
 
         monkeypatch.setattr(_kernel_solver._Problem, "solve", count)

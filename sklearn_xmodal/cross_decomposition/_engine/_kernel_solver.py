@@ -38,12 +38,15 @@ from sklearn_xmodal.utils._linalg import (
 # Thinner products take as long, since reading the kernel matrix is what they cost.
 _LEAST_WIDTH = 24
 _OVERSAMPLING = 4
-# Residuals enter the correlations squared: this leaves them exact to rounding.
-_RESIDUAL_TOLERANCE = 1e-6
+# Residuals enter the correlations squared, and two more products make them smaller:
+# this leaves correlations exact to rounding.
+_RESIDUAL_TOLERANCE = 5e-6
 # Spaces that would grow further are no cheaper than the whole problem.
 _LARGEST_SHARE = 0.75
-# Hardly any step makes residuals smaller by more.
-_FASTEST = 20
+# How much smaller a step makes residuals, about, and how much more than those before.
+_SLOWEST, _FASTEST, _SPEEDUP = 4, 20, 1.5
+# Whose own variates the iteration starts from, and noise relative to those.
+_START_ITEMS, _NOISE = 160, 1e-3
 # Directions that are new by so many times the rounding error need fresh products.
 _WEAK = 1e6
 # Of a kernel matrix, which stay in the cache meanwhile.
@@ -201,10 +204,13 @@ class _KrylovSpace:
         tau, c = stable_eigh(root.T @ self._operator @ root)
         return tau[:k], root @ c[:, :k]
 
-    def residual(self, images, c):
-        """Norms of what the operator moves out of the space, per vector."""
-        outside = images - self.P @ (self.P.T @ images)
-        return linalg.norm(outside @ c[-self.width :], axis=0)
+    def outside(self, images, variates, c):
+        """Return what the operator moves p of Ritz vectors out of the space, and g.
+
+        `images` and `variates` are the operator's p and g of the last block.
+        """
+        inside, last = self.P.T @ images, c[-self.width :]
+        return (images - self.P @ inside) @ last, (variates - self.G @ inside) @ last
 
 
 def _bordered(A, columns):
@@ -218,34 +224,62 @@ def _bordered(A, columns):
     return grown
 
 
+def _start(problem, width, random_state):
+    """Return text variates (n, width) to begin with: those of a few items alone.
+
+    A little noise stands in for directions that those do not have.
+    """
+    start = random_state.standard_normal((problem.n, width))
+    start = _NOISE * (start - start.mean(axis=0))
+    few = random_state.permutation(problem.n)[: min(_START_ITEMS, problem.n // 4)]
+    cut = np.ix_(few, few)
+    part = _Problem(problem.K_img[cut], problem.K_txt[cut], None)
+    found = problem.K_txt[few].T @ _solve_whole(part, width)
+    sizes = np.sqrt(np.mean(found**2, axis=0))
+    start[:, : len(sizes)] += found / np.maximum(sizes, np.finfo(float).tiny)
+    return start
+
+
 def _iterate(problem, k, random_state):
     """Return text coefficients of the leading pairs; None where that does not pay."""
     n, width = problem.n, max(k + _OVERSAMPLING, _LEAST_WIDTH)
+    if width > _LARGEST_SHARE * n:
+        return None
     space = _KrylovSpace(problem)
-    start = random_state.standard_normal((n, width))
-    G = start - start.mean(axis=0)
-    steps_to_check = 1
+    G = _start(problem, width, random_state)
+    last, since, steps_to_check = np.inf, 0, 1
     while len(space) + width <= _LARGEST_SHARE * n:
         B = problem.solve(problem.image_product(G))
         KB = problem.text_product(B)
         if len(space):
             space.record(B + KB)
-            steps_to_check -= 1
-        if len(space) and not steps_to_check:
+            since += 1
+        if since == steps_to_check:
             tau, c = space.ritz(k)
             allowed = _RESIDUAL_TOLERANCE * np.abs(tau) + problem.rounding * tau.max()
-            excess = (space.residual(B + KB, c) / allowed).max()
-            if len(tau) == k and excess < 1:
-                break
-            steps_to_check = max(1, int(np.log(max(excess, 1)) / np.log(_FASTEST)))
+            P, G = space.outside(B + KB, KB, c)
+            excess = max(1.0, (linalg.norm(P, axis=0) / allowed).max())
+            if len(tau) == k and excess == 1:
+                return _one_step_on(space, tau, c, P, G, problem.rounding)
+            # Steps gain more than those before, but not by much.
+            gain = _SPEEDUP * (last / excess) ** (1 / since)
+            last, since = excess, 0
+            steps = int(np.log(excess) / np.log(np.clip(gain, _SLOWEST, _FASTEST)))
+            steps_to_check = max(1, steps)
         G = space.extend(B, KB)
         if not space.width and len(space):  # it holds all there is
             _, c = space.ritz(k)
-            break
-    else:
-        return None
-    P, G = space.P @ c, space.G @ c
-    return P - G
+            return space.P @ c - space.G @ c
+    return None
+
+
+def _one_step_on(space, tau, c, P, G, rounding):
+    """Return coefficients of the operator's images of Ritz vectors, which are at hand.
+
+    They are closer than the vectors themselves. P and G are what is outside the space.
+    """
+    steps = 1 / np.where(tau > rounding * tau.max(), tau, np.inf)
+    return (space.P @ c + P * steps) - (space.G @ c + G * steps)
 
 
 def _solve_whole(problem, k):
