@@ -252,7 +252,7 @@ def _gains(rows):
         "which is not to say that they are equally good. Splits share most of their "
         "pairs: ten of them are not ten independent trials, and ten wins in a row say "
         "less than they seem to. The best mean was picked with all scores in view, "
-        f"which flatters it a little. Of {len(lines)} comparisons {n_open} are open.",
+        f"which flatters it a little. Open: {n_open} of {len(lines)} comparisons.",
         "",
         *table(columns, lines),
     ]

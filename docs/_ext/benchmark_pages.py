@@ -224,15 +224,15 @@ def page_text(path):
     return page_and_tables(path)[0]
 
 
-def _overview():
-    """Return verdict and picture of each protocol of the main benchmark, as tabs."""
+def _overview(name):
+    """Return verdict and picture of each protocol of a folder of results, as tabs."""
     drawn = pictures()
     tabs = [
         f":::{{tab-item}} {title_of(protocol).capitalize()}\n"
-        f"{verdict('retrieval', protocol)}"
+        f"{verdict(name, protocol)}"
         f"{two_images(key, drawn[key][2])}:::\n"
-        for protocol in protocols_of("retrieval")
-        for key in [f"retrieval_{protocol}"]
+        for protocol in protocols_of(name)
+        for key in [f"{name}_{protocol}"]
     ]
     return "::::{tab-set}\n" + "".join(tabs) + "::::\n"
 
@@ -250,7 +250,9 @@ def _parts():
         f"_picture_{name}.md": two_images(name, words)
         for name, (_, _, words) in pictures().items()
     }
-    included["_overview.md"], included["_contents.md"] = _overview(), _contents()
+    for name in ("modern", "retrieval"):
+        included[f"_overview_{name}.md"] = _overview(name)
+    included["_contents.md"] = _contents()
     included["_unchanged.md"] = f"{', '.join(worthwhile_changes()[1])}.\n"
     return {PAGES / name: text for name, text in included.items()}
 

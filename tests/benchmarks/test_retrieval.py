@@ -126,7 +126,7 @@ def test_tables_say_what_intervals_mean(tmp_path):
     lines = (tmp_path / "README.md").read_text().splitlines()
     gains = [line for line in lines if line.startswith("| d | A |")]
     assert [line.split(" | ")[-1] for line in gains] == ["open |", "better |"]
-    assert any("Of 2 comparisons 1 are open." in line for line in lines)
+    assert any("Open: 1 of 2 comparisons." in line for line in lines)
 
 
 def test_tables_compare_with_the_methods_that_are_best_somewhere(tmp_path):
