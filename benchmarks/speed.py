@@ -13,6 +13,7 @@
     python -m benchmarks.speed search
     python -m benchmarks.speed storage
     python -m benchmarks.speed tables
+    python -m benchmarks.speed training
 
 Everything runs in one process with one thread (unless a row says otherwise), all
 tools on the same data in turns. Tools that would take too long run on the first
@@ -41,6 +42,7 @@ from benchmarks import (
     _speed_search,
     _speed_storage,
     _speed_tables,
+    _speed_training,
 )
 from benchmarks._environment import environment_record
 
@@ -58,6 +60,7 @@ COMMANDS = {
     "search": _speed_search,
     "storage": _speed_storage,
     "tables": _speed_tables,
+    "training": _speed_training,
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -17,6 +17,7 @@ from benchmarks import (
     _speed_metrics,
     _speed_msln,
     _speed_search,
+    _speed_training,
     speed,
 )
 from benchmarks._timing import limited
@@ -250,6 +251,18 @@ class TestEncoders:
     def test_a_process_that_fails_is_an_error(self):
         with pytest.raises(RuntimeError, match="ZeroDivisionError"):
             _speed_encoders.fresh("1 / 0")
+
+
+@pytest.mark.thorough
+def test_ways_to_train_on_a_file_have_one_loss(tmp_path):
+    argv = "training --sizes 400 --width 8 --retrievers ContrastiveRetriever --out"
+    speed.main([*argv.split(), str(tmp_path)])
+    with (tmp_path / "speed_training.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["way"] for row in rows] == [*_speed_training.WAYS]
+    losses = [float(row["loss"]) for row in rows]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-4)
+    assert all(float(row["seconds"]) > 0 for row in rows)
 
 
 def few_pairs():
