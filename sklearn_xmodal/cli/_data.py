@@ -20,7 +20,9 @@ from sklearn_xmodal.cli._columns import (
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._features import Features, count_pairs, read_table
 from sklearn_xmodal.cli._files import (
+    KEYS,
     find_key,
+    find_others,
     locate,
     open_file,
     read_array,
@@ -207,6 +209,19 @@ def _tell_of_keys(arguments):
         if found and not asked:
             source = ":".join(found)
             print(f"{found[0]} holds {found[1]}: give --{role} {source} {use}.")
+    path, _ = split_key(arguments.image)
+    asked = {split_key(value) for value in vars(arguments).values() if _is_name(value)}
+    others = [name for name in find_others(path) if (path, name) not in asked]
+    if others:
+        names = ", ".join(KEYS["labels"])
+        print(
+            f"{path} holds {', '.join(others)}: not used. Labels are arrays named "
+            f"{names}; others by --labels {path}:{others[0]}."
+        )
+
+
+def _is_name(value):
+    return isinstance(value, str)
 
 
 def _read_text(arguments, files):

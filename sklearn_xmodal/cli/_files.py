@@ -15,7 +15,7 @@ KEYS = {
     "image": ("X_img", "image", "images"),
     "text": ("X_txt", "text", "texts"),
     "words": ("words", "captions", "texts"),
-    "labels": ("y", "labels", "target"),
+    "labels": ("y", "labels", "target", "label"),
     "groups": ("groups",),
     "test": ("test_idx", "test"),
     "ids": ("ids", "names"),
@@ -43,6 +43,14 @@ def find_key(source, role):
         return None
     names = open_file(path, _list_archive)
     return next(((path, key) for key in KEYS[role] if key in names), None)
+
+
+def find_others(path):
+    """Return the names of the arrays of an .npz file that no part is looked for in."""
+    if not path.lower().endswith(".npz"):
+        return []
+    known = _SPARSE.union(*KEYS.values())
+    return [name for name in open_file(path, _list_archive) if name not in known]
 
 
 def locate(source, role):

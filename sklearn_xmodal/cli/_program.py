@@ -33,7 +33,7 @@ the way through:
   xmodal compare --image mine.npz                which retriever suits them
   xmodal fit --image mine.npz --save my.xmodal   tune one, and keep it
   xmodal search my.xmodal --image photos.npy --query-text texts.npy
-  xmodal diagnose --image mine.npz --model my.xmodal
+  xmodal diagnose --image others.npz --model my.xmodal   on pairs kept back
 
 xmodal COMMAND --help has the options, examples and exit status of a command.
 """

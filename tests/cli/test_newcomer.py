@@ -62,6 +62,18 @@ def test_what_a_file_holds_is_told_where_the_command_takes_it(capsys):
     assert "--test" not in out  # diagnose has no such option
 
 
+def test_arrays_that_nothing_asks_for_are_named(capsys):
+    X = np.load("photos.npy")
+    np.savez("own.npz", X_img=X, X_txt=X, category=np.arange(N) % 4)
+    assert xmodal(["data", "--image", "own.npz"]) == 0
+    out = capsys.readouterr().out
+    assert "own.npz holds category: not used. Labels are arrays named y, labels" in out
+    assert "others by --labels own.npz:category" in out
+    argv = ["data", "--image", "own.npz", "--labels", "own.npz:category"]
+    assert xmodal(argv) == 0
+    assert "not used" not in capsys.readouterr().out
+
+
 def test_one_table_of_several_parts_is_described_once(capsys):
     assert xmodal(["data", *PARTS]) == 0
     assert capsys.readouterr().out.count("table.csv: 48 rows") == 1
