@@ -4,6 +4,9 @@ import csv
 import json
 import os
 
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
 
 class Journal:
     """Rows by key, read from and appended to a file of JSON lines.
@@ -48,9 +51,25 @@ class Journal:
         self._append(record)
         self.rows[tuple(key)] = record
 
+    def complete(self, keys, function, *options, n_jobs=1):
+        """Add the row ``function(key, *options)`` of every key that has none yet."""
+        missing = [key for key in keys if key not in self.rows]
+        parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+        bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
+        with bar:
+            tasks = (delayed(_keyed)(function, key, *options) for key in missing)
+            for key, row in parallel(tasks):
+                self.add(key, row)
+                bar.set_postfix_str(", ".join(map(str, key)))
+                bar.update()
+
     def sorted_rows(self, order):
         """Return all rows in the order of a sort key over keys."""
         return [self.rows[key] for key in sorted(self.rows, key=order)]
+
+
+def _keyed(function, key, *options):
+    return key, function(key, *options)
 
 
 def write_csv(rows, columns, path):

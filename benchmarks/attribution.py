@@ -16,10 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy.stats import ttest_1samp
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from benchmarks import _datasets
 from benchmarks._class_names import class_name_vectors
@@ -247,15 +245,8 @@ def run(arguments):
         for variant in arguments.variants
     ]
     keys = [key for key in keys if suits(key, arguments.data_home)]
-    missing = [key for key in keys if key not in journal.rows]
-    parallel = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")
-    bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
     options = arguments.data_home, arguments.device
-    tasks = (delayed(_keyed_task)(key, *options) for key in missing)
-    with bar:
-        for key, row in parallel(tasks):
-            journal.add(key, row)
-            bar.update()
+    journal.complete(keys, run_task, *options, n_jobs=arguments.n_jobs)
     write_results(journal.sorted_rows(_order), out)
 
 
@@ -281,10 +272,6 @@ def _order(key):
         _datasets.NAMES.index(dataset),
         split,
     )
-
-
-def _keyed_task(key, *options):
-    return key, run_task(key, *options)
 
 
 def markdown(rows):

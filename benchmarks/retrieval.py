@@ -11,9 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from benchmarks import _datasets
 from benchmarks._environment import write_environment
@@ -139,16 +137,8 @@ def run(arguments, methods=METHODS):
         for name in arguments.methods
     ]
     keys = [key for key in keys if suits(key, methods)]
-    missing = [key for key in keys if key not in journal.rows]
     options = arguments.data_home, arguments.seed, arguments.quick, methods
-    tasks = (delayed(_keyed_task)(key, *options) for key in missing)
-    parallel = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")
-    bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
-    with bar:
-        for key, row in parallel(tasks):
-            journal.add(key, row)
-            bar.set_postfix_str(f"{row['dataset']}, {row['protocol']}, {row['method']}")
-            bar.update()
+    journal.complete(keys, run_task, *options, n_jobs=arguments.n_jobs)
     rows = journal.sorted_rows(partial(_order, methods=methods))
     more = [name for name in RECALLS if any(name in row for row in rows)]
     write_csv(rows, [*COLUMNS, *more], out / "results.csv")
@@ -157,10 +147,6 @@ def run(arguments, methods=METHODS):
     write_environment(out / "environment.json")
     write_tables(rows, out / "README.md", arguments.title)
     draw(rows, out / "map.png")
-
-
-def _keyed_task(key, *options):
-    return key, run_task(key, *options)
 
 
 def main(argv=None, methods=METHODS):

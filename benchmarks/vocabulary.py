@@ -17,11 +17,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from benchmarks import _datasets
 from benchmarks._class_names import class_name_vectors
@@ -177,14 +175,7 @@ def run(arguments):
         for dataset in arguments.dataset
         for method in arguments.methods
     ]
-    missing = [key for key in keys if key not in journal.rows]
-    parallel = Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered")
-    bar = tqdm(total=len(keys), initial=len(keys) - len(missing), unit="task")
-    tasks = (delayed(_keyed_task)(key, arguments.data_home) for key in missing)
-    with bar:
-        for key, row in parallel(tasks):
-            journal.add(key, row)
-            bar.update()
+    journal.complete(keys, run_task, arguments.data_home, n_jobs=arguments.n_jobs)
     write_results(journal.sorted_rows(_order), out)
 
 
@@ -205,10 +196,6 @@ def write_results(records, out):
 def _order(key):
     dataset, split, method = key
     return DATASETS.index(dataset), list(METHODS).index(method), split
-
-
-def _keyed_task(key, *options):
-    return key, run_task(key, *options)
 
 
 def markdown(rows):

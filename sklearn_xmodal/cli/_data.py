@@ -210,18 +210,17 @@ def _tell_of_keys(arguments):
             source = ":".join(found)
             print(f"{found[0]} holds {found[1]}: give --{role} {source} {use}.")
     path, _ = split_key(arguments.image)
-    asked = {split_key(value) for value in vars(arguments).values() if _is_name(value)}
+    given = [value for value in vars(arguments).values() if isinstance(value, str)]
+    asked = {split_key(source) for source in given}
     others = [name for name in find_others(path) if (path, name) not in asked]
     if others:
+        print(f"{path} holds {', '.join(others)}: not used.", end="")
+        has_labels = arguments.labels is not None or find_key(arguments.image, "labels")
         names = ", ".join(KEYS["labels"])
-        print(
-            f"{path} holds {', '.join(others)}: not used. Labels are arrays named "
-            f"{names}; others by --labels {path}:{others[0]}."
+        more = (
+            f" Labels are arrays named {names}; others by --labels {path}:{others[0]}."
         )
-
-
-def _is_name(value):
-    return isinstance(value, str)
+        print("" if has_labels else more)
 
 
 def _read_text(arguments, files):

@@ -49,8 +49,9 @@ def find_others(path):
     """Return the names of the arrays of an .npz file that no part is looked for in."""
     if not path.lower().endswith(".npz"):
         return []
-    known = _SPARSE.union(*KEYS.values())
-    return [name for name in open_file(path, _list_archive) if name not in known]
+    names = open_file(path, _list_archive)
+    known = set().union(*KEYS.values())
+    return [] if {*names} >= _SPARSE else [name for name in names if name not in known]
 
 
 def locate(source, role):

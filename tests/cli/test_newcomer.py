@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from sklearn_xmodal.cli import xmodal
 
@@ -71,6 +72,13 @@ def test_arrays_that_nothing_asks_for_are_named(capsys):
     assert "others by --labels own.npz:category" in out
     argv = ["data", "--image", "own.npz", "--labels", "own.npz:category"]
     assert xmodal(argv) == 0
+    assert "not used" not in capsys.readouterr().out
+    np.savez("own.npz", X_img=X, X_txt=X, y=np.arange(N) % 4, notes=np.arange(N))
+    assert xmodal(["data", "--image", "own.npz"]) == 0
+    assert "own.npz holds notes: not used.\n" in capsys.readouterr().out
+    for name in ("image.npz", "text.npz"):
+        sparse.save_npz(name, sparse.csr_array(X))
+    assert xmodal(["data", "--image", "image.npz", "--text", "text.npz"]) == 0
     assert "not used" not in capsys.readouterr().out
 
 
