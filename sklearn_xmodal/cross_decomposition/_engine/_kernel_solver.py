@@ -39,8 +39,8 @@ from sklearn_xmodal.utils._linalg import (
 _LEAST_WIDTH = 24
 _OVERSAMPLING = 4
 # Residuals enter the correlations squared, and two more products make them smaller:
-# this leaves correlations exact to rounding.
-_RESIDUAL_TOLERANCE = 5e-6
+# this leaves correlations exact to 1e-11.
+_RESIDUAL_TOLERANCE = 1e-5
 # Spaces that would grow further are no cheaper than the whole problem.
 _LARGEST_SHARE = 0.75
 # How much smaller a step makes residuals, about, and how much more than those before.
