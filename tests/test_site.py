@@ -71,10 +71,14 @@ def test_a_figure_is_the_mean_over_splits_then_over_data_sets(extension, monkeyp
     assert best == {"A": ["two"], "B": ["one"]}
 
 
+VOTE = "vote of CCA, KCCA and SM"
 #: Protocol, data set or None for the mean of all, methods in the order of the pages.
 TOLD = [
     ("standard", None, ["MSLN", "contrastive", "semantic matching", "MvDA", "CCA"]),
     ("standard", None, ["KCCA", "deep CCA", "CCA"]),
+    ("standard", None, ["semantic matching", VOTE]),
+    ("standard", "digits", ["semantic matching", VOTE]),
+    ("standard", "emoji", [VOTE, "semantic matching"]),
     ("standard", None, ["MSLN", "contrastive", "DSCMR", "ACMR", "KCCA"]),
     ("extendable", None, ["MSLN", "three-view CCA", "CCA", "KCCA", "DSCMR"]),
     ("extendable", None, ["CCA", "contrastive", "DSCMR", "ACMR"]),
@@ -98,6 +102,21 @@ def test_methods_are_in_the_order_that_pages_tell(
 def test_msln_is_best_on_every_set_of_seen_classes_as_pages_say(extension):
     measured = extension("measured").accuracy("retrieval", "standard")
     assert measured.best_on()["MSLN"] == measured.datasets
+
+
+@pytest.mark.parametrize("protocol", ["standard", "extendable"])
+def test_no_vote_is_above_its_best_member_for_certain(extension, protocol):
+    measured = extension("measured")
+    scores = measured.accuracy("retrieval", protocol)
+    rows = [r for r in measured.rows_of("retrieval") if r["protocol"] == protocol]
+    for dataset in scores.datasets:
+        members = ("CCA", "KCCA", "semantic matching")
+        best = max(members, key=lambda m: scores.mean(m, dataset))
+        own = [row for row in rows if row["dataset"] == dataset]
+        low, _ = measured.compared(own, VOTE, best).confidence_interval
+        assert low < 0
+    if protocol == "extendable":
+        assert abs(scores.mean("CCA") - scores.mean(VOTE)) < 0.003
 
 
 def test_the_landing_page_asks_what_the_readme_asks(extension):
