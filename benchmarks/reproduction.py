@@ -237,7 +237,8 @@ def markdown(rows):
         "mAP of the whole ranking by cosine, in both directions, and the spread of "
         f"their mean over the partitions. {_tuned(rows)} tuned on classes held out of "
         f"the training part; of the networks nothing is.{_missing(rows)} Rows in "
-        f"italics are what JFSE ({JFSE}) reports, on other features of these collections, for a partition "
+        f"italics are what JFSE ({JFSE}) reports, on other features of these "
+        "collections, for a partition "
         "that is not told: to see what size such figures have, not to be compared "
         "with the rest of the column; MASLN is the paper's network. Made by `python -m "
         "benchmarks.reproduction`; one row per partition in `results.csv`.",
