@@ -71,16 +71,10 @@ def _sizes(rows):
 
 def _scores(rows):
     """Map methods to data sets to the mAP of every split, the best method first."""
-    scores = {
-        method: {
-            dataset: {
-                row["split"]: row["mean"]
-                for row in _select(rows, method=method, dataset=dataset)
-            }
-            for dataset in _unique(_select(rows, method=method), "dataset")
-        }
-        for method in _unique(rows, "method")
-    }
+    scores = {}
+    for row in rows:
+        own = scores.setdefault(row["method"], {}).setdefault(row["dataset"], {})
+        own[row["split"]] = row["mean"]
     return dict(sorted(scores.items(), key=lambda item: -_overall(item[1], rows)))
 
 

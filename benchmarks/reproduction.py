@@ -235,13 +235,12 @@ def markdown(rows):
         text,
         "",
         "mAP of the whole ranking by cosine, in both directions, and the spread of "
-        f"their mean over the partitions. {_tuned(rows)} tuned on classes held out of "
-        f"the training part; of the networks nothing is.{_missing(rows)} Rows in "
+        f"their mean over the partitions. {_tuned(rows)}{_missing(rows)} Rows in "
         f"italics are what JFSE ({JFSE}) reports, on other features of these "
-        "collections, for a partition "
-        "that is not told: to see what size such figures have, not to be compared "
-        "with the rest of the column; MASLN is the paper's network. Made by `python -m "
-        "benchmarks.reproduction`; one row per partition in `results.csv`.",
+        "collections, for a partition that is not told: to see what size such figures "
+        "have, not to be compared with the rest of the column; MASLN is the paper's "
+        "network. Made by `python -m benchmarks.reproduction`; one row per partition "
+        "in `results.csv`.",
     ]
     for setting in SETTINGS:
         lines += ["", f"## {setting.capitalize()}", "", *_table(rows, setting)]
@@ -249,11 +248,16 @@ def markdown(rows):
 
 
 def _tuned(rows):
-    """Name the methods with rows that are tuned."""
+    """Say which methods with rows are tuned."""
     found = {row["method"] for row in rows}
     titles = [m.title for m in METHODS.values() if not m.trains_network]
     titles = [title for title in titles if title in found]
-    return " and ".join(titles) + (" are" if len(titles) > 1 else " is")
+    if not titles:
+        return "Nothing is tuned."
+    return (
+        f"{' and '.join(titles)} {'are' if len(titles) > 1 else 'is'} tuned on classes "
+        "held out of the training part; of the networks nothing is."
+    )
 
 
 def _missing(rows):

@@ -41,7 +41,7 @@ _TITLES = {
 #: More data sets share one panel, without their intervals.
 _PANELS = 3
 #: Where labels may be broken, names of classes among them, and after how many letters.
-_PIECES, _LETTERS = re.compile(r"(?<= )|(?<=[a-z)])(?=[A-Z(])"), 21
+_PIECES, _LETTERS = re.compile(r"(?<= )|(?<=[a-z)])(?=[A-Z(])"), 23
 
 
 class Theme(NamedTuple):
@@ -85,9 +85,9 @@ def _axes(theme, labels, width=4.8, columns=1):
     Panels stand side by side, or below each other where there is little room.
     """
     labels = [theme.label(label) for label in labels]
-    n_rows, n_lines = len(labels), sum(1 + 0.7 * text.count("\n") for text in labels)
+    n_rows, n_lines = len(labels), max(1 + text.count("\n") for text in labels)
     stacked = columns if theme.is_narrow else 1
-    height = stacked * (0.9 + 0.235 * n_lines)
+    height = stacked * (0.9 + (0.105 + 0.13 * n_lines) * n_rows)
     figure = Figure((3.0 if theme.is_narrow else width, height), layout="constrained")
     FigureCanvasAgg(figure)
     shape = (columns, 1) if theme.is_narrow else (1, columns)
@@ -289,7 +289,7 @@ def pictures():
                 )  # fmt: skip
                 found[f"{key}_differences"] = (
                     draw_differences, of,
-                    f"What {subject_of(*of)} is above every other method: {title}",
+                    f"{subject_of(*of)} less every other method, {title}",
                 )  # fmt: skip
     drawn, _ = worthwhile_changes()
     blocks = dict.fromkeys(

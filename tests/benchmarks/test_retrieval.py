@@ -116,6 +116,26 @@ def test_tables_name_the_best_method_and_its_interval(tmp_path):
     assert "5, 0, 0" in text
 
 
+def test_tables_explain_only_what_their_rows_have(tmp_path):
+    rows = rows_of({("digits", "A"): 0.4, ("digits", "B"): 0.3})
+    write_tables(rows, tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    n_pairs = rows[0]["n_train"] + rows[0]["n_test"]
+    assert f"- **digits** ({n_pairs:,} pairs" in text
+    assert "left and right halves of handwritten digits" in text
+    assert "generalized" not in text
+    assert "parentheses" not in text
+    rows[0]["protocol"] = "generalized"
+    write_tables(rows[:-1], tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    assert "harmonic mean" in text
+    assert "in parentheses" in text
+
+
+def test_every_data_set_is_described():
+    assert _datasets.TOLD.keys() == {*_datasets.NAMES}
+
+
 def test_tables_say_what_intervals_mean(tmp_path):
     """Three splits differ too much to tell B from the best, and C not at all."""
     rows = rows_of({("d", "A"): 0.4, ("d", "B"): 0.4, ("d", "C"): 0.1}, n_splits=3)
