@@ -199,7 +199,8 @@ def _pictures(path):
         return "".join(images(n, drawn[n]) for n in of_page)
     pattern = "*.png" if path.name == "README.md" else f"{path.stem}*.png"
     return "".join(
-        f"![{picture.stem.replace('_', ' ')}]({os.path.relpath(picture, PAGES)})\n\n"
+        f":::{{div}} scrolled\n![{picture.stem.replace('_', ' ')}]"
+        f"({os.path.relpath(picture, PAGES)})\n:::\n\n"
         for picture in sorted(path.parent.glob(pattern))
     )
 

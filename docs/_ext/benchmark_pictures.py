@@ -53,13 +53,13 @@ class Theme(NamedTuple):
     other: str
     is_narrow: bool = False
 
-    def label(self, text):
+    def label(self, text, n_letters=_LETTERS):
         """Return a label in as many lines as its place wants."""
         if not self.is_narrow:
             return text
         lines = [""]
         for piece in _PIECES.split(text):
-            if lines[-1] and len((lines[-1] + piece).rstrip()) > _LETTERS:
+            if lines[-1] and len((lines[-1] + piece).rstrip()) > n_letters:
                 lines.append("")
             lines[-1] += piece
         return "\n".join(map(str.rstrip, lines))
@@ -127,7 +127,7 @@ def draw_accuracy(theme, name, protocol):
         axes.plot(np.mean(shares), i, "|", **mean)
     axes.plot([], [], "o", label="one data set", **one)
     axes.plot([], [], "|", label="their mean", **mean)
-    axes.set_xlabel(theme.label("mAP / mAP of the best method"))
+    axes.set_xlabel(theme.label("mAP / mAP of the best method", 16))
     _legend(figure, axes, 2)
     return figure
 
@@ -195,7 +195,7 @@ def draw_changes(theme, variants):
         axes.plot([], [], marker, color=color, label=title_of(protocol))
     axes.axvline(0, color=theme.ink, linewidth=1)
     axes.set_xlim(-_FARTHEST, _FARTHEST / 2)
-    axes.set_xlabel(theme.label("added mAP, 95 % intervals"))
+    axes.set_xlabel(theme.label("added mAP, 95 % intervals", 16))
     _legend(figure, axes, 2)
     return figure
 
