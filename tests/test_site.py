@@ -50,7 +50,8 @@ def extension():
 def test_figures_of_benchmarks_in_sentences_are_measured(extension):
     figure, asked = extension("measured").figure, _roles("measured")
     assert len(asked) > 30
-    assert [a for a in asked if not re.fullmatch(r"[+-]?\.\d{3}", figure(a))] == []
+    kinds = r"[+-]?\.\d{3}|\d of the \d"
+    assert [a for a in asked if not re.fullmatch(kinds, figure(a))] == []
     with pytest.raises(KeyError):
         figure("retrieval / standard / no such method")
 
@@ -70,6 +71,7 @@ def test_a_figure_is_the_mean_over_splits_then_over_data_sets(extension, monkeyp
     assert measured.figure("x / standard / B - A / two") == "-.600"
     best = measured.accuracy("x", "standard").best_on()
     assert best == {"A": ["two"], "B": ["one"]}
+    assert measured.figure("x / standard / sets won by A") == "1 of the 2"
 
 
 VOTE = "vote of CCA, KCCA and SM"

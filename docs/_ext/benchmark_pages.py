@@ -134,7 +134,10 @@ def _title_and_text(path):
         return text.removeprefix("# ").split("\n", 1)
     program = ROOT / "benchmarks" / f"_{path.stem}.py"
     doc = ast.get_docstring(ast.parse(program.read_text(encoding="utf-8")))
-    title = doc.split("\n\n")[0].split(":")[0].rstrip(".")
+    first, _, rest = doc.partition("\n\n")
+    title = first.split(":")[0].rstrip(".")
+    if first == f"{title}.":  # the heading says it
+        doc = rest
     command = f"`python -m benchmarks.speed {path.stem.removeprefix('speed_')}`"
     return title, f"{doc}\n\nMade by {command}.\n\n{text.replace('### ', '## ')}"
 

@@ -3,6 +3,7 @@
 Pages hold no figures of benchmarks themselves: ``{measured}`retrieval / standard /
 MSLN``` is the mean over the data sets that are there when the site is built, with a
 further ``/ glyphs`` that of one data set, and with ``MSLN - CCA`` the difference.
+``sets won by MSLN`` counts the data sets on which its mean is the best.
 """
 
 import re
@@ -17,6 +18,7 @@ from scipy.stats import ttest_1samp
 from benchmarks._tables import _independent, _scores, compared, read_rows
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+_WON = "sets won by "
 DEFAULT = "default"  # the variant that all others are compared with
 
 
@@ -126,6 +128,9 @@ def figure(text):
     if name == "attribution":
         return short(changes(protocol)[what].mean, signed=True)
     measured = accuracy(name, protocol)
+    if what.startswith(_WON):
+        won = measured.best_on()[what.removeprefix(_WON)]
+        return f"{len(won)} of the {len(measured.datasets)}"
     one, *other = what.split(" - ")
     value = measured.mean(one, *dataset)
     if other:
