@@ -117,7 +117,7 @@ def test_results_have_all_that_one_task_scored(tmp_path):
         "a,standard,100,block code left out,0.4,7,3",
     ]
     lines = (tmp_path / "README.md").read_text().splitlines()
-    assert "| block code left out | -0.100 |  | -0.100 |" in lines
+    assert "| block code left out | -0.100 | -0.100 |" in lines
 
 
 def test_pictograms_have_the_names_of_their_own_subgroups():

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from benchmarks import _datasets, retrieval
 from benchmarks._journal import Journal, write_csv
 from benchmarks._methods import METHODS
-from benchmarks._tables import draw, write_tables
+from benchmarks._tables import draw, read_rows, write_tables
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "8",
@@ -130,6 +130,14 @@ def test_tables_explain_only_what_their_rows_have(tmp_path):
     text = (tmp_path / "README.md").read_text()
     assert "harmonic mean" in text
     assert "in parentheses" in text
+
+
+def test_tables_are_those_of_their_rows(tmp_path):
+    folder = ROOT / "benchmarks" / "results" / "joint_pairs"
+    written = (folder / "README.md").read_text(encoding="utf-8")
+    title = written.split("\n", 1)[0].removeprefix("# ")
+    write_tables(read_rows(folder / "results.csv"), tmp_path / "README.md", title)
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == written
 
 
 def test_every_data_set_is_described():
