@@ -35,6 +35,31 @@ DRAWINGS = {"pictograms": "twemoji", "pictograms-all": None}
 VARIANTS = ("pascal100", "emoji-groups", "mfeat-kz", "pictograms-all")
 EMBEDDED = ("glyphs", "digits")
 NAMES = (*EMBEDDED, *FILES, *DRAWINGS, *JOINT)
+#: What the items of a data set are, for those who read its scores.
+TOLD = {
+    "glyphs": "characters of one font, their pictures by gradients, the words of their "
+    "Unicode names; classes are scripts and families of symbols",
+    "digits": "left and right halves of handwritten digits, 8 x 8 pixels",
+    "wiki": "pictures of Wikipedia articles by SIFT words, their texts by ten topics",
+    "wiki100": "the same articles, both sides as dense vectors of later papers",
+    "wikitf": "the same articles, texts by TF-IDF of 1,000 words",
+    "pascal": "Pascal Sentence, 260 features of pictures and 1,408 of sentences",
+    "pascal100": "100 pairs of Pascal Sentence, VGG-19 and a network of sentences",
+    "emoji": "EmojiOne drawings by Gabor filters and colours, names and keywords by "
+    "TF-IDF",
+    "emoji-groups": "the same emoji in their nine groups",
+    "mfeat": "handwritten digits, their pixels and their Fourier coefficients",
+    "mfeat-kz": "the same digits, Karhunen-Loeve coefficients and Zernike moments",
+    "ccv": "Columbia Consumer Video, two of its descriptors",
+    "glyphs-encoded": "characters of one font, their pictures by EfficientNet-Lite0, "
+    "their Unicode names by the sentence encoder all-MiniLM-L6-v2; classes are scripts "
+    "and families of symbols",
+    "pictograms": "one drawing of each emoji (Twemoji) by EfficientNet-Lite0, its name "
+    "and keywords by all-MiniLM-L6-v2; classes are the subgroups of Unicode",
+    "pictograms-all": "the same emoji, up to four drawings of each",
+    "coco": "CLIP vectors (ViT-B/32) of pictures of COCO and of a caption of each",
+    "flickr8k": "CLIP vectors of pictures of Flickr8k and of the first caption of each",
+}
 
 
 def load(name, data_home):

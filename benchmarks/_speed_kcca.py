@@ -1,4 +1,4 @@
-"""Kernel CCA: exact beside cca-zoo and its lower bound, approximate to 10^6 pairs.
+"""Kernel CCA: exact beside cca-zoo and its lower bound, approximate to 10⁶ pairs.
 
 CPU seconds of one process with one thread, rbf kernels. The yardstick is what an exact
 solver that treats each kernel alone cannot avoid: two kernel matrices, two Cholesky

@@ -1,4 +1,4 @@
-"""Growth from 10^4 to 10^6 pairs in a Parquet file: fits, and all that follows.
+"""Growth from 10⁴ to 10⁶ pairs in a Parquet file: fits, and all that follows.
 
 Fits by batches, by four processes and on Dask stand beside reading the file whole. One
 thread per process; every fit runs in a process of its own, with the start of its

@@ -1,10 +1,17 @@
-"""What the rows say: means, wins, paired gains with intervals, a picture."""
+"""What the rows say: means, wins, paired gains with intervals, a picture.
 
+``python -m benchmarks._tables FOLDER ...`` writes the tables of folders of results
+anew, from their rows.
+"""
+
+import csv
 import itertools
+import sys
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks._datasets import VARIANTS
+from benchmarks._datasets import TOLD, VARIANTS
 from benchmarks._markdown import NUMBERS, WORDS, table
 from sklearn_xmodal.metrics import paired_comparison
 
@@ -23,15 +30,7 @@ def _select(rows, **values):
 
 def write_tables(rows, path, title=TITLE):
     """Write one Markdown table of means and one of gains per protocol."""
-    lines = [
-        f"# {title}",
-        "",
-        "mAP over the full ranking by cosine, mean of both directions and of all "
-        "splits (generalized: harmonic mean of queries from seen and unseen classes). "
-        "All choices by cross-validation inside the training part, among at most "
-        "three candidates per method. Made by `python -m benchmarks.retrieval`; one "
-        "row per split in `results.csv`.",
-    ]
+    lines = [f"# {title}", "", *_introduction(rows)]
     for protocol in _unique(rows, "protocol"):
         own = _select(rows, protocol=protocol)
         lines += ["", f"## {protocol.capitalize()} protocol", "", *_means(own)]
@@ -40,18 +39,42 @@ def write_tables(rows, path, title=TITLE):
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _introduction(rows):
+    """Say what is measured, and on which data, as far as rows have them."""
+    harmonic = ""
+    if "generalized" in _unique(rows, "protocol"):
+        harmonic = (
+            " (generalized: harmonic mean of queries from seen and unseen classes)"
+        )
+    lines = [
+        "mAP over the full ranking by cosine, mean of both directions and of all "
+        f"splits{harmonic}. All choices by cross-validation inside the training part, "
+        "among at most three candidates per method. Made by `python -m "
+        "benchmarks.retrieval`; one row per split in `results.csv`.",
+        "",
+    ]
+    for dataset in _unique(rows, "dataset"):
+        own = _select(rows, dataset=dataset)
+        told = f": {TOLD[dataset]}" if dataset in TOLD else ""
+        lines.append(f"- **{dataset}** ({_sizes(own)}){told}.")
+    return lines
+
+
+def _sizes(rows):
+    """Count pairs, and classes where a protocol tests all of them."""
+    text = f"{rows[0]['n_train'] + rows[0]['n_test']:,} pairs"
+    whole = [row for row in rows if row["protocol"] != "extendable"]
+    if whole and whole[0].get("n_test_classes"):
+        text += f", {whole[0]['n_test_classes']} classes"
+    return text
+
+
 def _scores(rows):
     """Map methods to data sets to the mAP of every split, the best method first."""
-    scores = {
-        method: {
-            dataset: {
-                row["split"]: row["mean"]
-                for row in _select(rows, method=method, dataset=dataset)
-            }
-            for dataset in _unique(_select(rows, method=method), "dataset")
-        }
-        for method in _unique(rows, "method")
-    }
+    scores = {}
+    for row in rows:
+        own = scores.setdefault(row["method"], {}).setdefault(row["dataset"], {})
+        own[row["split"]] = row["mean"]
     return dict(sorted(scores.items(), key=lambda item: -_overall(item[1], rows)))
 
 
@@ -140,7 +163,14 @@ def _recalls(rows):
 def _explanation(rows, datasets):
     numbers = sorted({_n_splits(rows, dataset) for dataset in datasets})
     n_splits = " to ".join(str(n) for n in dict.fromkeys((numbers[0], numbers[-1])))
-    text = f"Splits per data set: {n_splits}; where a method has fewer, in parentheses."
+    text = f"Splits per data set: {n_splits}"
+    fewer = [
+        (method, dataset)
+        for method, own in _scores(rows).items()
+        for dataset, by_split in own.items()
+        if 0 < len(by_split) < _n_splits(rows, dataset)
+    ]
+    text += "; where a method has fewer, in parentheses." if fewer else "."
     variants = [d for d in datasets if d not in _independent(rows)]
     if variants:
         text += f" Means leave out variants of other sets: {', '.join(variants)}."
@@ -202,6 +232,25 @@ def _duel(one, other):
     return f"{share:.0%}, {np.mean(differences):+.3f}"
 
 
+def compared(rows, one, other):
+    """Compare two methods on the splits that they share, in rows of one data set.
+
+    None where these are fewer than two.
+    """
+    rows_of_one, rows_of_other = (
+        {row["split"]: row for row in _select(rows, method=m)} for m in (one, other)
+    )
+    shared = sorted(rows_of_one.keys() & rows_of_other.keys())
+    if len(shared) < 2:
+        return None
+    return paired_comparison(
+        [rows_of_one[split]["mean"] for split in shared],
+        [rows_of_other[split]["mean"] for split in shared],
+        n_train=[rows_of_one[split]["n_train"] for split in shared],
+        n_test=[rows_of_one[split]["n_test"] for split in shared],
+    )
+
+
 def _gains(rows):
     """Compare the best method of each data set with each of the others."""
     lines = []
@@ -210,17 +259,10 @@ def _gains(rows):
         own = _select(rows, dataset=dataset)
         by_split = {m: scores[m][dataset] for m in scores if dataset in scores[m]}
         best = _best(scores, dataset)
-        for other, other_scores in by_split.items():
-            shared = sorted(by_split[best].keys() & other_scores.keys())
-            if other == best or len(shared) < 2:
+        for other in by_split:
+            gain = compared(own, best, other)
+            if other == best or gain is None:
                 continue
-            sizes = [_select(own, method=best, split=split)[0] for split in shared]
-            gain = paired_comparison(
-                [by_split[best][split] for split in shared],
-                [other_scores[split] for split in shared],
-                n_train=[row["n_train"] for row in sizes],
-                n_test=[row["n_test"] for row in sizes],
-            )
             low, high = gain.confidence_interval
             lines.append(
                 [
@@ -250,8 +292,8 @@ def _gains(rows):
         "splits of these data would hardly turn the order round. "
         f"*{OPEN.capitalize()}*: these splits do not tell which of the two is better, "
         "which is not to say that they are equally good. Splits share most of their "
-        "pairs: ten of them are not ten independent trials, and ten wins in a row say "
-        "less than they seem to. The best mean was picked with all scores in view, "
+        "pairs: they are no independent trials, and winning all of them says less than "
+        "it seems to. The best mean was picked with all scores in view, "
         f"which flatters it a little. Open: {n_open} of {len(lines)} comparisons.",
         "",
         *table(columns, lines),
@@ -304,3 +346,31 @@ def _draw_shares(axes, scores, styles, counted):
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", alpha=0.3)
+
+
+def read_rows(path):
+    """Return the rows of a file of results, with numbers where there are some."""
+    with Path(path).open(encoding="utf-8", newline="") as lines:
+        return [
+            {column: number(value) for column, value in row.items()}
+            for row in csv.DictReader(lines)
+        ]
+
+
+def number(text):
+    """Return the number that a cell holds, or its text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+if __name__ == "__main__":
+    for folder in map(Path, sys.argv[1:]):
+        readme = folder / "README.md"
+        title = readme.read_text(encoding="utf-8").split("\n", 1)[0]
+        write_tables(
+            read_rows(folder / "results.csv"), readme, title.removeprefix("# ")
+        )

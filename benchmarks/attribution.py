@@ -23,6 +23,8 @@ from benchmarks import _datasets
 from benchmarks._class_names import class_name_vectors
 from benchmarks._environment import write_environment
 from benchmarks._journal import Journal, write_csv
+from benchmarks._markdown import NUMBERS, WORDS
+from benchmarks._markdown import table as markdown_table
 from benchmarks._methods import BUDGET
 from sklearn_xmodal import MSLNRetriever
 from sklearn_xmodal.metrics import cross_modal_score
@@ -32,6 +34,7 @@ PROTOCOLS = {"standard": "seen", "extendable": "unseen"}
 #: Features of today, and one set of features of 2015.
 DATASETS = ("pictograms", "glyphs-encoded", "emoji")
 DEFAULT = "default"
+_LEAST_SETS = 3  # that an interval over data sets takes
 #: Class embeddings instead of one-hot vectors; words only where classes have names.
 EMBEDDINGS = {f"class embeddings: {kind}": kind for kind in ("none", "random", "words")}
 #: Variant -> parameters that differ from the default.
@@ -280,11 +283,10 @@ def markdown(rows):
         "# What each ingredient of MSLN is worth on modern features",
         "",
         "mAP of MSLN with its defaults, and how much every change adds: over all data "
-        "sets with a 95 % interval of Student's t, whose sample is the data sets, and "
-        "per data set, mean over the splits that the variant was trained on (in "
-        "parentheses, where these are fewer than the default has). Changes whose "
-        "interval excludes 0 are bold. Made by `python -m benchmarks.attribution`; "
-        "one row per split in `results.csv`.",
+        f"sets{_about_intervals(rows)}, and per data set, mean over the splits that "
+        "the variant was trained on (in parentheses, where these are fewer than the "
+        "default has). Made by `python -m benchmarks.attribution`; one row per split "
+        "in `results.csv`.",
     ]
     for protocol in dict.fromkeys(row["protocol"] for row in rows):
         own = [row for row in rows if row["protocol"] == protocol]
@@ -294,6 +296,21 @@ def markdown(rows):
     return "\n".join(lines) + "\n"
 
 
+def _about_intervals(rows):
+    """Say what intervals are over, or why there are none."""
+    n_sets = len({row["dataset"] for row in rows})
+    if n_sets >= _LEAST_SETS:
+        return (
+            " with a 95 % interval of Student's t, whose sample is the data sets (bold "
+            "where it excludes 0)"
+        )
+    n_splits = len({(row["dataset"], row["split"]) for row in rows}) / n_sets
+    return (
+        f" (without an interval, which takes {_LEAST_SETS} data sets at least; here "
+        f"there are {n_sets}, with {n_splits:g} split{'s' * (n_splits != 1)} of each)"
+    )
+
+
 def table(rows):
     """Return the lines of one protocol's table."""
     scores = {}  # variant -> data set -> split -> mAP
@@ -301,22 +318,21 @@ def table(rows):
         of_variant = scores.setdefault(row["variant"], {})
         of_variant.setdefault(row["dataset"], {})[row["split"]] = row["mean"]
     datasets = list(scores[DEFAULT])
-    lines = [
-        "| variant | all data sets | 95 % interval | " + " | ".join(datasets) + " |",
-        "|---|--:|---|" + "--:|" * len(datasets),
-    ]
     levels = {d: np.mean(list(scores[DEFAULT][d].values())) for d in datasets}
-    cells = [f"{np.mean(list(levels.values())):.3f}", ""]
-    cells += [f"{levels[d]:.3f}" for d in datasets]
-    lines.append(f"| {DEFAULT} | " + " | ".join(cells) + " |")
+    cells = [DEFAULT, f"{np.mean(list(levels.values())):.3f}", ""]
+    lines = [cells + [f"{levels[d]:.3f}" for d in datasets]]
     for variant in [name for name in scores if name != DEFAULT]:
         known = [d for d in datasets if d in scores[variant]]
         gains = {d: paired(scores, variant, d) for d in known}
         means = np.array([np.mean(of_splits) for of_splits in gains.values()])
-        cells = overall(means)
-        cells += [_cell(gains.get(d), len(scores[DEFAULT][d])) for d in datasets]
-        lines.append(f"| {variant} | " + " | ".join(cells) + " |")
-    return lines
+        cells = [_cell(gains.get(d), len(scores[DEFAULT][d])) for d in datasets]
+        lines.append([variant, *overall(means), *cells])
+    columns = {"variant": WORDS, "all data sets": NUMBERS, "95 % interval": WORDS}
+    columns |= dict.fromkeys(datasets, NUMBERS)
+    if not any(line[2] for line in lines):
+        del columns["95 % interval"]
+        lines = [line[:2] + line[3:] for line in lines]
+    return markdown_table(columns, lines)
 
 
 def paired(scores, variant, dataset):
@@ -335,7 +351,7 @@ def _cell(gains, n_splits):
 def overall(gains):
     """Return the cells of mean gain and interval, over data sets."""
     cells = [f"{gains.mean():+.3f}", ""]
-    if len(gains) < 3:
+    if len(gains) < _LEAST_SETS:
         return cells
     low, high = ttest_1samp(gains, 0).confidence_interval(0.95)
     cells[1] = f"[{low:+.3f}, {high:+.3f}]"

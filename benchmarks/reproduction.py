@@ -235,16 +235,41 @@ def markdown(rows):
         text,
         "",
         "mAP of the whole ranking by cosine, in both directions, and the spread of "
-        "their mean over the partitions. CCA and KCCA are tuned on classes held out of "
-        "the training part; of the networks nothing is. Rows in italics are what JFSE "
-        f"({JFSE}) reports, on other features of these collections, for a partition "
-        "that is not told: to see what size such figures have, not to be compared "
-        "with the rest of the column; MASLN is the paper's network. Made by `python -m "
-        "benchmarks.reproduction`; one row per partition in `results.csv`.",
+        f"their mean over the partitions. {_tuned(rows)}{_missing(rows)} Rows in "
+        f"italics are what JFSE ({JFSE}) reports, on other features of these "
+        "collections, for a partition that is not told: to see what size such figures "
+        "have, not to be compared with the rest of the column; MASLN is the paper's "
+        "network. Made by `python -m benchmarks.reproduction`; one row per partition "
+        "in `results.csv`.",
     ]
     for setting in SETTINGS:
         lines += ["", f"## {setting.capitalize()}", "", *_table(rows, setting)]
     return "\n".join(lines) + "\n"
+
+
+def _tuned(rows):
+    """Say which methods with rows are tuned."""
+    found = {row["method"] for row in rows}
+    titles = [m.title for m in METHODS.values() if not m.trains_network]
+    titles = [title for title in titles if title in found]
+    if not titles:
+        return "Nothing is tuned."
+    return (
+        f"{' and '.join(titles)} {'are' if len(titles) > 1 else 'is'} tuned on classes "
+        "held out of the training part; of the networks nothing is."
+    )
+
+
+def _missing(rows):
+    """Name what the benchmark can run and has no rows of."""
+    found = {(row["dataset"], row["method"]) for row in rows}
+    lines = []
+    for title in (method.title for method in METHODS.values()):
+        without = [name for d, name in DATASETS.items() if (d, title) not in found]
+        if without:
+            everywhere = len(without) == len(DATASETS)
+            lines.append(title if everywhere else f"{title} on {' and '.join(without)}")
+    return f" Not run: {'; '.join(lines)}." if lines else ""
 
 
 def _table(rows, setting):

@@ -40,6 +40,7 @@ extensions = [
     "measured",
     "reading_order",
     "reference",
+    "scrolled",
 ]
 # What builds of earlier versions left at the top of auto_examples is no page.
 exclude_patterns = ["_build", "benchmarks/_*", "examples", "auto_examples/plot_*"]

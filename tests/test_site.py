@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 
+import numpy as np
 import pytest
 from numpydoc.docscrape_sphinx import SphinxClassDoc, SphinxFunctionDoc
 from sphinx.util import import_object
@@ -49,7 +50,8 @@ def extension():
 def test_figures_of_benchmarks_in_sentences_are_measured(extension):
     figure, asked = extension("measured").figure, _roles("measured")
     assert len(asked) > 30
-    assert [a for a in asked if not re.fullmatch(r"[+-]?\.\d{3}", figure(a))] == []
+    kinds = r"[+-]?\.\d{3}|\d of the \d"
+    assert [a for a in asked if not re.fullmatch(kinds, figure(a))] == []
     with pytest.raises(KeyError):
         figure("retrieval / standard / no such method")
 
@@ -69,12 +71,17 @@ def test_a_figure_is_the_mean_over_splits_then_over_data_sets(extension, monkeyp
     assert measured.figure("x / standard / B - A / two") == "-.600"
     best = measured.accuracy("x", "standard").best_on()
     assert best == {"A": ["two"], "B": ["one"]}
+    assert measured.figure("x / standard / sets won by A") == "1 of the 2"
 
 
+VOTE = "vote of CCA, KCCA and SM"
 #: Protocol, data set or None for the mean of all, methods in the order of the pages.
 TOLD = [
     ("standard", None, ["MSLN", "contrastive", "semantic matching", "MvDA", "CCA"]),
     ("standard", None, ["KCCA", "deep CCA", "CCA"]),
+    ("standard", None, ["semantic matching", VOTE]),
+    ("standard", "digits", ["semantic matching", VOTE]),
+    ("standard", "emoji", [VOTE, "semantic matching"]),
     ("standard", None, ["MSLN", "contrastive", "DSCMR", "ACMR", "KCCA"]),
     ("extendable", None, ["MSLN", "three-view CCA", "CCA", "KCCA", "DSCMR"]),
     ("extendable", None, ["CCA", "contrastive", "DSCMR", "ACMR"]),
@@ -100,6 +107,21 @@ def test_msln_is_best_on_every_set_of_seen_classes_as_pages_say(extension):
     assert measured.best_on()["MSLN"] == measured.datasets
 
 
+@pytest.mark.parametrize("protocol", ["standard", "extendable"])
+def test_no_vote_is_above_its_best_member_for_certain(extension, protocol):
+    measured = extension("measured")
+    scores = measured.accuracy("retrieval", protocol)
+    rows = [r for r in measured.rows_of("retrieval") if r["protocol"] == protocol]
+    for dataset in scores.datasets:
+        members = ("CCA", "KCCA", "semantic matching")
+        best = max(members, key=lambda m: scores.mean(m, dataset))
+        own = [row for row in rows if row["dataset"] == dataset]
+        low, _ = measured.compared(own, VOTE, best).confidence_interval
+        assert low < 0
+    if protocol == "extendable":
+        assert abs(scores.mean("CCA") - scores.mean(VOTE)) < 0.003
+
+
 def test_the_landing_page_asks_what_the_readme_asks(extension):
     measured = extension("measured")
 
@@ -118,11 +140,81 @@ def test_the_landing_page_asks_what_the_readme_asks(extension):
     assert [text.replace("../benchmarks", "benchmarks") for text in words] == expected
 
 
+@pytest.fixture
+def invented(extension, monkeypatch):
+    """Three methods on two data sets: B is level with MSLN on one, C far below."""
+    noise = (0.0, 0.02, -0.02, 0.01)
+    levels = {("MSLN", "one"): 0.5, ("MSLN", "two"): 0.6, ("B", "one"): 0.49,
+              ("B", "two"): 0.4, ("C", "one"): 0.1, ("C", "two"): 0.2}  # fmt: skip
+    rows = [
+        {"method": m, "dataset": d, "split": s, "protocol": "standard", "n_train": 70,
+         "n_test": 30, "n_test_classes": 5,
+         "mean": level + (m == "B") * noise[s] + (m == "MSLN") * noise[s - 1] / 9}
+        for (m, d), level in levels.items() for s in range(4)
+    ]  # fmt: skip
+    measured = extension("measured")
+    for cached in (measured.accuracy, measured.differences):
+        cached.cache_clear()
+    for module in (measured, extension("benchmark_pictures")):
+        monkeypatch.setattr(module, "rows_of", lambda name: rows)
+    yield rows
+    for cached in (measured.accuracy, measured.differences):
+        cached.cache_clear()
+
+
+def test_overviews_count_the_intervals_that_hold_zero(extension, invented):
+    text = extension("benchmark_pages").verdict("invented", "standard")
+    assert "the best mean is that of *MSLN*" in text
+    assert "the best on 2 of the 2 data sets" in text
+    assert "Of the 4 intervals of *MSLN* less another method" in text
+    assert "1 holds zero" in text
+    found = extension("measured").differences("invented", "standard")
+    one = [row["mean"] for row in invented if row["dataset"] == "one"]
+    by_split = np.reshape(one, (3, 4))
+    assert found["one"]["B"].mean == pytest.approx((by_split[0] - by_split[1]).mean())
+    assert [found["one"][m].is_open for m in "BC"] == [True, False]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark_narrow"])
+def test_pictures_show_every_interval(extension, invented, theme):
+    pictures = extension("benchmark_pictures")
+    look = pictures.THEMES[theme]
+    figure = pictures.draw_differences(look, "invented", "standard")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["one", "two"]
+    found = extension("measured").differences("invented", "standard")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["B", "C"]
+    for axes, by_method in zip(figure.axes, found.values(), strict=True):
+        drawn = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2]
+        for change in by_method.values():
+            assert [change.low, change.high] in [[*pair] for pair in drawn]
+        marks = [line for line in axes.lines if line.get_marker() == "o"]
+        hollow = [mark.get_markerfacecolor() == "none" for mark in marks]
+        assert hollow == [change.is_open for change in by_method.values()]
+
+
+def test_labels_of_narrow_pictures_break_where_words_end(extension):
+    themes = extension("benchmark_pictures").THEMES
+    label = 'ContrastiveAdapterRetriever(adapt="text")'
+    assert themes["light"].label(label) == label
+    lines = themes["light_narrow"].label(label).split("\n")
+    assert lines == ["ContrastiveAdapter", 'Retriever(adapt="text")']
+    assert themes["dark_narrow"].label("one, two") == "one, two"
+
+
 # Pages of benchmarks
 
 
-def test_what_pages_include_is_made(extension):
-    made = {path.name for path in extension("benchmark_pages")._parts()}
+@pytest.fixture
+def pages(extension, monkeypatch):
+    """The generator of pages, but for the intervals, which take time."""
+    generator = extension("benchmark_pages")
+    monkeypatch.setattr(generator, "differences", lambda *_: {})
+    return generator
+
+
+def test_what_pages_include_is_made(pages):
+    made = {path.name for path in pages._parts()}
     included = {
         name
         for text in TEXTS.values()
@@ -130,6 +222,26 @@ def test_what_pages_include_is_made(extension):
     }
     assert len(included) > 5
     assert included - made == set()
+
+
+def test_every_page_is_in_one_group_of_the_overview(pages):
+    listed = re.findall(r"^/benchmarks/(\w+)$", pages._contents(), re.MULTILINE)
+    names = {"how", *(pages.page_of(path).stem for path in pages.results())}
+    assert {*listed} == names
+    assert len(listed) == len(names)
+    assert "### More" not in pages._contents()
+
+
+def test_titles_of_pages_are_one_line_without_a_full_stop(pages):
+    titles = [pages._title_and_text(path)[0] for path in pages.results()]
+    assert [title for title in titles if "\n" in title or title.endswith(".")] == []
+
+
+def test_columns_that_nothing_fills_are_left_out(pages):
+    table = "| a | b | c |\n|---|--:|---|\n| x |  | 1 |\n| y |  |  |\n"
+    shown, file = pages._narrow(table, "x", has_picture=True)
+    assert shown == "| a | c |\n| --- | --- |\n| x | 1 |\n| y |  |\n"
+    assert file is None
 
 
 @pytest.mark.parametrize(
@@ -159,8 +271,7 @@ def test_tables_that_fill_screens_become_files(
     assert shown == table if kind == "as it is" else f"| {' | '.join(last)} |" in shown
 
 
-def test_every_file_of_results_becomes_a_page_whose_links_lead_somewhere(extension):
-    pages = extension("benchmark_pages")
+def test_every_file_of_results_becomes_a_page_whose_links_lead_somewhere(pages):
     files = pages.results()
     assert {"retrieval", "attribution"} < {pages.page_of(file).stem for file in files}
     for file in files:
@@ -221,6 +332,15 @@ def test_long_pages_of_the_reference_hide_nothing(extension):
 
 
 # Examples, words and formulas
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(DOCS / "examples").rglob("*.py")])
+def test_lines_of_code_fit_the_column(page):
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".md":
+        blocks = re.findall(r"^```(?:python|py|console)\n(.*?)^```", text, re.M | re.S)
+        text = "".join(blocks)
+    assert [line for line in text.splitlines() if len(line) > 88] == []
 
 
 def test_examples_are_those_of_the_reading_order(extension):

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from benchmark_pictures import pictures, title_of, worthwhile_changes
-from measured import accuracy, protocols_of, short
+from measured import accuracy, differences, protocols_of, short, subject_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -24,6 +24,18 @@ DOCS = ROOT / "docs"
 PAGES = DOCS / "benchmarks"
 #: Files of the checkout that have a page under another name.
 ELSEWHERE = {README: PAGES / "how.md", ROOT / "README.md": DOCS / "index.md"}
+
+#: Pages of accuracy by what they answer; those of `benchmarks.speed` follow.
+GROUPS = {
+    "Which method": ("how", "modern", "retrieval", "emoji_pairs", "locked", "asif"),
+    "What of MSLN": (
+        "one_setting", "attribution_modern", "attribution", "reproduction",
+        "vocabulary",
+    ),
+    "Vectors of a joint model": ("joint_pairs", "joint", "mixed"),
+    "What ails pairs and codes": ("diagnosis", "mismatched"),
+    "Search": ("hubness", "index_modalities"),
+}  # fmt: skip
 
 _LINK = re.compile(r"\]\(([^)#:]+)(#[^)]*)?\)")
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
@@ -70,6 +82,17 @@ def _cells(table):
     return lines[0], lines[2:]
 
 
+def _without_empty_columns(table):
+    """Leave out the columns of a table in which no row has anything."""
+    titles, rows = _cells(table)
+    kept = [i for i, _ in enumerate(titles) if any(row[i] for row in rows)]
+    if len(kept) == len(titles):
+        return table
+    rules = re.findall(":?-+:?", table.splitlines()[1])
+    lines = ([line[i] for i in kept] for line in (titles, rules, *rows))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def _as_csv(titles, rows):
     text = io.StringIO()
     lines = [[re.sub("[*`]", "", cell) for cell in row] for row in (titles, *rows)]
@@ -91,6 +114,7 @@ def _narrow(table, name, *, has_picture):
     screens or is wider than a page, are left to the file; folded where no picture shows
     the same.
     """
+    table = _without_empty_columns(table)
     titles, rows = _cells(table)
     is_vector = not titles[0].strip("| ") and len(titles) <= 3 and len(rows) > 2
     if not is_vector and len(titles) <= _COLUMNS and len(rows) <= _ROWS:
@@ -110,33 +134,53 @@ def _title_and_text(path):
         return text.removeprefix("# ").split("\n", 1)
     program = ROOT / "benchmarks" / f"_{path.stem}.py"
     doc = ast.get_docstring(ast.parse(program.read_text(encoding="utf-8")))
-    title = doc.split(":", 1)[0]
+    first, _, rest = doc.partition("\n\n")
+    title = first.split(":")[0].rstrip(".")
+    if first == f"{title}.":  # the heading says it
+        doc = rest
     command = f"`python -m benchmarks.speed {path.stem.removeprefix('speed_')}`"
     return title, f"{doc}\n\nMade by {command}.\n\n{text.replace('### ', '## ')}"
 
 
-def two_images(name, words):
-    """Return the picture of that name for light and for dark pages."""
+def images(name, words):
+    """Return the picture of that name for light and dark pages, wide and narrow."""
     return "".join(
-        f"```{{image}} /_static/generated/{name}_{theme}.svg\n"
-        f":class: only-{theme} benchmark-picture\n:alt: {words}\n```\n\n"
+        f"```{{image}} /_static/generated/{name}_{theme}{ending}.svg\n"
+        f":class: only-{theme} {width}-picture\n:alt: {words}\n:loading: lazy\n```\n\n"
         for theme in ("light", "dark")
+        for width, ending in (("wide", ""), ("narrow", "_narrow"))
     )
 
 
 def verdict(name, protocol):
-    """Say which method is best, by how much and on how many data sets."""
+    """Say which method is best, by how much, on how many sets, and how certainly."""
     measured = accuracy(name, protocol)
     best, *others = measured.scores
     n_best, n_sets = len(measured.best_on()[best]), len(measured.datasets)
-    after = " and ".join(f"{m} ({short(measured.mean(m))})" for m in others[:2])
-    mean = short(measured.mean(best))
-    if n_sets == 1:
-        return f"Best is {best}, {mean}, before {after}.\n\n"
-    return (
-        f"Over {n_sets} data sets {best} has the best mean, {mean}, before {after}; "
-        f"it is the best on {n_best} of them.\n\n"
+    after = " and ".join(f"*{m}* ({short(measured.mean(m))})" for m in others[:2])
+    title = title_of(protocol, name).capitalize()
+    text = f"{title}: the best mean is that of *{best}*, {short(measured.mean(best))}, "
+    text += f"before {after}"
+    if n_sets > 1:
+        text += f"; it is the best on {n_best} of the {n_sets} data sets"
+    return f"{text}. {_certainty(name, protocol)}\n\n"
+
+
+def _certainty(name, protocol):
+    """Count the intervals that hold zero."""
+    by_set = differences(name, protocol)
+    found = [change for own in by_set.values() for change in own.values()]
+    n_open = sum(change.is_open for change in found)
+    n_behind = sum(change.high < 0 for change in found)
+    text = (
+        f"Of the {len(found)} intervals of *{subject_of(name, protocol)}* less another "
+        f"method, one per data set, {n_open or 'none'} hold{'s' * (n_open == 1)} zero"
     )
+    if n_behind:
+        text += f" and {n_behind} lie{'s' * (n_behind == 1)} below"
+    if n_open:
+        text += ": there these splits do not tell which of the two is better"
+    return f"{text}."
 
 
 def _drawn_for(path):
@@ -145,7 +189,7 @@ def _drawn_for(path):
     return {
         picture: words
         for picture, (_, _, words) in pictures().items()
-        if picture == name or picture.rpartition("_")[0] == name
+        if picture == name or picture.startswith(f"{name}_")
     }
 
 
@@ -155,10 +199,11 @@ def _pictures(path):
     drawn = _drawn_for(path)
     if drawn:
         of_page = [n for n in drawn if n == name or name == "attribution"]
-        return "".join(two_images(n, drawn[n]) for n in of_page)
+        return "".join(images(n, drawn[n]) for n in of_page)
     pattern = "*.png" if path.name == "README.md" else f"{path.stem}*.png"
     return "".join(
-        f"![{picture.stem.replace('_', ' ')}]({os.path.relpath(picture, PAGES)})\n\n"
+        f":::{{div}} scrolled\n![{picture.stem.replace('_', ' ')}]"
+        f"({os.path.relpath(picture, PAGES)})\n:::\n\n"
         for picture in sorted(path.parent.glob(pattern))
     )
 
@@ -172,8 +217,10 @@ def _accuracy_first(text, name):
         key = f"{name}_{protocol}"
         if key not in drawn:
             return match[0]
-        shown = verdict(name, protocol) + two_images(key, drawn[key][2])
-        return f"{match[0]}: {title_of(protocol)}\n\n{shown}"
+        shown = verdict(name, protocol) + images(key, drawn[key][2])
+        apart = f"{key}_differences"
+        shown += f"{drawn[apart][2]}:\n\n{images(apart, drawn[apart][2])}"
+        return f"{match[0]}: {title_of(protocol, name)}\n\n{shown}"
 
     return _PROTOCOL.sub(add, text)
 
@@ -228,9 +275,9 @@ def _overview(name):
     """Return verdict and picture of each protocol of a folder of results, as tabs."""
     drawn = pictures()
     tabs = [
-        f":::{{tab-item}} {title_of(protocol).capitalize()}\n"
+        f":::{{tab-item}} {title_of(protocol, name).capitalize()}\n"
         f"{verdict(name, protocol)}"
-        f"{two_images(key, drawn[key][2])}:::\n"
+        f"{images(key, drawn[key][2])}:::\n"
         for protocol in protocols_of(name)
         for key in [f"{name}_{protocol}"]
     ]
@@ -238,16 +285,26 @@ def _overview(name):
 
 
 def _contents():
-    """Return the table of all pages, accuracy before speed."""
-    names = [page_of(path).stem for path in results()]
-    lines = "\n".join(f"/benchmarks/{name}" for name in ["how", *names])
-    return f"```{{toctree}}\n:maxdepth: 1\n\n{lines}\n```\n"
+    """Return the table of all pages by what they answer, those of no group last."""
+    names = ["how", *(page_of(path).stem for path in results())]
+    listed = {name for group in GROUPS.values() for name in group}
+    rest = {"Time and memory": [], "More": []}
+    for name in names:
+        if name not in listed:
+            is_speed = name.startswith("speed_")
+            rest["Time and memory" if is_speed else "More"].append(name)
+    parts = []
+    for title, group in (GROUPS | rest).items():
+        lines = "\n".join(f"/benchmarks/{name}" for name in group if name in names)
+        toctree = f"```{{toctree}}\n:maxdepth: 1\n\n{lines}\n```\n"
+        parts += [f"### {title}\n\n{toctree}"] if lines else []
+    return "\n".join(parts)
 
 
 def _parts():
     """Map files that other pages include to their text."""
     included = {
-        f"_picture_{name}.md": two_images(name, words)
+        f"_picture_{name}.md": images(name, words)
         for name, (_, _, words) in pictures().items()
     }
     for name in ("modern", "retrieval"):

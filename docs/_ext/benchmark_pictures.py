@@ -1,6 +1,7 @@
 """Pictures of benchmarks, drawn at every build from the rows of their results.
 
-Each is drawn for light and for dark pages. The numbers behind are offered beside them.
+Each is drawn for light and for dark pages, and again for phones: narrow, with letters
+of the same size. The numbers behind are offered beside them.
 """
 
 import re
@@ -12,7 +13,17 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from measured import RESULTS, Change, accuracy, changes, protocols_of, rows_of, short
+from measured import (
+    RESULTS,
+    Change,
+    accuracy,
+    changes,
+    differences,
+    protocols_of,
+    rows_of,
+    short,
+    subject_of,
+)
 
 FOLDER = Path(__file__).resolve().parents[1] / "_static" / "generated"
 #: Changes that are nearer to nothing in both protocols are not drawn.
@@ -27,34 +38,63 @@ _TITLES = {
 }
 
 
+#: More data sets share one panel, without their intervals.
+_PANELS = 3
+#: Where labels may be broken, names of classes among them, and after how many letters.
+_PIECES, _LETTERS = re.compile(r"(?<= )|(?<=[a-z)])(?=[A-Z(])"), 23
+
+
 class Theme(NamedTuple):
-    """Colours that people with any kind of colour vision tell apart."""
+    """Colours that people with any kind of colour vision tell apart, and the room."""
 
     ink: str
     pale: str
     one: str
     other: str
+    is_narrow: bool = False
+
+    def label(self, text, n_letters=_LETTERS):
+        """Return a label in as many lines as its place wants."""
+        if not self.is_narrow:
+            return text
+        lines = [""]
+        for piece in _PIECES.split(text):
+            if lines[-1] and len((lines[-1] + piece).rstrip()) > n_letters:
+                lines.append("")
+            lines[-1] += piece
+        return "\n".join(map(str.rstrip, lines))
 
 
 THEMES = {
     "light": Theme("#22272e", "#c3c9d1", "#0a6d80", "#b65a17"),
     "dark": Theme("#e6e9ee", "#4a5361", "#5cc3d6", "#f0a262"),
 }
+THEMES |= {f"{k}_narrow": t._replace(is_narrow=True) for k, t in THEMES.items()}
 
 
-def title_of(protocol):
-    """Say in words which queries a protocol has."""
+def title_of(protocol, name=None):
+    """Say in words which queries a protocol has, of data with labels or without."""
+    if name is not None and not any(row["n_test_classes"] for row in rows_of(name)):
+        return "pairs without labels"
     return _TITLES.get(protocol, protocol)
 
 
-def _axes(theme, n_rows, width=4.8, columns=1):
-    """Return axes for rows of marks, the first on top."""
-    figure = Figure(figsize=(width, 0.9 + 0.235 * n_rows), layout="constrained")
+def _axes(theme, labels, width=4.8, columns=1):
+    """Return a figure and panels for rows of marks, the first on top.
+
+    Panels stand side by side, or below each other where there is little room.
+    """
+    labels = [theme.label(label) for label in labels]
+    n_rows, n_lines = len(labels), max(1 + text.count("\n") for text in labels)
+    stacked = columns if theme.is_narrow else 1
+    height = stacked * (0.9 + (0.105 + 0.13 * n_lines) * n_rows)
+    figure = Figure((3.0 if theme.is_narrow else width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, columns, sharey=True, squeeze=False)[0]
+    shape = (columns, 1) if theme.is_narrow else (1, columns)
+    panels = figure.subplots(*shape, sharey=not theme.is_narrow, squeeze=False).ravel()
     for axes in panels:
         axes.set_ylim(n_rows - 0.4, -0.6)
-        axes.set_yticks(range(n_rows))
+        axes.set_yticks(range(n_rows), labels)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="x", color=theme.pale, linewidth=0.6)
         axes.set_axisbelow(True)
@@ -77,7 +117,8 @@ def draw_accuracy(theme, name, protocol):
                      if dataset in measured.scores[m])
         for dataset in measured.datasets
     }  # fmt: skip
-    figure, (axes,) = _axes(theme, len(measured.scores))
+    labels = [f"{method}  {short(measured.mean(method))}" for method in measured.scores]
+    figure, (axes,) = _axes(theme, labels)
     one = {"color": theme.one, "alpha": 0.55, "markersize": 5}
     mean = {"color": theme.other, "markersize": 13, "markeredgewidth": 3}
     for i, (method, own) in enumerate(measured.scores.items()):
@@ -86,11 +127,41 @@ def draw_accuracy(theme, name, protocol):
         axes.plot(np.mean(shares), i, "|", **mean)
     axes.plot([], [], "o", label="one data set", **one)
     axes.plot([], [], "|", label="their mean", **mean)
-    labels = [f"{method}  {short(measured.mean(method))}" for method in measured.scores]
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("mAP / mAP of the best method")
+    axes.set_xlabel(theme.label("mAP / mAP of the best method", 16))
     _legend(figure, axes, 2)
     return figure
+
+
+def draw_differences(theme, name, protocol):
+    """Draw what MSLN, or else the best method, is above every other one.
+
+    A panel per data set, with intervals; many data sets are marks of one panel.
+    """
+    found = differences(name, protocol)
+    others = [m for m in accuracy(name, protocol).scores if m in {*_methods(found)}]
+    is_many = len(found) > _PANELS
+    n_panels = 1 if is_many else len(found)
+    figure, panels = _axes(theme, others, width=4.2 + 0.6 * n_panels, columns=n_panels)
+    for k, (dataset, by_method) in enumerate(found.items()):
+        axes = panels[0 if is_many else k]
+        for i, change in enumerate(map(by_method.get, others)):
+            if change is not None:
+                _mark(axes, change, i, theme.one, "o", farthest=1, is_bare=is_many)
+        if not is_many:
+            axes.set_title(dataset, loc="left", fontsize="medium")
+    for axes in panels:
+        axes.axvline(0, color=theme.ink, linewidth=1)
+    what = "filled: the interval excludes zero" if is_many else "95 % intervals"
+    subject = subject_of(name, protocol)
+    figure.supxlabel(
+        theme.label(f"mAP of {subject} less that of the other, {what}"),
+        fontsize="medium",
+    )
+    return figure
+
+
+def _methods(found):
+    return (method for by_method in found.values() for method in by_method)
 
 
 @cache
@@ -112,8 +183,7 @@ def worthwhile_changes():
 
 def draw_changes(theme, variants):
     """Draw what changes of MSLN add to mAP, with intervals over the data sets."""
-    figure, (axes,) = _axes(theme, len(variants))
-    axes.set_yticks(range(len(variants)), variants)
+    figure, (axes,) = _axes(theme, variants)
     styles = zip((theme.one, theme.other), "os", (-0.16, 0.16), strict=True)
     for protocol, (color, marker, shift) in zip(
         protocols_of("attribution"), styles, strict=True
@@ -125,12 +195,13 @@ def draw_changes(theme, variants):
         axes.plot([], [], marker, color=color, label=title_of(protocol))
     axes.axvline(0, color=theme.ink, linewidth=1)
     axes.set_xlim(-_FARTHEST, _FARTHEST / 2)
-    axes.set_xlabel("added mAP, 95 % intervals")
+    axes.set_xlabel(theme.label("added mAP, 95 % intervals", 16))
     _legend(figure, axes, 2)
     return figure
 
 
-def _mark(axes, change, y, color, marker, farthest=_FARTHEST):
+def _mark(axes, change, y, color, marker, farthest=_FARTHEST, *, is_bare=False):
+    """Draw mean and interval, filled where that excludes zero; or the mean alone."""
     if change.mean < -farthest:
         axes.annotate(
             short(change.mean, signed=True), (-farthest, y), (12, 0),
@@ -138,10 +209,10 @@ def _mark(axes, change, y, color, marker, farthest=_FARTHEST):
             arrowprops={"arrowstyle": "-|>", "color": color},
         )  # fmt: skip
         return
-    axes.plot([change.low, change.high], [y, y], color=color, linewidth=1.2)
-    is_clear = change.low > 0 or change.high < 0
+    if not is_bare:
+        axes.plot([change.low, change.high], [y, y], color=color, linewidth=1.2)
     axes.plot(change.mean, y, marker, color=color, markersize=5,
-              markerfacecolor=color if is_clear else "none")  # fmt: skip
+              markerfacecolor="none" if change.is_open else color)  # fmt: skip
 
 
 def draw_joint(theme):
@@ -152,7 +223,7 @@ def draw_joint(theme):
         own.append((row["recall_at_1"], row["mixed_at_10"]))
     sizes = sorted({n for own in found.values() for n in own})
     methods = sorted(found, key=lambda m: -np.mean(found[m][sizes[-1]], axis=0)[0])
-    figure, panels = _axes(theme, len(methods), width=5.4, columns=2)
+    figure, panels = _axes(theme, methods, width=5.4, columns=2)
     for i, method in enumerate(methods):
         for n, size in zip(sizes, (3, 5.5, 8), strict=True):
             panels[0].plot(
@@ -162,12 +233,11 @@ def draw_joint(theme):
             )  # fmt: skip
         mixed = np.mean(found[method][sizes[-1]], axis=0)[1]
         panels[1].plot(mixed, i, "s", color=theme.other, markersize=5)
-    panels[0].set_yticks(range(len(methods)), methods)
     panels[0].set_xlabel("Recall@1")
     panels[1].set_xlabel("mixed gallery")
     for axes in panels:
         axes.set_xlim(-0.03, 0.7)
-    _legend(figure, panels[0], 3)
+    _legend(figure, panels[0], 2 if theme.is_narrow else 3)
     return figure
 
 
@@ -184,17 +254,16 @@ def draw_hubness(theme):
     rows = []
     for codes, own in gains.items():
         rows += [(codes, None), *own.items()]
-    figure, (axes,) = _axes(theme, len(rows))
+    figure, (axes,) = _axes(theme, [label for label, _ in rows])
     for i, (_, change) in enumerate(rows):
         if change is None:
             axes.axhline(i - 0.5, color=theme.pale, linewidth=0.8)
         else:
             _mark(axes, change, i, theme.one, "o", farthest=1)
     axes.axvline(0, color=theme.ink, linewidth=1)
-    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
     for label, (_, change) in zip(axes.get_yticklabels(), rows, strict=True):
         label.set_color(theme.other if change is None else theme.ink)
-    axes.set_xlabel("added Recall@1 or mAP, 95 % intervals")
+    axes.set_xlabel(theme.label("added Recall@1 or mAP, 95 % intervals"))
     return figure
 
 
@@ -212,9 +281,15 @@ def pictures():
     for folder in sorted(path.parent for path in RESULTS.glob("*/results.csv")):
         if _has_accuracy(folder):
             for protocol in protocols_of(folder.name):
-                found[f"{folder.name}_{protocol}"] = (
-                    draw_accuracy, (folder.name, protocol),
-                    f"Mean average precision of every method: {title_of(protocol)}",
+                of, key = (folder.name, protocol), f"{folder.name}_{protocol}"
+                title = title_of(protocol, folder.name)
+                found[key] = (
+                    draw_accuracy, of,
+                    f"Mean average precision of every method: {title}",
+                )  # fmt: skip
+                found[f"{key}_differences"] = (
+                    draw_differences, of,
+                    f"{subject_of(*of)} less every other method, {title}",
                 )  # fmt: skip
     drawn, _ = worthwhile_changes()
     blocks = dict.fromkeys(

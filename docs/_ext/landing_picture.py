@@ -1,5 +1,6 @@
 """The picture of the landing page, drawn at build: what the code below it finds."""
 
+from itertools import product
 from pathlib import Path
 from textwrap import fill
 
@@ -21,6 +22,8 @@ QUERIES = (
     "suspension railway",
 )
 N_FOUND = 6
+#: Room for a name, in tiles, letters of a line of it, pictures: wide, and for phones.
+WIDTHS = {"": (4.0, 24, N_FOUND), "_narrow": (2.5, 12, 3)}
 #: Text, paper, frame, frame of what is right.
 THEMES = {
     "light": ("#22272e", "#ffffff", "#d5dae1", "#0a7d91"),
@@ -45,11 +48,12 @@ def _box(axes, x, y, width, height, **style):
     axes.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=shape, **style))
 
 
-def draw(pictures, is_right, theme):
+def draw(pictures, is_right, theme, width):
     """Draw one row per query, in units of one tile."""
     text, paper, frame, frame_right = THEMES[theme]
-    left, step = 4.0, 1.12
-    size = (left + N_FOUND * step, len(QUERIES) * step)
+    left, n_letters, n_found = WIDTHS[width]
+    step = 1.12
+    size = (left + n_found * step, len(QUERIES) * step)
     figure = Figure(figsize=(0.8 * size[0], 0.8 * size[1]))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, size[0]), ylim=(size[1], 0))
@@ -57,14 +61,14 @@ def draw(pictures, is_right, theme):
     for i, query in enumerate(QUERIES):
         y = step * i + 0.06
         _box(axes, 0.06, y + 0.08, left - 0.75, 0.84, fc=paper, ec=frame, lw=1)
-        label = fill(query, 24)
+        label = fill(query, n_letters)
         axes.text(0.24, y + 0.5, label, color=text, va="center", fontsize=13)
         axes.annotate(
             "", (left - 0.12, y + 0.5), (left - 0.6, y + 0.5),
             arrowprops={"arrowstyle": "-|>", "color": text, "lw": 1.2},
         )  # fmt: skip
         for j, (picture, right) in enumerate(
-            zip(pictures[i], is_right[i], strict=True)
+            zip(pictures[i, :n_found], is_right[i, :n_found], strict=True)
         ):
             x = left + step * j
             edge, width = (frame_right, 3) if right else (frame, 1)
@@ -80,9 +84,9 @@ def write_pictures(app):
     """Write both pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = find()
-    for theme in THEMES:
-        path = FOLDER / f"landing_{theme}.png"
-        draw(*found, theme).savefig(path, dpi=200, transparent=True)
+    for theme, width in product(THEMES, WIDTHS):
+        path = FOLDER / f"landing_{theme}{width}.png"
+        draw(*found, theme, width).savefig(path, dpi=200, transparent=True)
 
 
 def setup(app):

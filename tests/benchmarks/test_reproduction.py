@@ -85,6 +85,14 @@ def test_tables_have_spread_and_what_others_report(tmp_path):
     reported = "*MASLN, as reported* | *0.284* | *0.264* | *0.274* |"
     assert sum(reported in line for line in lines) == 2  # with either gallery
     assert not any("Pascal Sentence |" in line for line in lines)  # nothing was run
+    (told,) = (line for line in lines if "Not run:" in line)
+    assert "Nothing is tuned. Not run: CCA; KCCA; `from_paper()` on Pascal" in told
+    for record in records:
+        record["key"] = ["pascal", record["key"][1], "cca"]
+    write_results(records, tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert "CCA is tuned on classes held out" in text
+    assert "Not run: CCA on Wikipedia; KCCA; `from_paper()`;" in text
 
 
 def test_every_setting_has_what_others_report():

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from benchmarks import _datasets, retrieval
 from benchmarks._journal import Journal, write_csv
 from benchmarks._methods import METHODS
-from benchmarks._tables import draw, write_tables
+from benchmarks._tables import draw, read_rows, write_tables
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = ["--dataset", "digits", "--methods", "cca", "--quick", "--splits", "8",
@@ -114,6 +114,34 @@ def test_tables_name_the_best_method_and_its_interval(tmp_path):
     assert "**.40" in text
     assert "| d | MSLN | CCA | +0.1" in text
     assert "5, 0, 0" in text
+
+
+def test_tables_explain_only_what_their_rows_have(tmp_path):
+    rows = rows_of({("digits", "A"): 0.4, ("digits", "B"): 0.3})
+    write_tables(rows, tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    n_pairs = rows[0]["n_train"] + rows[0]["n_test"]
+    assert f"- **digits** ({n_pairs:,} pairs" in text
+    assert "left and right halves of handwritten digits" in text
+    assert "generalized" not in text
+    assert "parentheses" not in text
+    rows[0]["protocol"] = "generalized"
+    write_tables(rows[:-1], tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+    assert "harmonic mean" in text
+    assert "in parentheses" in text
+
+
+def test_tables_are_those_of_their_rows(tmp_path):
+    folder = ROOT / "benchmarks" / "results" / "joint_pairs"
+    written = (folder / "README.md").read_text(encoding="utf-8")
+    title = written.split("\n", 1)[0].removeprefix("# ")
+    write_tables(read_rows(folder / "results.csv"), tmp_path / "README.md", title)
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == written
+
+
+def test_every_data_set_is_described():
+    assert _datasets.TOLD.keys() == {*_datasets.NAMES}
 
 
 def test_tables_say_what_intervals_mean(tmp_path):

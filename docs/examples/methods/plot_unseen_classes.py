@@ -56,7 +56,7 @@ methods = {
     "semantic matching": lambda case: SemanticMatchingRetriever(),
     "MSLN": lambda case: MSLNRetriever(
         target_classes=case,
-        n_estimators=1,  # the default, 3, is a little better and takes twice the time
+        n_estimators=1,  # the default, 3, is a little better and takes longer
         random_state=0,
     ),
 }
