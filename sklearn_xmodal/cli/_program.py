@@ -1,4 +1,4 @@
-"""The programs: ``python -m sklearn_xmodal``, and ``xmodal`` with its commands."""
+"""The program: `xmodal` with its commands, also as ``python -m sklearn_xmodal``."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ COMMANDS = {
     "compare": (
         "which retriever suits my pairs? table, CSV file and pictures",
         _main.COMPARE_DESCRIPTION,
-        _main.compare_epilog("xmodal compare"),
+        _main.EPILOG,
         _main.add_compare_options,
         _main.run,
     ),
@@ -26,6 +26,7 @@ _USAGE = {
     "fit": "[options] --image FILE --save FILE",
     "search": "[options] FILE --query WORDS ...",
 }
+_OF_THE_PROGRAM = ("-h", "--help", "--version")
 _EPILOG = """\
 the way through:
   xmodal data                                    what is there, without own files
@@ -36,6 +37,8 @@ the way through:
   xmodal diagnose --image others.npz --model my.xmodal   on pairs kept back
 
 xmodal COMMAND --help has the options, examples and exit status of a command.
+Options without a COMMAND are those of compare. python -m sklearn_xmodal is the
+same program, for where xmodal is not on the path; alone, it compares the emoji.
 """
 
 
@@ -67,29 +70,7 @@ def build_xmodal_parser():
 
 
 def xmodal(argv=None):
-    """Run `xmodal`.
-
-    Parameters
-    ----------
-    argv : list of str, default=None
-        Arguments, those of the process where `None`.
-
-    Returns
-    -------
-    status : int
-        0, 2 where something in the input must be mended, 130 after Ctrl-C.
-    """
-    parser, _ = build_xmodal_parser()
-    arguments = parser.parse_args(argv)
-    if arguments.command is None:
-        parser.print_help()
-        return 0
-    run = COMMANDS[arguments.command][-1]
-    return _guarded(run, arguments, f"xmodal {arguments.command}")
-
-
-def main(argv=None):
-    """Run ``python -m sklearn_xmodal``: a comparison, or a command of `xmodal`.
+    """Run `xmodal`; options without a command are those of `compare`.
 
     Parameters
     ----------
@@ -102,10 +83,32 @@ def main(argv=None):
         0, 2 where something in the input must be mended, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in COMMANDS:
-        return xmodal(argv)
-    arguments = _main.build_parser().parse_args(argv)
-    return _guarded(_main.run, arguments, "sklearn_xmodal")
+    parser, _ = build_xmodal_parser()
+    if not argv:
+        parser.print_help()
+        return 0
+    if argv[0].startswith("-") and argv[0] not in _OF_THE_PROGRAM:
+        argv = ["compare", *argv]
+    arguments = parser.parse_args(argv)
+    run = COMMANDS[arguments.command][-1]
+    return _guarded(run, arguments, f"xmodal {arguments.command}")
+
+
+def main(argv=None):
+    """Run ``python -m sklearn_xmodal``: `xmodal`, which alone compares the emoji.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments, those of the process where `None`.
+
+    Returns
+    -------
+    status : int
+        0, 2 where something in the input must be mended, 130 after Ctrl-C.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    return xmodal(argv or ["compare"])
 
 
 def _guarded(run, arguments, program):

@@ -13,11 +13,11 @@ import pytest
 from sklearn_xmodal import CCARetriever, ImageTextPairs, RetrievalIndex, load, save
 from sklearn_xmodal.cli import main, xmodal
 from sklearn_xmodal.cli._data import DATASETS
-from sklearn_xmodal.cli._main import build_parser
+from sklearn_xmodal.cli._main import LIGHT
 from sklearn_xmodal.cli._program import COMMANDS, build_xmodal_parser
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.persistence import read_card
-from sklearn_xmodal.protocols import ALL_METHODS, METHODS
+from sklearn_xmodal.protocols import ALL_METHODS
 
 QUICK = ["--quick", "--jobs", "1"]
 COLOURS, THINGS = ("red", "blue", "green", "grey"), ("car", "dog", "tree", "house")
@@ -227,10 +227,24 @@ def test_a_model_of_words_is_diagnosed_on_words(folder, capsys):
     assert "give --words instead of --text" in capsys.readouterr().err
 
 
-def test_the_module_has_the_commands_too(folder, capsys):
-    argv = ["search", "m.xmodal", "--image", "photos.npy", "--query", "red"]
-    assert main(argv) == 0
-    assert "red\n" in capsys.readouterr().out
+def test_the_module_is_the_same_program(monkeypatch, capsys):
+    compared = []
+
+    def run(arguments):
+        compared.append({**vars(arguments), "argv": None})
+
+    monkeypatch.setitem(COMMANDS, "compare", (*COMMANDS["compare"][:-1], run))
+    for options in ([], ["--dataset", "synthetic", "--quick"]):
+        assert main(options) == 0
+        assert xmodal(["compare", *options]) == 0
+        assert compared.pop() == compared.pop()
+    for argv in (["--help"], ["fit", "--help"], ["--version"]):
+        printed = []
+        for program in (main, xmodal):
+            with pytest.raises(SystemExit, match="0"):
+                program(argv)
+            printed.append(capsys.readouterr().out)
+        assert printed[0] == printed[1]
 
 
 def test_data_lists_what_is_there_and_writes_it_as_own_files_look(
@@ -266,13 +280,10 @@ def test_without_a_command_help_says_which_there_are(capsys):
 
 def test_networks_but_msln_are_compared_on_request():
     _, commands = build_xmodal_parser()
-    default = commands["compare"].parse_args([]).default_methods
     networks = [name for name, method in ALL_METHODS.items() if method.trains_network]
-    assert set(ALL_METHODS) - set(default) == set(networks) - {"msln"}
+    assert set(ALL_METHODS) - set(LIGHT) == set(networks) - {"msln"}
     asked = commands["compare"].parse_args(["--methods", *ALL_METHODS]).methods
     assert asked == list(ALL_METHODS)
-    # As it always was.
-    assert build_parser().parse_args([]).default_methods == tuple(METHODS)
 
 
 def test_three_protocols_are_compared(tmp_path, monkeypatch, capsys):
