@@ -26,8 +26,10 @@ def add_data_options(parser, *, default=None, without=()):
     data = parser.add_argument_group(
         "data",
         "FILE is .npy, .npz (its arrays are FILE.npz:KEY), a scipy sparse .npz,\n"
-        ".csv, .tsv or .txt, also as .gz, .bz2 or .xz, .parquet or .feather. Labels,\n"
-        "groups, words and ids may be one column of a table: FILE.csv:COLUMN.",
+        ".csv, .tsv or .txt, also as .gz, .bz2 or .xz, .parquet or .feather. Of a\n"
+        "table with more in it, labels, groups, words and ids are one column,\n"
+        'FILE.csv:COLUMN, and features several, "FILE.csv:image_*" (in quotes, since\n'
+        "shells read *), or one column of lists, FILE.parquet:COLUMN.",
     )
     names = ", ".join(DATASETS)
     note = f" (default: {default}, unless --image is given)" if default else ""
@@ -37,7 +39,9 @@ def add_data_options(parser, *, default=None, without=()):
         help=f"a data set that needs no download: {names}{note}",
     )
     data.add_argument(
-        "--image", metavar="FILE[:KEY]", help="image features, one row per pair"
+        "--image",
+        metavar="FILE[:KEY]",
+        help="image features, one row per pair",
     )
     for name, text in _DATA_HELP.items():
         if name not in without:

@@ -3,10 +3,12 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 
 from sklearn_xmodal._version import __version__
 from sklearn_xmodal.cli import _diagnose, _fit, _main, _search, _show
-from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._errors import CommandError, UnclearFileError
+from sklearn_xmodal.cli._guess import working_line
 
 #: Name -> what it does in a line, the whole description, examples, options, work.
 COMMANDS = {
@@ -90,6 +92,7 @@ def xmodal(argv=None):
     if argv[0].startswith("-") and argv[0] not in _OF_THE_PROGRAM:
         argv = ["compare", *argv]
     arguments = parser.parse_args(argv)
+    arguments.argv = argv
     run = COMMANDS[arguments.command][-1]
     return _guarded(run, arguments, f"xmodal {arguments.command}")
 
@@ -117,6 +120,8 @@ def _guarded(run, arguments, program):
         run(arguments)
     except CommandError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
+        if isinstance(error, UnclearFileError):
+            _show_a_way(error.path, arguments)
         return 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
@@ -126,3 +131,13 @@ def _guarded(run, arguments, program):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return 0
+
+
+def _show_a_way(path, arguments):
+    """Print the command line that says what of a file is meant, where it can be told.
+
+    What cannot be read has been told.
+    """
+    with suppress(Exception):
+        if line := working_line(path, arguments):
+            print(f"As far as names and shapes tell:\n  {line}", file=sys.stderr)
