@@ -144,7 +144,8 @@ def _answer(index, arguments, files):
         names = texts or names
     if name in ("query", "query_words"):
         _warn_of_unknown(index.text_encoder, queries)
-    with told(f"--{name.replace('_', '-')}"):
+    source = "" if name == "query" else f" {getattr(arguments, name)}"
+    with told(f"--{name.replace('_', '-')}{source}"):
         result = index.search(**{modality: queries}, k=arguments.k)
     frame = _rows(result, index, names)
     _print(frame)

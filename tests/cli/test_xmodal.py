@@ -184,7 +184,7 @@ GALLERY = [*SEARCH, "--image", "photos.npy"]
         (["search", "plain.xmodal", "--image", "plain.npy", "--query", "a"],
          "not words"),
         (["search", "plain.xmodal", "--image", "two.npy", "--query-text", "two.npy"],
-         "must have the 20 features of fit"),
+         "two.npy: The image features must have the 20 features of fit"),
         ([*GALLERY, "--query-words", "words.csv"], "--header query-words=yes"),
         ([*SEARCH, "--words", "words.csv", "--query", "a"], "or give words.csv:COLUMN"),
         (["search", "vectors.xmodal", "--query", "a"], "the index has no model"),
