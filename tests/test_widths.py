@@ -41,7 +41,7 @@ def test_the_modality_and_both_widths_are_told(name):
     for X in (X_IMG, sparse.csr_array(X_IMG), pd.DataFrame(X_IMG), X_IMG.tolist()):
         with pytest.raises(ValueError, match=text):
             index.search(text=X)
-    with pytest.raises(ValueError, match="8 features of fit.*6.*were these texts"):
+    with pytest.raises(ValueError, match=r"8 features of fit.*6.*were these texts"):
         index.add(image=X_TXT, ids=None)
     with pytest.raises(ValueError, match=r"the 6 features of fit\. Got 5 features\.$"):
         index.search(text=X_TXT[:, :5])
