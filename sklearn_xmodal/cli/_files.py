@@ -120,8 +120,8 @@ def open_file(path, reader, *args, **options):
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "Object arrays" in detail:
             raise CommandError(
-                f"{path} holds Python objects, which are not read: save numbers or "
-                "strings"
+                f"{path} holds Python objects, which are not read: save numbers, or "
+                "strings, such as labels as y.astype(str)"
             ) from None
         if "pickled" in detail:  # NumPy's guess about any file that it cannot read
             detail = "it is no NumPy file: write it with np.save or np.savez"

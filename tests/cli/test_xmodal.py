@@ -102,6 +102,21 @@ def test_texts_are_found_by_photos_and_shown(folder, capsys):
         assert f"a {COLOURS[colour[row]]}, {THINGS[thing[row]]}" in out
 
 
+def test_many_queries_are_cut_on_the_screen_and_not_in_the_file(folder, capsys):
+    argv = ["search", "m.xmodal", "--image", "two.npy", "--query-words", "lines.txt"]
+    capsys.readouterr()
+    assert xmodal([*argv, "-k", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[30:] == ["... and 110 more queries: --out FILE.csv has all"]
+    assert "-k" not in err
+    assert xmodal([*argv, "-k", "3", "--out", "all.csv"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "... and 110 more queries: all.csv has all"
+    assert "-k 3: the gallery has 2 items, which are all found\n" in err
+    with Path("all.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 2 * 120
+
+
 def test_one_line_of_features_is_a_query(folder, capsys):
     np.save("one.npy", np.load("photos.npy")[:1])
     argv = ["search", "m.xmodal", "--image", "photos.npy", "--query-image", "one.npy"]
