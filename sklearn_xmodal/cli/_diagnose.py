@@ -7,9 +7,10 @@ from sklearn_xmodal.cli._data import load_own_data
 from sklearn_xmodal.cli._errors import CommandError, told
 from sklearn_xmodal.cli._options import add_data_options, path_of_file
 from sklearn_xmodal.cli._search import takes_words
+from sklearn_xmodal.cli._seen import share_seen
 from sklearn_xmodal.inspection import diagnose
 from sklearn_xmodal.pairs import ImageTextPairs
-from sklearn_xmodal.persistence import load
+from sklearn_xmodal.persistence import load, read_card
 
 _DESCRIPTION = """\
 Look for what ails vectors of one joint model, or a saved retriever on pairs that
@@ -52,6 +53,7 @@ def _run(arguments):
             model = load(arguments.model)
             if takes_words(encoder_of(model, "text")):
                 pairs = _with_words(data, arguments.model)
+        _warn_of_seen(data, pairs, arguments.model)
     elif pairs.image.shape[1] != pairs.text.shape[1]:
         raise CommandError(
             "without --model, images and texts must be vectors of one joint model: got "
@@ -62,6 +64,17 @@ def _run(arguments):
     print(diagnosis)
     if arguments.plot:
         _save_figure(diagnosis, arguments.plot)
+
+
+def _warn_of_seen(data, pairs, model):
+    """Tell of pairs that a model from `xmodal fit` was fitted to."""
+    text = pairs.text if pairs is data.pairs else data.texts
+    if share := share_seen(read_card(model), data.pairs.image, text):
+        part = "all" if share == 1 else f"about {share:.0%}"
+        print(
+            f"Warning: {model} was fitted to {part} of these pairs, so what follows is "
+            "better than on others. Give pairs kept back, as xmodal fit --test does.\n"
+        )
 
 
 def _with_words(data, model):

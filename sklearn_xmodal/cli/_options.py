@@ -21,8 +21,8 @@ _DATA_HELP = {
 }
 
 
-def add_data_options(parser, *, default=None, without=()):
-    """Add what names the pairs, but for some parts of them."""
+def add_data_options(parser, *, default=None, without=(), **helps):
+    """Add what names the pairs, but for some parts; the help of others is given."""
     data = parser.add_argument_group(
         "data",
         "FILE is .npy, .npz (its arrays are FILE.npz:KEY), a scipy sparse .npz,\n"
@@ -43,7 +43,7 @@ def add_data_options(parser, *, default=None, without=()):
         metavar="FILE[:KEY]",
         help="image features, one row per pair",
     )
-    for name, text in _DATA_HELP.items():
+    for name, text in (_DATA_HELP | helps).items():
         if name not in without:
             data.add_argument(f"--{name}", metavar="FILE[:KEY]", help=text)
     data.add_argument(
