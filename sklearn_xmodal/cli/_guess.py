@@ -150,6 +150,11 @@ def _line(argv, options):
             argv[joined[0]] = f"{option}={value}"
         else:
             argv += [option, value]
+    return command_line(argv)
+
+
+def command_line(argv):
+    """Return arguments as a line for a shell."""
     return " ".join(["xmodal", *map(_quoted, argv)])
 
 

@@ -217,7 +217,7 @@ GALLERY = [*SEARCH, "--image", "photos.npy"]
          "cannot read photos.npy:x"),
         (["fit", "--image", "pairs.csv:no*", "--words", "lines.txt", "--save", "x"],
          "pairs.csv must have columns called 'no*': got file, caption, kind, made"),
-        (["diagnose", "--dataset", "synthetic"], "joint model: got 20 and 15"),
+        (["diagnose", "--dataset", "synthetic"], "got 20 and 15 features. For features of two models, fit one first: xmodal fit"),
         (["data", "--dataset", "synthetic", "--save", "x.csv"], "must be an .npz file"),
     ],
 )  # fmt: skip
@@ -227,6 +227,22 @@ def test_what_a_user_can_mend_is_one_line(folder, argv, message, capsys):
     assert len(line) == 1
     assert line[0].startswith(f"xmodal {argv[0]}: error: ")
     assert message in line[0]
+
+
+def test_a_diagnosis_says_whether_vectors_are_joint_and_what_to_run(folder, capsys):
+    rng = np.random.default_rng(100)
+    A = rng.normal(size=(60, 16))
+    turned = A @ np.linalg.qr(rng.normal(size=(16, 16)))[0]
+    np.savez("joint.npz", X_img=A, X_txt=A + 0.3 * rng.normal(size=A.shape))
+    np.savez("two.npz", X_img=A, X_txt=turned)
+    assert xmodal(["diagnose", "--image", "joint.npz"]) == 0
+    assert "These look like vectors of one joint model" in capsys.readouterr().out
+    assert xmodal(["diagnose", "--image=two.npz", "--min-class-size=2"]) == 0
+    out = capsys.readouterr().out
+    line = "xmodal fit --image=two.npz --min-class-size=2 --save my.xmodal"
+    assert f"\n    {line}\n    in Python: CCARetriever(" in out
+    assert "Not vectors of one joint model" in out
+    build_xmodal_parser()[0].parse_args(line.split()[1:])
 
 
 def test_a_model_of_words_is_diagnosed_on_words(folder, capsys):
