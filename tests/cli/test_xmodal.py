@@ -2,6 +2,8 @@
 
 import csv
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -217,7 +219,8 @@ GALLERY = [*SEARCH, "--image", "photos.npy"]
          "cannot read photos.npy:x"),
         (["fit", "--image", "pairs.csv:no*", "--words", "lines.txt", "--save", "x"],
          "pairs.csv must have columns called 'no*': got file, caption, kind, made"),
-        (["diagnose", "--dataset", "synthetic"], "got 20 and 15 features. For features of two models, fit one first: xmodal fit"),
+        (["diagnose", "--dataset", "synthetic"],
+         "got 20 and 15 features. For features of two models, fit one first: xmodal"),
         (["data", "--dataset", "synthetic", "--save", "x.csv"], "must be an .npz file"),
     ],
 )  # fmt: skip
@@ -301,6 +304,23 @@ def test_help_is_wrapped_and_has_examples_and_exit_status(name, monkeypatch, cap
     assert f"  xmodal {name}" in out.split("examples:")[1]
     assert "exit status:" in out
     assert max(map(len, out.splitlines())) <= 88
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/getting_started.md"])
+def test_command_lines_of_pages_are_understood(page):
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    lines = [
+        line
+        for console in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+        for line in console.replace("\\\n", " ").splitlines()
+        if line.startswith("xmodal ")
+    ]
+    assert len(lines) > 3
+    parser, _ = build_xmodal_parser()
+    for line in lines:
+        _, *argv = shlex.split(line, comments=True)
+        if argv != ["--help"]:
+            parser.parse_args(argv)
 
 
 def test_without_a_command_help_says_which_there_are(capsys):
