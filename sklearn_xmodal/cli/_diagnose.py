@@ -66,6 +66,11 @@ def _run(arguments):
             model = load(arguments.model)
             if takes_words(encoder_of(model, "text")):
                 pairs = _with_words(data, arguments.model)
+            elif data.words is not None:
+                raise CommandError(
+                    f"{arguments.model} takes features of texts: give --text instead "
+                    "of --words"
+                )
         _warn_of_seen(data, pairs, arguments.model)
     elif pairs.image.shape[1] != pairs.text.shape[1]:
         raise CommandError(

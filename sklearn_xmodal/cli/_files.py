@@ -119,8 +119,9 @@ def open_file(path, reader, *args, **options):
     except Exception as error:  # whatever a damaged file makes a reader raise
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "Object arrays" in detail:
+            source = ":".join([path, *options.values()])
             raise CommandError(
-                f"{path} holds Python objects, which are not read: save numbers, or "
+                f"{source} holds Python objects, which are not read: save numbers, or "
                 "strings, such as labels as y.astype(str)"
             ) from None
         if "pickled" in detail:  # NumPy's guess about any file that it cannot read

@@ -4,6 +4,7 @@ import re
 import shlex
 import zipfile
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -29,8 +30,13 @@ class _Item:
     """An array of an archive, or a column or several of a table."""
 
     key: str
+    names: list  # what it is called in the file
     n_rows: int
     values: list | None = None  # of one value per row; None of features
+
+    @property
+    def is_numeric(self):
+        return self.values is None or all(map(is_number, map(str, self.values)))
 
     @property
     def is_words(self):
@@ -45,40 +51,57 @@ def working_line(path, arguments):
     """Return a command line in which every part in a file has its key, or None."""
     items = _items(path, arguments)
     given = {role: getattr(arguments, role.replace("-", "_"), None) for role in KEYS}
-    here = {
-        role: split_key(source)[1]
-        for role, source in given.items()
-        if source and split_key(source)[0] == path
-    }
-    is_pairs = hasattr(arguments, "labels")
-    if is_pairs and "image" in here and not (given["text"] or given["words"]):
-        here |= {"text": None}
-    if is_pairs and "image" in here and not given["labels"]:
-        here |= {"labels": None}
-    found = _keys(items, here)
-    if "text" in here and "text" not in found and is_pairs:
-        words = _first(items, lambda i: i.values is not None and i.is_words)
-        if words is None:
-            return None
+    keys = {role: split_key(source) for role, source in given.items() if source}
+    here = {role: key for role, (place, key) in keys.items() if place == path}
+    wanted = [role for role in here if not _serves(items, role, here[role])]
+    used = {i.key for role in {*here} - {*wanted} for i in _meant(items, here[role])}
+    is_pairs = hasattr(arguments, "labels") and "image" in here
+    if is_pairs and not (given["text"] or given["words"]):
+        wanted.append("text")
+    if not wanted:
+        return None
+    if is_pairs and not given["labels"]:
+        wanted.append("labels")
+    found = _keys(items, wanted, used)
+    missing = [role for role in wanted if role not in found and role != "labels"]
+    words = _first(items, lambda item: item.values is not None and item.is_words)
+    if is_pairs and missing == ["text"] and words is not None:
         found["words"] = words.key
+    elif missing or not found:
+        return None
     new = {role: f"{path}:{found[role]}" for role in KEYS if role in found}
-    return _line(arguments.argv, new) if new else None
+    return _line(arguments.argv, new)
 
 
-def _keys(items, here):
+def _meant(items, key):
+    return [i for i in items if any(fnmatchcase(n, key) for n in (i.key, *i.names))]
+
+
+def _serves(items, role, key):
+    """Say whether a key is of something that a role can take."""
+    if key is None:
+        return False
+    if role.endswith(("image", "text")):
+        meant = _meant(items, key)
+        return bool(meant) and all(item.is_numeric for item in meant)
+    return any(key in item.names for item in items)
+
+
+def _keys(items, wanted, used):
     """Return role -> key for the parts that a file holds, as far as can be told."""
     found: dict = {}
     for side in ("image", "text"):
         for role in (side, f"query-{side}"):
-            if role in here:
-                taken = {found[r] for r in found if not r.endswith(side)}
+            if role in wanted:
+                taken = used | {found[r] for r in found if not r.endswith(side)}
                 matrices = [i for i in items if i.values is None and i.key not in taken]
                 own = _first(matrices, lambda i, s=side: modality_of(i.key) == s)
                 if own := own or _first(matrices, lambda i: modality_of(i.key) is None):
                     found[role] = own.key
-    n_rows = {item.n_rows for item in items if item.key in found.values()}
+    parts = used | {*found.values()}
+    n_rows = {i.n_rows for i in items if i.key in parts or not parts}
     columns = [i for i in items if i.values is not None and i.n_rows in n_rows]
-    if "labels" in here:
+    if "labels" in wanted:
         named = _first(columns, lambda i: _LABELS.search(i.key.lower()))
         if own := named or _first(columns, lambda i: i.repeats and not i.is_words):
             found["labels"] = own.key
@@ -116,10 +139,10 @@ def _arrays_of(path):
                 shape, _, dtype = read(file)
             key = name.removesuffix(".npy")
             if len(shape) == 2 and dtype.kind in "biuf" and shape[1] > 1:
-                items.append(_Item(key, shape[0]))
+                items.append(_Item(key, [key], shape[0]))
             elif len(shape) == 1 and dtype.kind in "biuUS":
                 with np.load(path) as arrays:
-                    items.append(_Item(key, shape[0], arrays[key].tolist()))
+                    items.append(_Item(key, [key], shape[0], arrays[key].tolist()))
     return items
 
 
@@ -129,12 +152,13 @@ def _columns_of(columns, counts):
     grouped = set()
     for pattern, names in numbered_groups(list(columns)).items():
         if all(counts(value) for name in names for value in columns[name]):
-            items.append(_Item(pattern, len(columns[names[0]])))
+            items.append(_Item(pattern, names, len(columns[names[0]])))
             grouped.update(names)
     for name, values in columns.items():
         if name not in grouped:
             is_matrix = all(np.ndim(value) == 1 for value in values)
-            items.append(_Item(name, len(values), None if is_matrix else values))
+            values = None if is_matrix else values
+            items.append(_Item(name, [name], len(columns[name]), values))
     return items
 
 

@@ -107,6 +107,29 @@ def test_the_command_line_that_works_is_shown(load, table, kind, capsys):
         assert len(np.unique(data.y)) == 3
 
 
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["--image", "own.csv:image_1", "--labels", "own.csv:kind", "--words=a.txt"],
+         '--image own.csv:image_1 --labels own.csv:category --words=a.txt'),
+        (["--image", "own.csv:image_1", "--labels", "own.csv:category"],
+         '--image own.csv:image_1 --labels own.csv:category --text "own.csv:text_*"'),
+        (["--image", "own.csv:caption", "--text", "own.csv:text_[01]"],
+         '--image "own.csv:image_*" --text "own.csv:text_[01]" '
+         "--labels own.csv:category"),
+        (["--image", "letters.csv"], None),  # nothing tells what is what
+    ],
+)  # fmt: skip
+def test_what_was_right_stays_in_the_line(load, table, argv, line, capsys):
+    to_csv(table, "own.csv", index=False)
+    to_csv({"a": [1.5, 2], "b": ["x y", "z"], "c": ["k", "l"]}, "letters.csv")
+    Path("a.txt").write_text("\n".join(CAPTIONS), encoding="utf-8")
+    assert xmodal(["data", *argv]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert len(err) == (1 if line is None else 3)
+    assert line is None or err[-1] == f"  xmodal data {line}"
+
+
 def test_words_are_shown_where_there_are_no_text_features(load, capsys):
     np.savez("own.npz", feats=IMAGE, captions=CAPTIONS)
     assert xmodal(["fit", "--image", "own.npz", "--save", "m.xmodal"]) == 2

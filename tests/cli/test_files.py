@@ -157,7 +157,7 @@ def test_text_is_missing_unless_the_archive_has_it(load):
         ("array.npz", "must be an .npz archive"),
         ("archive.npy", "must be one array"),
         ("words.npy", "no NumPy file"),
-        ("objects.npz", "objects.npz holds Python objects"),
+        ("objects.npz", "objects.npz:image holds Python objects"),
     ],
 )
 def test_files_that_are_not_what_they_say(load, name, message):

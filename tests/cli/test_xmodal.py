@@ -54,6 +54,7 @@ def folder(tmp_path_factory):
     save(CCARetriever(2), "new.xmodal")
     RetrievalIndex(vectors=np.eye(3)).save("vectors.xmodal")
     np.save("plain.npy", X_img)
+    (path / "words50.txt").write_text("a\nb\n" * 25)
     yield path, words, colour, thing
     os.chdir(before)
 
@@ -221,6 +222,8 @@ GALLERY = [*SEARCH, "--image", "photos.npy"]
          "pairs.csv must have columns called 'no*': got file, caption, kind, made"),
         (["diagnose", "--dataset", "synthetic"],
          "got 20 and 15 features. For features of two models, fit one first: xmodal"),
+        (["diagnose", "--image", "plain.npy", "--words", "words50.txt", "--model",
+          "plain.xmodal"], "plain.xmodal takes features of texts: give --text"),
         (["data", "--dataset", "synthetic", "--save", "x.csv"], "must be an .npz file"),
     ],
 )  # fmt: skip
