@@ -185,9 +185,10 @@ def _scores(pipeline, data, train, test, protocol):
         options["seen_classes"] = np.unique(y[train])
     with told("--test"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", f".*{EACH_COPY_COUNTS}")
-        codes = split_codes(pipeline.transform(pairs))
+        Z_img, Z_txt = split_codes(pipeline.transform(pairs))
         y = None if y is None else y[test]
-        return {"n_pairs": len(test), **score_codes(*codes, y, protocol, **options)}
+        scores = score_codes(Z_img, Z_txt, y, protocol, **options)
+    return {"n_pairs": len(test), **scores}
 
 
 def _say_scores(scores):

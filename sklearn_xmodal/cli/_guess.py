@@ -5,6 +5,7 @@ import shlex
 import zipfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class _Item:
     key: str
     names: list  # what it is called in the file
     n_rows: int
-    values: list | None = None  # of one value per row; None of features
+    values: Any = None  # a list of one value per row; None of features
 
     @property
     def is_numeric(self):
