@@ -45,7 +45,8 @@ def add_data_options(parser, *, default=None, without=(), **helps):
     )
     for name, text in (_DATA_HELP | helps).items():
         if name not in without:
-            data.add_argument(f"--{name}", metavar="FILE[:KEY]", help=text)
+            metavar = "FRACTION|FILE[:KEY]" if name in helps else "FILE[:KEY]"
+            data.add_argument(f"--{name}", metavar=metavar, help=text)
     data.add_argument(
         "--min-class-size",
         type=positive_int,

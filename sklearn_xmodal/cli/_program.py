@@ -34,9 +34,9 @@ the way through:
   xmodal data                                    what is there, without own files
   xmodal data --image mine.npz                   how own files are understood
   xmodal compare --image mine.npz                which retriever suits them
-  xmodal fit --image mine.npz --save my.xmodal   tune one, and keep it
-  xmodal search my.xmodal --image photos.npy --query-text texts.npy
-  xmodal diagnose --image others.npz --model my.xmodal   on pairs kept back
+  xmodal fit --image mine.npz --test 0.2 --save my.xmodal   tune and score one, keep it
+  xmodal search my.xmodal --image photos.npy --query-text new.npy
+  xmodal diagnose --image others.npz --model my.xmodal   on pairs that it has not seen
 
 xmodal COMMAND --help has the options, examples and exit status of a command.
 Options without a COMMAND are those of compare. python -m sklearn_xmodal is the

@@ -205,10 +205,11 @@ def read_numbers(path, form, width, *, has_header, has_ids, chosen=None):
         raise CommandError(f"{path} must have rows below its header: got none")
     X = np.concatenate([numbers for numbers, _ in parts])
     ids = [name for _, names in parts for name in names]
+    has_gaps = bool(np.isnan(X).any())
     # Where columns are chosen, pandas lets rows pass that are too long.
-    is_whole = chosen is None and X.shape[1] == width - has_ids
-    if np.isnan(X).any() or not is_whole:
-        n_rows = _check_cells(path, form, has_header, has_ids, chosen)
+    if has_gaps or chosen is not None or X.shape[1] != width - has_ids:
+        cells = chosen if has_gaps or chosen is None else ()
+        n_rows = _check_cells(path, form, has_header, has_ids, cells)
         X, ids = X[:n_rows], ids[:n_rows]
     return X, ids if has_ids else None
 
