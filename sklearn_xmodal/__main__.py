@@ -1,4 +1,4 @@
-"""The command line: ``python -m sklearn_xmodal``, and ``xmodal``."""
+"""The command line: `xmodal`, also as ``python -m sklearn_xmodal``."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ __all__ = ["main", "xmodal"]
 
 
 def main(argv=None):
-    """Run ``python -m sklearn_xmodal``: a comparison, or a command of `xmodal`.
+    """Run ``python -m sklearn_xmodal``: `xmodal`, which alone compares the emoji.
 
     It has one thread per fit, unless the caller says otherwise: searches fit several
     models at a time, and thread pools that share cores slow each other down many times

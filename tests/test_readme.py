@@ -51,7 +51,7 @@ PAGES = {"README.md": README, "index.md": README.parent / "docs" / "index.md"}
 
 def _questions(page):
     text = page.read_text(encoding="utf-8").split("## Which retriever?\n")[1]
-    questions = text.split("\n\n`python")[0]
+    questions = text.split("\n\n`xmodal")[0]
     return re.split(r"^(?=\d\. )", questions, flags=re.MULTILINE)[1:]
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._errors import CommandError, UnclearFileError
 from sklearn_xmodal.cli._features import (
     YES_NO,
     counts_rows,
     is_id_name,
     split_index,
 )
+from sklearn_xmodal.cli._names import place_of, say_names
 from sklearn_xmodal.cli._tables import (
     COLUMN_STORES,
     is_number,
@@ -129,11 +130,12 @@ def _read_cells(path, role, form, header, id_column):
         cells = cells.T
     if cells.shape[1] != 1:
         first = cells[0].tolist()
-        names = "" if any(map(is_number, first)) else f", of {', '.join(first[:9])}"
-        raise CommandError(
+        names = "" if any(map(is_number, first)) else f", of {say_names(first)}"
+        raise UnclearFileError(
             f"--{role} {path} must be a 1-D array: got shape {cells.shape} "
             f"(--{role} {path}:COLUMN takes one column{names}; --id-column yes, if the "
-            "first column names the rows)"
+            "first column names the rows)",
+            path,
         )
     values, places = cells[:, 0], _lines(table.lines)
     column = Column(role, path, values, places, header, ids, id_name)
@@ -154,23 +156,12 @@ def _lines(numbers):
 def _read_named(path, role, form, name):
     """Return the `Column` of that name, which the first row must hold."""
     table = read_cells(path, form, one_column=False)
-    names, place = table.rows[0], _place_of(name, table.rows[0], path)
+    names, place = table.rows[0], place_of(name, table.rows[0], path)
     values = np.array([row[place] for row in table.rows[1:]], dtype=str)
     ids = None
     if place > 0 and is_id_name(names[0]):
         ids = [row[0] for row in table.rows[1:]]
     return Column(role, path, values, _lines(table.lines[1:]), True, ids, names[0])
-
-
-def _place_of(name, names, path):
-    """Return the place of the one column of a name."""
-    if names.count(name) != 1:
-        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise CommandError(
-            f"{path} must have one column {name!r}: got {names.count(name)} among "
-            f"{shown}"
-        )
-    return names.index(name)
 
 
 def _has_ids(cells):
@@ -189,14 +180,19 @@ def _has_ids(cells):
 
 def _read_column_store(path, role, id_column, name):
     frame = read_columns(path)
+    chosen = None
     if name is not None:
-        frame = frame.iloc[:, [_place_of(name, [*map(str, frame.columns)], path)]]
+        place = place_of(name, [*map(str, frame.columns)], path)
+        chosen = frame.iloc[:, [place]]
+        frame = frame if place else chosen
     frame, ids, id_name = split_index(frame, path, id_column)
+    frame = frame if chosen is None else chosen
     if frame.shape[1] != 1:
-        raise CommandError(
+        raise UnclearFileError(
             f"--{role} {path}: {role} must be one column: got "
-            f"{', '.join(map(str, frame.columns[:9]))} (--{role} {path}:COLUMN takes "
-            "one of them; --id-column yes, if the first names the rows)"
+            f"{say_names([*map(str, frame.columns)])} (--{role} {path}:COLUMN takes "
+            "one of them; --id-column yes, if the first names the rows)",
+            path,
         )
     series = frame.iloc[:, 0]
     if getattr(series.dtype, "kind", "O") in "biuf":

@@ -17,7 +17,7 @@ from sklearn_xmodal.cli._columns import (
     read_column,
     settle_names,
 )
-from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._errors import CommandError, UnclearFileError
 from sklearn_xmodal.cli._features import Features, count_pairs, read_table
 from sklearn_xmodal.cli._files import (
     KEYS,
@@ -258,12 +258,8 @@ class Files:
 
     def features(self, source, role, *, at_least=2):
         """Return the `Features` of a file, of some rows at least."""
-        path, key = split_key(source)
-        if key is not None and is_table(path):
-            raise CommandError(
-                f"--{role} {source}: features are all columns of a table, give {path}"
-            )
-        if not is_table(source):
+        path, pattern = split_key(source)
+        if not is_table(path):
             array = read_array(source, role)
             if array.ndim != 2 or array.dtype.kind not in "biuf":
                 raise CommandError(
@@ -273,7 +269,7 @@ class Files:
             features = Features(source, array)
         else:
             said = self.header.get(role), self.id_column.get(role)
-            features = open_file(source, read_table, self.form, *said)
+            features = open_file(path, read_table, self.form, *said, pattern)
         _check_shape(features.X, f"--{role} {source}", at_least)
         return features
 
@@ -310,14 +306,16 @@ def _find_text(arguments):
     source = arguments.text or _find_source(arguments.image, "text")
     image = locate(arguments.image, "image")
     if source is None or (arguments.text is None and locate(source, "text") == image):
-        raise CommandError(
+        raise UnclearFileError(
             "--text is missing: the text features, one row per pair, or --words, the "
-            "texts themselves"
+            "texts themselves",
+            image[0],
         )
     if locate(source, "text") == image:
-        raise CommandError(
+        raise UnclearFileError(
             f"--image and --text must be different: got {source} for both, give the "
-            "text features of the pairs"
+            "text features of the pairs",
+            image[0],
         )
     return source
 

@@ -7,6 +7,14 @@ class CommandError(Exception):
     """An error of the input, not of the program."""
 
 
+class UnclearFileError(CommandError):
+    """It is not clear what of a file is meant: the command line may say it."""
+
+    def __init__(self, message, path):
+        super().__init__(message)
+        self.path = path
+
+
 @contextmanager
 def told(what):
     """Tell in one line what the package refuses, after the words of what was tried."""

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._errors import CommandError, UnclearFileError
+from sklearn_xmodal.cli._names import (
+    modality_of,
+    numbered_groups,
+    places_of,
+    say_names,
+)
 from sklearn_xmodal.cli._tables import (
     COLUMN_STORES,
     is_number,
@@ -34,6 +40,7 @@ class Features:
     header: bool | None = False  # None: the first row of X may be one
     id_name: str | None = None  # of the first column that was left out
     ids: list | None = None
+    is_chosen: bool = False  # whether columns were named
 
     def counts(self):
         """Return the numbers of rows that there may be."""
@@ -45,7 +52,7 @@ class Features:
         if self.header is None:
             self.header = self.X.shape[0] == n + 1
             self.X = self.X[1:] if self.header else self.X
-        if self.ids is None and id_column is not False:
+        if self.ids is None and id_column is not False and not self.is_chosen:
             self._drop_row_numbers()
 
     def _drop_row_numbers(self):
@@ -98,7 +105,7 @@ def _looks_like_ids(X):
         return differ and bool((others != np.round(others)).any(axis=0).all())
 
 
-def read_table(path, form, header, id_column):
+def read_table(path, form, header, id_column, pattern=None):
     """Return the `Features` of a table, its first row still in it where that is open.
 
     Parameters
@@ -107,13 +114,22 @@ def read_table(path, form, header, id_column):
     form : Format
     header, id_column : bool or None
         What the user says of it.
+    pattern : str or None
+        The name of the columns that are meant, which may have * and ?.
     """
     if suffix_of(path) in COLUMN_STORES:
-        return _read_column_store(path, id_column)
+        return _read_column_store(path, id_column, pattern)
     head = read_head(path, form)
+    if pattern is not None:
+        return _read_chosen(path, form, id_column, pattern, head.rows[0])
     first, below = head.rows[0], head.rows[1:]
     if header is None:
         header = judge_header(head, id_column)
+    if header:
+        words = _without_numbers(head, id_column)
+        # A first column of words names the rows, which is asked about below; words in
+        # all columns may be numbers in another writing.
+        _check_kinds(path, first, [] if words in (first[:1], first) else words)
     id_name = None
     if len(first) > 1 and header and id_column is None:
         id_column = is_id_name(first[0])
@@ -126,6 +142,46 @@ def read_table(path, form, header, id_column):
         path, form, len(first), has_header=bool(header), has_ids=bool(id_column)
     )
     return Features(path, X, True, header, id_name, ids)
+
+
+def _read_chosen(path, form, id_column, pattern, names):
+    """Return the `Features` of columns that the first row names."""
+    chosen = places_of(pattern, names, path)
+    has_ids = bool(id_column) or (id_column is None and is_id_name(names[0]))
+    has_ids = has_ids and 0 not in chosen
+    X, ids = read_numbers(
+        path, form, len(names), has_header=True, has_ids=has_ids, chosen=chosen
+    )
+    id_name = names[0] if has_ids else None
+    return Features(f"{path}:{pattern}", X, True, True, id_name, ids, True)
+
+
+def _without_numbers(head, id_column):
+    """Return names of columns, but for ids, that hold no number in the first rows."""
+    columns = zip(*head.rows, strict=True)
+    return [
+        name
+        for i, (name, *cells) in enumerate(columns)
+        if cells and not any(map(is_number, cells)) and not (i == 0 and id_column)
+    ]
+
+
+def _check_kinds(path, names, wordy):
+    """Refuse a table whose columns are not one matrix: of both modalities, or words."""
+    sides = [modality_of(pattern) for pattern in numbered_groups(names)]
+    if {"image", "text"} <= {*sides}:
+        raise UnclearFileError(
+            f"{path} holds features of images and of texts, say which columns are "
+            f"meant, {path}:COLUMN*: got {say_names(names)}",
+            path,
+        )
+    if wordy:
+        raise UnclearFileError(
+            f"{path} must hold numbers in all columns, or be given with the columns "
+            f"that are meant, {path}:COLUMN*: got others in {say_names(wordy)}, among "
+            f"{say_names(names)}",
+            path,
+        )
 
 
 def is_id_name(name):
@@ -152,9 +208,10 @@ def judge_header(head, id_column=None):
     hint = ""
     if names == first[:1]:
         hint = " (--id-column yes, if the first column names the rows)"
-    raise CommandError(
+    raise UnclearFileError(
         f"{head.path} must have only numbers or only column names in line "
-        f"{head.lines[0]}: got {names[0]!r} and {number!r}{hint}"
+        f"{head.lines[0]}: got {names[0]!r} and {number!r}{hint}",
+        head.path,
     )
 
 
@@ -209,15 +266,55 @@ def _check_wide_enough(path, width):
         )
 
 
-def _read_column_store(path, id_column):
-    frame, ids, id_name = split_index(read_columns(path), path, id_column)
-    for name, dtype in frame.dtypes.items():
-        if getattr(dtype, "kind", "O") not in "biuf":
+def _read_column_store(path, id_column, pattern):
+    frame = read_columns(path)
+    names = [*map(str, frame.columns)]
+    if pattern is None:
+        frame, ids, id_name = split_index(frame, path, id_column)
+        kinds = [getattr(dtype, "kind", "O") for dtype in frame.dtypes]
+        others = [str(n) for n, kind in zip(frame.columns, kinds, strict=True)
+                  if kind not in "biuf"]  # fmt: skip
+        if len(kinds) > 1:
+            _check_kinds(path, names, others)
+        return Features(path, _numbers_of(frame, path), True, True, id_name, ids)
+    chosen = places_of(pattern, names, path)
+    others, ids, id_name = split_index(frame, path, id_column)
+    ids, id_name = (None, None) if 0 in chosen else (ids, id_name)
+    X = _numbers_of(frame.iloc[:, chosen], path)
+    return Features(f"{path}:{pattern}", X, True, True, id_name, ids, True)
+
+
+def _numbers_of(frame, path):
+    """Return a matrix of columns of numbers, and of lists of numbers."""
+    if all(getattr(dtype, "kind", "O") in "biuf" for dtype in frame.dtypes):
+        return frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    parts = []
+    for i, name in enumerate(frame.columns):
+        column = frame.iloc[:, i]
+        if getattr(column.dtype, "kind", "O") in "biuf":
+            part = column.to_numpy(dtype=np.float64, na_value=np.nan)[:, None]
+        else:
+            part = _lists_of(column, name, path)
+        parts.append(part)
+    return np.hstack(parts)
+
+
+def _lists_of(column, name, path):
+    """Return the matrix of a column whose cells are lists of one length."""
+    rows = column.tolist()
+    must = f"{path} must hold numbers, or lists of equally many: column {name!r} has"
+    lengths = [np.size(row) if np.ndim(row) == 1 else None for row in rows]
+    for i, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        if length is None:
+            raise UnclearFileError(f"{must} {row!r} in row {i} (from 0)", path)
+        if length != lengths[0]:
             raise CommandError(
-                f"{path} must hold numbers: got type {dtype} in column {name!r}"
+                f"{must} {lengths[0]} in row 0 and {length} in row {i} (from 0)"
             )
-    X = frame.to_numpy(dtype=np.float64, na_value=np.nan)
-    return Features(path, X, True, True, id_name, ids)
+    try:
+        return np.array(rows, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise CommandError(f"{must} others: {error}") from None
 
 
 def split_index(frame, path, id_column):

@@ -1,5 +1,6 @@
 """Reading of the user's files: which array of which file."""
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from scipy import sparse
 
-from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._errors import CommandError, UnclearFileError
 from sklearn_xmodal.cli._tables import is_table
 
 #: Names under which an .npz file may hold each part, by the option that names it.
@@ -30,9 +31,10 @@ _SPARSE = {"format", "shape", "data"}  # what scipy.sparse.save_npz always write
 
 def split_key(source):
     """Split FILE.npz:KEY and FILE.csv:COLUMN; other colons belong to the path."""
-    path, colon, key = source.rpartition(":")
-    if colon and (path.lower().endswith(".npz") or is_table(path)):
-        return path, key
+    for colon in re.finditer(":", source):
+        path = source[: colon.start()]
+        if path.lower().endswith(".npz") or is_table(path):
+            return path, source[colon.end() :]
     return source, None
 
 
@@ -55,13 +57,13 @@ def find_others(path):
 
 
 def locate(source, role):
-    """Return the path, and the key of the array inside an .npz file.
+    """Return the path, and the key of the array inside an .npz file, or columns.
 
     The key is None for other files, and for a scipy sparse matrix.
     """
     path, key = split_key(source)
     if not path.lower().endswith(".npz"):
-        return path, None
+        return path, key
     names = open_file(path, _list_archive)
     if key is None:
         if set(names) >= _SPARSE:
@@ -70,12 +72,15 @@ def locate(source, role):
     if key is None and len(names) == 1:
         key = names[0]
     if key is None:
-        raise CommandError(
+        raise UnclearFileError(
             f"{path} holds {len(names)} arrays, say which one is the {role}: "
-            f"--{role} {path}:KEY with KEY one of {', '.join(names)}"
+            f"--{role} {path}:KEY with KEY one of {', '.join(names)}",
+            path,
         )
     if key not in names:
-        raise CommandError(f"{path} holds no array {key!r}: it has {', '.join(names)}")
+        raise UnclearFileError(
+            f"{path} holds no array {key!r}: it has {', '.join(names)}", path
+        )
     return path, key
 
 
@@ -114,9 +119,10 @@ def open_file(path, reader, *args, **options):
     except Exception as error:  # whatever a damaged file makes a reader raise
         detail = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "Object arrays" in detail:
+            source = ":".join([path, *options.values()])
             raise CommandError(
-                f"{path} holds Python objects, which are not read: save numbers or "
-                "strings"
+                f"{source} holds Python objects, which are not read: save numbers, or "
+                "strings, such as labels as y.astype(str)"
             ) from None
         if "pickled" in detail:  # NumPy's guess about any file that it cannot read
             detail = "it is no NumPy file: write it with np.save or np.savez"

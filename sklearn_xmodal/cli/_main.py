@@ -1,11 +1,9 @@
 """A comparison: from arguments to table, file and pictures."""
 
-import argparse
 import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
-from sklearn_xmodal._version import __version__
 from sklearn_xmodal.cli._compare import compare, plan
 from sklearn_xmodal.cli._data import RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
@@ -21,8 +19,7 @@ from sklearn_xmodal.protocols import ALL_METHODS, FULL, METHODS, PROTOCOLS, QUIC
 from sklearn_xmodal.report import write_report
 from sklearn_xmodal.utils._row_keys import row_keys
 
-#: What `python -m sklearn_xmodal` compares unless told otherwise, and `xmodal compare`.
-_USUAL = tuple(METHODS)
+#: What is compared unless told otherwise.
 LIGHT = tuple(
     name
     for name, method in ALL_METHODS.items()
@@ -34,18 +31,18 @@ _FIRST_LOOK = (
     "A first look (--quick): few settings, two folds, networks of 150 steps. The full "
     "run may say otherwise."
 )
-_EPILOG = """\
+EPILOG = """\
 examples:
-  {prog}
+  xmodal compare
       compares methods on the emoji, in the first two protocols
-  {prog} --image wikipedia.npz:X_img --text wikipedia.npz:X_txt \\
+  xmodal compare --image wikipedia.npz:X_img --text wikipedia.npz:X_txt \\
       --labels wikipedia.npz:y --test wikipedia.npz:test_idx --protocol standard
       the same on your own features, with a given test part
-  {prog} --image photos.csv --text captions.npz --labels kinds.csv
+  xmodal compare --image photos.csv --text captions.npz --labels kinds.csv
       one file per part: .npy, .npz (one array, NAME.npz:KEY, or a scipy sparse
       matrix), CSV, also as .csv.gz, Parquet, Feather. A label that is blank, NaN or
       None, or -1 among numbers, is none: such pairs serve methods that need no labels
-  {prog} --image photos.npy --words photos.csv:caption \\
+  xmodal compare --image photos.npy --words photos.csv:caption \\
       --labels photos.csv:kind --methods cca msln
       captions as they are, and labels, from columns of one table
 
@@ -53,24 +50,6 @@ exit status:
   0 done, 2 something must be mended (one line says what), 130 interrupted by Ctrl-C:
   what was finished is reported and written, 141 the reader of the output has gone
 """
-_MODULE_EPILOG = """
-more commands:
-  python -m sklearn_xmodal {fit,search,diagnose,data} --help, or xmodal --help
-"""
-
-
-def build_parser():
-    """Return the parser of ``python -m sklearn_xmodal``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sklearn_xmodal",
-        description=COMPARE_DESCRIPTION,
-        epilog=compare_epilog("python -m sklearn_xmodal") + _MODULE_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_compare_options(parser, _USUAL)
-    parser.add_argument("--version", action="version", version=__version__)
-    return parser
-
 
 COMPARE_DESCRIPTION = (
     "Tune cross-modal retrievers by grid search inside the training part,\n"
@@ -78,13 +57,8 @@ COMPARE_DESCRIPTION = (
 )
 
 
-def compare_epilog(prog):
-    """Return examples and exit status of a comparison."""
-    return _EPILOG.replace("{prog}", prog)
-
-
-def add_compare_options(parser, methods=LIGHT):
-    """Add all that a comparison takes; the methods are those of no choice."""
+def add_compare_options(parser):
+    """Add all that a comparison takes."""
     add_data_options(parser, default="emoji")
     run = parser.add_argument_group("comparison")
     run.add_argument(
@@ -95,15 +69,14 @@ def add_compare_options(parser, methods=LIGHT):
         help="standard: test classes are seen in training; extendable: they are not; "
         "generalized: both kinds in one gallery (default: the first two)",
     )
-    others = [name for name in ALL_METHODS if name not in methods]
     run.add_argument(
         "--methods",
         nargs="+",
         type=one_of(tuple(ALL_METHODS)),
         metavar="NAME",
-        help=f"what to compare (default: {', '.join(methods)}, as far as the data "
-        f"allow; also: {', '.join(others)}). Those that train networks, "
-        f"{', '.join(_HEAVY)} and msln, take minutes",
+        help=f"what to compare (default: {', '.join(LIGHT)}, as far as the data "
+        f"allow). Those that train networks take minutes: msln, and on request "
+        f"{', '.join(_HEAVY)}",
     )
     run.add_argument(
         "--splits",
@@ -120,7 +93,6 @@ def add_compare_options(parser, methods=LIGHT):
         metavar="FOLDER",
         help="where results.csv and the pictures go (default: xmodal-results)",
     )
-    parser.set_defaults(default_methods=methods)
 
 
 def run(arguments):
@@ -132,7 +104,7 @@ def run(arguments):
         data,
         arguments.methods,
         arguments.protocol,
-        default=arguments.default_methods,
+        default=LIGHT,
         **splits,
     )
     out = _make_folder(arguments.out)

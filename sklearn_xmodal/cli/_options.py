@@ -21,13 +21,15 @@ _DATA_HELP = {
 }
 
 
-def add_data_options(parser, *, default=None, without=()):
-    """Add what names the pairs, but for some parts of them."""
+def add_data_options(parser, *, default=None, without=(), **helps):
+    """Add what names the pairs, but for some parts; the help of others is given."""
     data = parser.add_argument_group(
         "data",
         "FILE is .npy, .npz (its arrays are FILE.npz:KEY), a scipy sparse .npz,\n"
-        ".csv, .tsv or .txt, also as .gz, .bz2 or .xz, .parquet or .feather. Labels,\n"
-        "groups, words and ids may be one column of a table: FILE.csv:COLUMN.",
+        ".csv, .tsv or .txt, also as .gz, .bz2 or .xz, .parquet or .feather. Of a\n"
+        "table with more in it, labels, groups, words and ids are one column,\n"
+        'FILE.csv:COLUMN, and features several, "FILE.csv:image_*" (in quotes, since\n'
+        "shells read *), or one column of lists, FILE.parquet:COLUMN.",
     )
     names = ", ".join(DATASETS)
     note = f" (default: {default}, unless --image is given)" if default else ""
@@ -37,11 +39,14 @@ def add_data_options(parser, *, default=None, without=()):
         help=f"a data set that needs no download: {names}{note}",
     )
     data.add_argument(
-        "--image", metavar="FILE[:KEY]", help="image features, one row per pair"
+        "--image",
+        metavar="FILE[:KEY]",
+        help="image features, one row per pair",
     )
-    for name, text in _DATA_HELP.items():
+    for name, text in (_DATA_HELP | helps).items():
         if name not in without:
-            data.add_argument(f"--{name}", metavar="FILE[:KEY]", help=text)
+            metavar = "FRACTION|FILE[:KEY]" if name in helps else "FILE[:KEY]"
+            data.add_argument(f"--{name}", metavar=metavar, help=text)
     data.add_argument(
         "--min-class-size",
         type=positive_int,

@@ -1,19 +1,21 @@
-"""The programs: ``python -m sklearn_xmodal``, and ``xmodal`` with its commands."""
+"""The program: `xmodal` with its commands, also as ``python -m sklearn_xmodal``."""
 
 import argparse
 import os
 import sys
+from contextlib import suppress
 
 from sklearn_xmodal._version import __version__
 from sklearn_xmodal.cli import _diagnose, _fit, _main, _search, _show
-from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._errors import CommandError, UnclearFileError
+from sklearn_xmodal.cli._guess import working_line
 
 #: Name -> what it does in a line, the whole description, examples, options, work.
 COMMANDS = {
     "compare": (
         "which retriever suits my pairs? table, CSV file and pictures",
         _main.COMPARE_DESCRIPTION,
-        _main.compare_epilog("xmodal compare"),
+        _main.EPILOG,
         _main.add_compare_options,
         _main.run,
     ),
@@ -26,16 +28,19 @@ _USAGE = {
     "fit": "[options] --image FILE --save FILE",
     "search": "[options] FILE --query WORDS ...",
 }
+_OF_THE_PROGRAM = ("-h", "--help", "--version")
 _EPILOG = """\
 the way through:
   xmodal data                                    what is there, without own files
   xmodal data --image mine.npz                   how own files are understood
   xmodal compare --image mine.npz                which retriever suits them
-  xmodal fit --image mine.npz --save my.xmodal   tune one, and keep it
-  xmodal search my.xmodal --image photos.npy --query-text texts.npy
-  xmodal diagnose --image others.npz --model my.xmodal   on pairs kept back
+  xmodal fit --image mine.npz --test 0.2 --save my.xmodal   tune and score one, keep it
+  xmodal search my.xmodal --image photos.npy --query-text new.npy
+  xmodal diagnose --image others.npz --model my.xmodal   on pairs that it has not seen
 
 xmodal COMMAND --help has the options, examples and exit status of a command.
+Options without a COMMAND are those of compare. python -m sklearn_xmodal is the
+same program, for where xmodal is not on the path; alone, it compares the emoji.
 """
 
 
@@ -67,29 +72,7 @@ def build_xmodal_parser():
 
 
 def xmodal(argv=None):
-    """Run `xmodal`.
-
-    Parameters
-    ----------
-    argv : list of str, default=None
-        Arguments, those of the process where `None`.
-
-    Returns
-    -------
-    status : int
-        0, 2 where something in the input must be mended, 130 after Ctrl-C.
-    """
-    parser, _ = build_xmodal_parser()
-    arguments = parser.parse_args(argv)
-    if arguments.command is None:
-        parser.print_help()
-        return 0
-    run = COMMANDS[arguments.command][-1]
-    return _guarded(run, arguments, f"xmodal {arguments.command}")
-
-
-def main(argv=None):
-    """Run ``python -m sklearn_xmodal``: a comparison, or a command of `xmodal`.
+    """Run `xmodal`; options without a command are those of `compare`.
 
     Parameters
     ----------
@@ -102,10 +85,33 @@ def main(argv=None):
         0, 2 where something in the input must be mended, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in COMMANDS:
-        return xmodal(argv)
-    arguments = _main.build_parser().parse_args(argv)
-    return _guarded(_main.run, arguments, "sklearn_xmodal")
+    parser, _ = build_xmodal_parser()
+    if not argv:
+        parser.print_help()
+        return 0
+    if argv[0].startswith("-") and argv[0] not in _OF_THE_PROGRAM:
+        argv = ["compare", *argv]
+    arguments = parser.parse_args(argv)
+    arguments.argv = argv
+    run = COMMANDS[arguments.command][-1]
+    return _guarded(run, arguments, f"xmodal {arguments.command}")
+
+
+def main(argv=None):
+    """Run ``python -m sklearn_xmodal``: `xmodal`, which alone compares the emoji.
+
+    Parameters
+    ----------
+    argv : list of str, default=None
+        Arguments, those of the process where `None`.
+
+    Returns
+    -------
+    status : int
+        0, 2 where something in the input must be mended, 130 after Ctrl-C.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    return xmodal(argv or ["compare"])
 
 
 def _guarded(run, arguments, program):
@@ -114,6 +120,8 @@ def _guarded(run, arguments, program):
         run(arguments)
     except CommandError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
+        if isinstance(error, UnclearFileError):
+            _show_a_way(error.path, arguments)
         return 2
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
@@ -123,3 +131,13 @@ def _guarded(run, arguments, program):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     return 0
+
+
+def _show_a_way(path, arguments):
+    """Print the command line that says what of a file is meant, where it can be told.
+
+    What cannot be read has been told.
+    """
+    with suppress(Exception):
+        if line := working_line(path, arguments):
+            print(f"As far as names and shapes tell:\n  {line}", file=sys.stderr)

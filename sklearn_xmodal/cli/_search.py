@@ -21,7 +21,8 @@ sklearn_xmodal.save), with a gallery beside it, or an index that holds its own.
 _EPILOG = """\
 examples:
   xmodal search my.xmodal --image photos.npy --query-text queries.npy
-      five photos for every row of text features
+      five photos for every row of text features: of texts that the model was not
+      fitted to, since its own are found too easily to tell anything
   xmodal search my.xmodal --image photos.csv --query "red car" "a dog on grass"
       by words, if the model has learnt from words; the id column of the gallery, or
       --ids, names the photos
@@ -33,6 +34,7 @@ exit status:
   0 done, 2 something must be mended (one line says what), 130 interrupted by Ctrl-C
 """
 _GALLERIES = ("image", "text", "words")
+_MOST_SHOWN = 10  # queries
 _QUERIES = ("query", "query_words", "query_image", "query_text")
 
 
@@ -78,7 +80,8 @@ def _add_options(parser):
         "--out",
         type=path_of_file,
         metavar="FILE.csv",
-        help="also write query, rank, id and score of everything found",
+        help=f"also write query, rank, id and score of everything found: the first "
+        f"{_MOST_SHOWN} queries are printed",
     )
     add_table_options(parser)
 
@@ -144,10 +147,16 @@ def _answer(index, arguments, files):
         names = texts or names
     if name in ("query", "query_words"):
         _warn_of_unknown(index.text_encoder, queries)
-    with told(f"--{name.replace('_', '-')}"):
+    source = "" if name == "query" else f" {getattr(arguments, name)}"
+    with told(f"--{name.replace('_', '-')}{source}"):
         result = index.search(**{modality: queries}, k=arguments.k)
+    if arguments.k > (n_found := len(result.ids[0])):
+        print(
+            f"-k {arguments.k}: the gallery has {n_found:,} items, which are all found",
+            file=sys.stderr,
+        )
     frame = _rows(result, index, names)
-    _print(frame)
+    _print(frame, arguments.out or "--out FILE.csv")
     if arguments.out:
         with told(f"cannot write {arguments.out}"):
             _write(frame, arguments.out)
@@ -270,13 +279,17 @@ def _rows(result, index, names):
     return found
 
 
-def _print(found):
-    for rows in found:
+def _print(found, others):
+    """Print what is found for the first queries, and where the others go."""
+    for rows in found[:_MOST_SHOWN]:
         name = rows[0]["query"]
         print(name if isinstance(name, str) else f"query {name}")
         for row in rows:
             text = f"  {row['text']}" if "text" in row else ""
             print(f"{row['rank']:5}  {row['score']:.3f}  {row['id']}{text}")
+    if len(found) > _MOST_SHOWN:
+        n_more = len(found) - _MOST_SHOWN
+        print(f"... and {n_more:,} more queries: {others} has all")
 
 
 def _write(found, path):

@@ -55,8 +55,11 @@ def _run(arguments):
         shown = [f"{classes[i]} ({sizes[i]})" for i in order[:8]]
         rest = f" and {len(classes) - 8} more" if len(classes) > 8 else ""
         print(f"Classes: {', '.join(shown)}{rest}.")
-    methods, protocols = plan(data, None, None, default=LIGHT)
-    print(f"Protocols: {', '.join(protocols)}. Methods: {', '.join(methods)}.")
+    try:
+        methods, protocols = plan(data, None, None, default=LIGHT)
+        print(f"Protocols: {', '.join(protocols)}. Methods: {', '.join(methods)}.")
+    except CommandError as error:
+        print(f"No comparison: {error}.")
     if arguments.save:
         with told(f"cannot write {arguments.save}"):
             _save(data, arguments.save)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_xmodal.cli._errors import CommandError
+from sklearn_xmodal.cli._errors import CommandError, UnclearFileError
 
 COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 TEXT = (".csv", ".tsv", ".txt")
@@ -168,10 +168,11 @@ def read_head(path, form):
     return Table(path, list(rows), list(lines))
 
 
-def read_numbers(path, form, width, *, has_header, has_ids):
+def read_numbers(path, form, width, *, has_header, has_ids, chosen=None):
     """Return the numbers of a text file, and the strings of its first column or None.
 
     The first row is left out if it is a header, the first column if it holds names.
+    Only the columns at the chosen places are read, where there are some.
     """
     pandas = import_pandas(path)
     dtype: dict = defaultdict(lambda: np.float64)
@@ -186,6 +187,7 @@ def read_numbers(path, form, width, *, has_header, has_ids):
             "skipinitialspace": True,
             "skip_blank_lines": False,
             "chunksize": max(1, _CELLS_AT_ONCE // width),
+            "usecols": None if chosen is None else [*range(has_ids), *chosen],
             "dtype": dtype if has_ids else np.float64,
             **exact,
         }
@@ -197,14 +199,17 @@ def read_numbers(path, form, width, *, has_header, has_ids):
         except pandas.errors.EmptyDataError:
             parts = []
         except (ValueError, OverflowError):
-            _check_cells(path, form, has_header, has_ids)
+            _check_cells(path, form, has_header, has_ids, chosen)
             raise
     if not parts:
         raise CommandError(f"{path} must have rows below its header: got none")
     X = np.concatenate([numbers for numbers, _ in parts])
     ids = [name for _, names in parts for name in names]
-    if np.isnan(X).any() or X.shape[1] != width - has_ids:
-        n_rows = _check_cells(path, form, has_header, has_ids)
+    has_gaps = bool(np.isnan(X).any())
+    # Where columns are chosen, pandas lets rows pass that are too long.
+    if has_gaps or chosen is not None or X.shape[1] != width - has_ids:
+        cells = chosen if has_gaps or chosen is None else ()
+        n_rows = _check_cells(path, form, has_header, has_ids, cells)
         X, ids = X[:n_rows], ids[:n_rows]
     return X, ids if has_ids else None
 
@@ -216,16 +221,16 @@ def _split_ids(part, has_ids):
     return part.iloc[:, 1:].to_numpy(dtype=np.float64), names
 
 
-def _check_cells(path, form, has_header, has_ids):
+def _check_cells(path, form, has_header, has_ids, chosen):
     """Name the first cell that is no number; return the number of rows else."""
     n_rows = 0
     with _records(path, form) as (_, separator, records):
         rows = _check_rows(path, records)
         for line, row in itertools.islice(rows, int(has_header), None):
             n_rows += 1
-            for column, cell in enumerate(row[has_ids:], start=1 + has_ids):
-                if not is_number(cell):
-                    _refuse_cell(path, separator, line, column, cell)
+            for place in range(has_ids, len(row)) if chosen is None else chosen:
+                if not is_number(row[place]):
+                    _refuse_cell(path, separator, line, place + 1, row[place])
     return n_rows
 
 
@@ -238,9 +243,10 @@ def _refuse_cell(path, separator, line, column, cell):
         hint = " (write numbers with a decimal point)"
     elif column == 1 and cell:
         hint = " (--id-column yes, if the first column names the rows)"
-    raise CommandError(
+    raise UnclearFileError(
         f"{path} must hold numbers, separated by {kind}: got {cell[:40]!r} in line "
-        f"{line}, column {column}{hint}"
+        f"{line}, column {column}{hint}",
+        path,
     )
 
 

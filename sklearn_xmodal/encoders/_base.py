@@ -19,6 +19,8 @@ from sklearn_xmodal.utils._features import (
     capital,
     check_finite,
     first_bad_row,
+    width_error,
+    widths_told,
 )
 
 #: What a part is called in files -> class. Filled as classes are defined.
@@ -169,7 +171,13 @@ class Encoder(Part, ABC):
 
     def _checked_codes(self, X, name, first_row=0):
         """Encode what is called `name` in errors, any form of it, or a part."""
-        return self._finite_codes(self._checked(X, name, first_row), name, first_row)
+        with widths_told(X, self._width(), name):
+            X = self._checked(X, name, first_row)
+            return self._finite_codes(X, name, first_row)
+
+    def _width(self):
+        """Return the number of features that it takes, None where any will do."""
+        return self.n_features_in_
 
     def _finite_codes(self, X, name, first_row=0):
         """Encode a float matrix, dense or CSR, and check the codes."""
@@ -265,11 +273,8 @@ class Encoder(Part, ABC):
         X = as_matrix(X)
         self._check_columns(X, name)
         X = as_float_matrix(X, name)
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"{capital(name)} must have the {self.n_features_in_} features of "
-                f"fit. Got {X.shape[1]} features."
-            )
+        if error := width_error(X, self.n_features_in_, name):
+            raise error
         check_finite(X, name, first_row)
         return X
 

@@ -50,6 +50,9 @@ class Chain(Encoder):
         """Number of columns of the codes."""
         return self.steps[-1].n_components_
 
+    def _width(self):
+        return self.steps[0]._width()
+
     def _checked(self, X, name, first_row=0):
         self._check_columns(X, name)
         return self.steps[0]._checked(X, name, first_row)
@@ -171,6 +174,12 @@ class EstimatorEncoder(Encoder):
         _check_estimator(self.estimator)
         if self.method not in _METHODS:
             raise ValueError(f"method must be in {sorted(_METHODS)}. Got {self.method}")
+
+    def _width(self):
+        known = self.n_features_in_
+        if known is None and self.side is None:  # else they are of both modalities
+            return getattr(self.estimator, "n_features_in_", None)
+        return known
 
     def _checked(self, X, name, first_row=0):
         self._check_columns(X, name)

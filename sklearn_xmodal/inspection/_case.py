@@ -12,6 +12,7 @@ from sklearn_xmodal.inspection._quality import (
     tell_apart,
 )
 from sklearn_xmodal.inspection._rows import same_rows
+from sklearn_xmodal.inspection._spaces import compare_spaces
 from sklearn_xmodal.metrics import (
     chance_level,
     mean_average_precision_score,
@@ -166,6 +167,15 @@ class Case:
         """Average precision by the cosine of the features, None where there is none."""
         units = self.raw_units
         return None if units is None else self.precision(self.cosines(units))
+
+    @cached_property
+    def spaces(self):
+        """Mean cosine of centred pairs, by chance, and whether there are two spaces.
+
+        Codes of a retriever are of one.
+        """
+        found = compare_spaces([units[self.rows] for units in self.units])
+        return found if self.features is None else (*found[:2], False)
 
     @cached_property
     def pair_scores(self):

@@ -19,6 +19,7 @@ def diagnose(X_img, X_txt=None, y=None, *, estimator=None, train=None, groups=No
     Looks for
 
     - codes that have collapsed to few directions, or have constant columns;
+    - codes of images and of texts that are not of one space, though of one width;
     - retrieval that is no better than chance;
     - items that are in the training part, too;
     - pairs whose halves do not belong together;

@@ -37,9 +37,10 @@ class Finding:
     Parameters
     ----------
     name : str
-        What it is: "collapsed rank", "constant columns", "no better than chance",
-        "same items on both sides of the split", "mismatched pairs", "worse than the
-        raw cosine", "modality gap", "hubness" or "repeated items".
+        What it is: "collapsed rank", "constant columns", "not of one joint model",
+        "no better than chance", "same items on both sides of the split", "mismatched
+        pairs", "worse than the raw cosine", "modality gap", "hubness" or "repeated
+        items".
 
     severity : float
         From 0 to 1: the part of the pairs or columns concerned, or what a score would
@@ -158,12 +159,30 @@ def check_constant(case):
     )
 
 
+def check_spaces(case):
+    """Whether both modalities are vectors of one joint model."""
+    cosine, by_chance, are_two = case.spaces
+    measures = [Measure("cosine of pairs, both sides centred", cosine, by_chance)]
+    if not are_two:
+        return measures, None
+    width = case.codes[0].shape[1]
+    return measures, Finding(
+        "not of one joint model",
+        1.0,
+        "halves of pairs are related, but not by the same coordinates: the mean cosine "
+        f"of pairs, both sides centred, is {cosine:.3f}, and with one side turned at "
+        f"random it is above {by_chance:.3f} once in ten times. So cosines across say "
+        f"nothing, though both sides have {width} columns.",
+        "CCARetriever(alpha=1.0).fit(X_train_img, X_train_txt)  # learns a space",
+    )
+
+
 def check_chance(case):
     """Whether retrieval is better than a random ranking."""
     score, chance = np.nanmean(case.own_precision), np.nanmean(case.chance)
     measures = [Measure("mean average precision", score, chance)]
     _, low = surely_higher(case.own_precision, case.chance)
-    if low > 0:
+    if low > 0 or case.spaces[2]:  # which is the cause
         return measures, None
     return measures, Finding(
         "no better than chance",
@@ -428,6 +447,7 @@ def _list(rows):
 CHECKS = (
     check_rank,
     check_constant,
+    check_spaces,
     check_chance,
     check_split,
     check_pairs_match,

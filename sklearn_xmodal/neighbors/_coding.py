@@ -50,15 +50,17 @@ class CodingMixin:
         if part.are_codes:
             codes = check_vectors(part.X, part.name, verbose=self.verbose)
         else:
-            is_image = part.modality == "image"
-            encoder = self.image_encoder if is_image else self.text_encoder
+            encoder, other = self.image_encoder, self.text_encoder
+            if part.modality == "text":
+                encoder, other = other, encoder
             if encoder is None:
                 raise TypeError(
                     f"{part.name} needs an index with a retriever, which encodes "
                     "features. Got one without; hand over codes as vectors, or as "
                     f"vectors={{{part.name!r}: ...}}."
                 )
-            codes = encode(encoder, part.X, part.modality, verbose=self.verbose)
+            more = {"other": other, "verbose": self.verbose}
+            codes = encode(encoder, part.X, part.modality, **more)
         return codes if n_components is None else check_same_width(codes, n_components)
 
     def _codes(self, part):

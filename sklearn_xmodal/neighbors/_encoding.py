@@ -11,6 +11,7 @@ from sklearn_xmodal.metrics._engine import unit_rows
 from sklearn_xmodal.neighbors._exact import run_in_batches
 from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.utils._containers import as_matrix
+from sklearn_xmodal.utils._features import widths_told
 from sklearn_xmodal.utils._validation import count
 
 # Rows that are encoded at a time: features may be sparse, or in a file.
@@ -84,16 +85,20 @@ def check_retriever(retriever):
     return retriever
 
 
-def encode(encoder, X, modality, *, verbose=0):
+def encode(encoder, X, modality, *, other=None, verbose=0):
     """Encode features of one modality in batches, to rows of unit length, or zero.
 
-    In float32, (n_samples, n_components).
+    In float32, (n_samples, n_components). The encoder of the other modality tells
+    whether features are of that one.
     """
     pairs = _as_pairs(X, modality)
+    widths = encoder._width(), None if other is None else other._width()
+    name = f"the {modality} features"
 
     def codes(batch):
         X = getattr(pairs[batch], modality)
-        return encoder._checked_codes(X, f"the {modality} features", batch.start)
+        with widths_told(X, widths[0], name, widths[1]):
+            return encoder._checked_codes(X, name, batch.start)
 
     return _in_batches(codes, len(pairs), f"codes of the {modality}s", verbose)
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_xmodal.pairs._input import DATA_ARGUMENTS, n_rows, resolve_input
 from sklearn_xmodal.pairs._pairs import MODALITIES, ImageTextPairs, stack_columns
+from sklearn_xmodal.utils._features import widths_told
 from sklearn_xmodal.utils._sklearn_compat import (
     OUTPUT_CONFIG,
     HasMethods,
@@ -324,7 +325,12 @@ class ModalityTransformer(  # type: ignore[call-arg]  # scikit-learn has no type
         if X is None:
             return None
         transformer = self.transformer_of(modality)
-        with _named_in_errors(transformer, modality):
+        other = self.transformer_of("text" if modality == "image" else "image")
+        widths = [getattr(t, "n_features_in_", None) for t in (transformer, other)]
+        with (
+            widths_told(X, widths[0], f"the {modality} features", widths[1]),
+            _named_in_errors(transformer, modality),
+        ):
             return transformer.transform(X)
 
     def _side_by_side(self):

@@ -8,9 +8,9 @@ from sklearn_xmodal.report import _charts, _search, _sheets, _words
 from sklearn_xmodal.report._summary import summarise
 
 _OWN = """\
-python -m sklearn_xmodal --image photos.npy --text captions.npy --labels kinds.csv
-python -m sklearn_xmodal --image features.npz          # arrays X_img, X_txt and y
-python -m sklearn_xmodal --image a.npy --text b.npy    # pairs without labels"""
+xmodal compare --image photos.npy --text captions.npy --labels kinds.csv
+xmodal compare --image features.npz          # arrays X_img, X_txt and y
+xmodal compare --image a.npy --text b.npy    # pairs without labels"""
 _DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
 

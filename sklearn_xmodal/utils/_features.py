@@ -1,6 +1,7 @@
 """Features that cannot be used, and what to say of them; without scikit-learn."""
 
 from collections.abc import Mapping
+from contextlib import contextmanager
 
 import numpy as np
 from scipy import sparse
@@ -32,6 +33,39 @@ def count(n, noun):
 def capital(name):
     """Return words as the beginning of a sentence; names of arguments stay."""
     return name[:1].upper() + name[1:] if " " in name else name
+
+
+def width_error(X, expected, name, other=None):
+    """Return the ValueError of features of another width than in fit, otherwise None.
+
+    `other` is the width of the other modality. Columns with names are told of by these.
+    """
+    try:
+        shape = np.shape(X)
+    except ValueError:  # lists of several lengths
+        return None
+    is_named = any(isinstance(name, str) for name in getattr(X, "columns", ()))
+    if expected is None or is_named or len(shape) != 2 or shape[1] == expected:
+        return None
+    hint = ""
+    if shape[1] == other:
+        told = "text" if "image" in name else "image"
+        hint = f" That is the width of the {told} features: were these {told}s?"
+    return ValueError(
+        f"{capital(name)} must have the {expected} features of fit. Got {shape[1]} "
+        f"features.{hint}"
+    )
+
+
+@contextmanager
+def widths_told(X, expected, name, other=None):
+    """Say of which modality features are that some step takes for too many or few."""
+    try:
+        yield
+    except ValueError:
+        if error := width_error(X, expected, name, other):
+            raise error from None
+        raise
 
 
 def is_dict(X):

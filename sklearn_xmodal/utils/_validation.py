@@ -225,7 +225,9 @@ def sorted_labels(y):
         kinds = sorted({type(label).__name__ for label in y})
         raise ValueError(
             "Labels y must be of one kind that can be sorted. Got "
-            f"{', '.join(kinds)}. Convert them to strings."
+            f"{', '.join(kinds)}. Convert them to strings: y.astype(str), or "
+            "[str(label) for label in y] of a list; where a label is missing, it "
+            "should stay None."
         ) from None
 
 

@@ -111,7 +111,7 @@ def test_spaces_and_trailing_blank_rows_are_ignored(load):
         (np.empty((N, 0)), "at least 2 rows and 1 column"),
         (np.ones((1, 3)), "at least 2 rows"),
         (np.eye(N) * 1j, "numeric matrix"),
-        (np.full((N, 2), None), "holds Python objects, which are not read"),
+        (np.full((N, 2), None), r"holds Python objects.*y\.astype"),
     ],
 )
 def test_features_that_cannot_serve_are_refused(load, role, values, message):
@@ -157,7 +157,7 @@ def test_text_is_missing_unless_the_archive_has_it(load):
         ("array.npz", "must be an .npz archive"),
         ("archive.npy", "must be one array"),
         ("words.npy", "no NumPy file"),
-        ("objects.npz", "objects.npz holds Python objects"),
+        ("objects.npz", "objects.npz:image holds Python objects"),
     ],
 )
 def test_files_that_are_not_what_they_say(load, name, message):

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from sklearn_xmodal.cli import _main, main
+from sklearn_xmodal.protocols import METHODS
 
 
 @pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Draw nothing: what pictures show is asked elsewhere."""
+def short_runs(monkeypatch):
+    """Draw nothing, and compare few methods: the others are asked elsewhere."""
     monkeypatch.setattr(_main, "_draw", lambda runs, data, out: ())
+    monkeypatch.setattr(_main, "LIGHT", tuple(METHODS))
 
 
 @pytest.fixture

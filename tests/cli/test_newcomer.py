@@ -96,6 +96,15 @@ def test_a_class_of_two_pairs_is_told_without_warnings(capsys):
     assert "at least 5 pairs of every class" in capsys.readouterr().out
 
 
+def test_data_that_allow_no_comparison_are_described_and_written(capsys):
+    X = np.load("photos.npy")[:6]
+    np.savez("few.npz", X_img=X, X_txt=X)
+    assert xmodal(["data", "--image", "few.npz", "--save", "again.npz"]) == 0
+    out = capsys.readouterr().out
+    assert "No comparison: --protocol standard needs at least 12 training pairs" in out
+    assert Path("again.npz").exists()
+
+
 def test_a_table_of_several_columns_says_which_there_are(capsys):
     assert xmodal(["data", *PHOTOS, "--labels", "table.csv"]) == 2
     assert "takes one column, of caption, kind, thing" in capsys.readouterr().err

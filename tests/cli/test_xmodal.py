@@ -2,6 +2,8 @@
 
 import csv
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,11 +15,11 @@ import pytest
 from sklearn_xmodal import CCARetriever, ImageTextPairs, RetrievalIndex, load, save
 from sklearn_xmodal.cli import main, xmodal
 from sklearn_xmodal.cli._data import DATASETS
-from sklearn_xmodal.cli._main import build_parser
+from sklearn_xmodal.cli._main import LIGHT
 from sklearn_xmodal.cli._program import COMMANDS, build_xmodal_parser
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.persistence import read_card
-from sklearn_xmodal.protocols import ALL_METHODS, METHODS
+from sklearn_xmodal.protocols import ALL_METHODS
 
 QUICK = ["--quick", "--jobs", "1"]
 COLOURS, THINGS = ("red", "blue", "green", "grey"), ("car", "dog", "tree", "house")
@@ -52,6 +54,7 @@ def folder(tmp_path_factory):
     save(CCARetriever(2), "new.xmodal")
     RetrievalIndex(vectors=np.eye(3)).save("vectors.xmodal")
     np.save("plain.npy", X_img)
+    (path / "words50.txt").write_text("a\nb\n" * 25)
     yield path, words, colour, thing
     os.chdir(before)
 
@@ -100,6 +103,21 @@ def test_texts_are_found_by_photos_and_shown(folder, capsys):
     out = capsys.readouterr().out
     for row in range(2):
         assert f"a {COLOURS[colour[row]]}, {THINGS[thing[row]]}" in out
+
+
+def test_many_queries_are_cut_on_the_screen_and_not_in_the_file(folder, capsys):
+    argv = ["search", "m.xmodal", "--image", "two.npy", "--query-words", "lines.txt"]
+    capsys.readouterr()
+    assert xmodal([*argv, "-k", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[30:] == ["... and 110 more queries: --out FILE.csv has all"]
+    assert "-k" not in err
+    assert xmodal([*argv, "-k", "3", "--out", "all.csv"]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "... and 110 more queries: all.csv has all"
+    assert "-k 3: the gallery has 2 items, which are all found\n" in err
+    with Path("all.csv").open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == 2 * 120
 
 
 def test_one_line_of_features_is_a_query(folder, capsys):
@@ -184,7 +202,7 @@ GALLERY = [*SEARCH, "--image", "photos.npy"]
         (["search", "plain.xmodal", "--image", "plain.npy", "--query", "a"],
          "not words"),
         (["search", "plain.xmodal", "--image", "two.npy", "--query-text", "two.npy"],
-         "must have the 20 features of fit"),
+         "two.npy: The image features must have the 20 features of fit"),
         ([*GALLERY, "--query-words", "words.csv"], "--header query-words=yes"),
         ([*SEARCH, "--words", "words.csv", "--query", "a"], "or give words.csv:COLUMN"),
         (["search", "vectors.xmodal", "--query", "a"], "the index has no model"),
@@ -200,9 +218,12 @@ GALLERY = [*SEARCH, "--image", "photos.npy"]
          "one text per pair: got shape (2, 8)"),
         (["fit", "--image", "photos.npy:x", "--words", "lines.txt", "--save", "x"],
          "cannot read photos.npy:x"),
-        (["fit", "--image", "pairs.csv:made", "--words", "lines.txt", "--save", "x"],
-         "features are all columns"),
-        (["diagnose", "--dataset", "synthetic"], "joint model: got 20 and 15"),
+        (["fit", "--image", "pairs.csv:no*", "--words", "lines.txt", "--save", "x"],
+         "pairs.csv must have columns called 'no*': got file, caption, kind, made"),
+        (["diagnose", "--dataset", "synthetic"],
+         "got 20 and 15 features. For features of two models, fit one first: xmodal"),
+        (["diagnose", "--image", "plain.npy", "--words", "words50.txt", "--model",
+          "plain.xmodal"], "plain.xmodal takes features of texts: give --text"),
         (["data", "--dataset", "synthetic", "--save", "x.csv"], "must be an .npz file"),
     ],
 )  # fmt: skip
@@ -212,6 +233,22 @@ def test_what_a_user_can_mend_is_one_line(folder, argv, message, capsys):
     assert len(line) == 1
     assert line[0].startswith(f"xmodal {argv[0]}: error: ")
     assert message in line[0]
+
+
+def test_a_diagnosis_says_whether_vectors_are_joint_and_what_to_run(folder, capsys):
+    rng = np.random.default_rng(100)
+    A = rng.normal(size=(60, 16))
+    turned = A @ np.linalg.qr(rng.normal(size=(16, 16)))[0]
+    np.savez("joint.npz", X_img=A, X_txt=A + 0.3 * rng.normal(size=A.shape))
+    np.savez("two.npz", X_img=A, X_txt=turned)
+    assert xmodal(["diagnose", "--image", "joint.npz"]) == 0
+    assert "These look like vectors of one joint model" in capsys.readouterr().out
+    assert xmodal(["diagnose", "--image=two.npz", "--min-class-size=2"]) == 0
+    out = capsys.readouterr().out
+    line = "xmodal fit --image=two.npz --min-class-size=2 --save my.xmodal"
+    assert f"\n    {line}\n    in Python: CCARetriever(" in out
+    assert "Not vectors of one joint model" in out
+    build_xmodal_parser()[0].parse_args(line.split()[1:])
 
 
 def test_a_model_of_words_is_diagnosed_on_words(folder, capsys):
@@ -227,10 +264,24 @@ def test_a_model_of_words_is_diagnosed_on_words(folder, capsys):
     assert "give --words instead of --text" in capsys.readouterr().err
 
 
-def test_the_module_has_the_commands_too(folder, capsys):
-    argv = ["search", "m.xmodal", "--image", "photos.npy", "--query", "red"]
-    assert main(argv) == 0
-    assert "red\n" in capsys.readouterr().out
+def test_the_module_is_the_same_program(monkeypatch, capsys):
+    compared = []
+
+    def run(arguments):
+        compared.append({**vars(arguments), "argv": None})
+
+    monkeypatch.setitem(COMMANDS, "compare", (*COMMANDS["compare"][:-1], run))
+    for options in ([], ["--dataset", "synthetic", "--quick"]):
+        assert main(options) == 0
+        assert xmodal(["compare", *options]) == 0
+        assert compared.pop() == compared.pop()
+    for argv in (["--help"], ["fit", "--help"], ["--version"]):
+        printed = []
+        for program in (main, xmodal):
+            with pytest.raises(SystemExit, match="0"):
+                program(argv)
+            printed.append(capsys.readouterr().out)
+        assert printed[0] == printed[1]
 
 
 def test_data_lists_what_is_there_and_writes_it_as_own_files_look(
@@ -258,6 +309,23 @@ def test_help_is_wrapped_and_has_examples_and_exit_status(name, monkeypatch, cap
     assert max(map(len, out.splitlines())) <= 88
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/getting_started.md"])
+def test_command_lines_of_pages_are_understood(page):
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    lines = [
+        line
+        for console in re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+        for line in console.replace("\\\n", " ").splitlines()
+        if line.startswith("xmodal ")
+    ]
+    assert len(lines) > 3
+    parser, _ = build_xmodal_parser()
+    for line in lines:
+        _, *argv = shlex.split(line, comments=True)
+        if argv != ["--help"]:
+            parser.parse_args(argv)
+
+
 def test_without_a_command_help_says_which_there_are(capsys):
     assert xmodal([]) == 0
     out = capsys.readouterr().out
@@ -266,13 +334,10 @@ def test_without_a_command_help_says_which_there_are(capsys):
 
 def test_networks_but_msln_are_compared_on_request():
     _, commands = build_xmodal_parser()
-    default = commands["compare"].parse_args([]).default_methods
     networks = [name for name, method in ALL_METHODS.items() if method.trains_network]
-    assert set(ALL_METHODS) - set(default) == set(networks) - {"msln"}
+    assert set(ALL_METHODS) - set(LIGHT) == set(networks) - {"msln"}
     asked = commands["compare"].parse_args(["--methods", *ALL_METHODS]).methods
     assert asked == list(ALL_METHODS)
-    # As it always was.
-    assert build_parser().parse_args([]).default_methods == tuple(METHODS)
 
 
 def test_three_protocols_are_compared(tmp_path, monkeypatch, capsys):

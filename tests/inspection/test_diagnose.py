@@ -72,6 +72,11 @@ def _shuffled(rng):
     return {"X_img": A, "X_txt": rng.permutation(B)}
 
 
+def _two_spaces(rng):
+    A, B = _clean(rng)
+    return {"X_img": A, "X_txt": B @ np.linalg.qr(rng.normal(size=(32, 32)))[0]}
+
+
 def _constant(rng):
     A, B = _clean(rng)
     A[:, [4, 7]] = 0.1
@@ -92,6 +97,7 @@ DEFECTS = {
     "same items on both sides of the split": _leak,
     "worse than the raw cosine": _loses,
     "no better than chance": _shuffled,
+    "not of one joint model": _two_spaces,
     "constant columns": _constant,
     "repeated items": _repeated,
 }
@@ -184,6 +190,27 @@ class TestMeasures:
         value, by_chance = diagnose(**args).measures["modality gap"]
         assert_allclose(value, gap)
         assert by_chance < gap / 4
+
+    def test_cosine_of_pairs_and_what_random_turns_make_of_it(self):
+        rng = np.random.default_rng(100)
+        codes = _clean(rng, n=60, d=8)
+        value, bound = diagnose(*codes).measures["cosine of pairs, both sides centred"]
+        image, text = (Z / np.linalg.norm(Z, axis=1, keepdims=True) for Z in codes)
+        image, text = image - image.mean(axis=0), text - text.mean(axis=0)
+        assert_allclose(value, (image * text).sum(axis=1).mean())
+        turns, upper = np.linalg.qr(rng.normal(size=(4000, 8, 8)))
+        turns *= np.sign(np.einsum("nii->ni", upper))[:, None]  # to be uniform
+        cosines = np.einsum("ij,nji->n", image.T @ text / len(image), turns)
+        assert_allclose(bound, 1.28 * np.std(cosines), rtol=0.05)
+
+    def test_narrow_codes_of_one_space_and_codes_of_a_retriever_are_of_one(self):
+        for width in (1, 2, 3):
+            Z = np.random.default_rng(100).normal(size=(60, width))
+            names = [finding.name for finding in diagnose(Z, 2 * Z).findings]
+            assert "not of one joint model" not in names
+        args = _two_spaces(np.random.default_rng(100))
+        args["estimator"] = CosineRetriever().fit(**args)
+        assert diagnose(**args).findings[0].name == "no better than chance"
 
     def test_score_and_chance_are_those_of_the_metrics(self):
         Z_img, Z_txt = _clean(np.random.default_rng(100), noise=1.5)

@@ -1,0 +1,112 @@
+"""Pairs kept back from a fit, and pairs that a model was fitted to."""
+
+import numpy as np
+import pytest
+
+from sklearn_xmodal import ImageTextPairs, load, save
+from sklearn_xmodal.cli import xmodal
+from sklearn_xmodal.cli._data import RetrievalData
+from sklearn_xmodal.cli._seen import remember, share_seen
+from sklearn_xmodal.cli._splits import hold_out
+from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.persistence import read_card
+
+N = 96
+FIT = ["fit", "--method", "cca", "--quick", "--jobs", "1"]
+
+
+@pytest.fixture(autouse=True)
+def pairs(tmp_path, monkeypatch):
+    """Write pairs of four classes, and the numbers of some of them."""
+    pytest.importorskip("skops")
+    monkeypatch.chdir(tmp_path)
+    X_img, X_txt, y = make_paired_modalities(N, n_classes=4, random_state=100)
+    np.savez("own.npz", X_img=X_img, X_txt=X_txt, y=y)
+    np.savez("single.npz", X_img=X_img.astype("f4"), X_txt=X_txt.astype("f4"), y=y)
+    np.savez("test.npz", X_img=X_img[:24], X_txt=X_txt[:24], y=y[:24])
+    np.save("rows.npy", np.arange(24))
+    return X_img, X_txt, y
+
+
+def test_a_model_is_scored_on_pairs_that_it_was_not_fitted_to(pairs, capsys):
+    X_img, X_txt, y = pairs
+    own = [*FIT, "--image", "own.npz", "--save", "m.xmodal"]
+    assert xmodal([*own, "--test", "rows.npy"]) == 0
+    card, model = read_card("m.xmodal"), load("m.xmodal")
+    assert (card["n_pairs"], card["held_out"]["n_pairs"]) == (72, 24)
+    expected = model.score(ImageTextPairs(X_img[:24], X_txt[:24]), y[:24])
+    assert card["held_out"]["mean"] == pytest.approx(expected)
+    out = capsys.readouterr().out
+    assert f"On 24 pairs kept back: mAP {expected:.3f}, by chance 0." in out
+    assert "fitted to 72 pairs" in out
+    # The same is found of files of another precision; of others nothing.
+    diagnose = ["diagnose", "--model", "m.xmodal", "--image"]
+    for file, warned in (("single.npz", "about 75%"), ("test.npz", None)):
+        assert xmodal([*diagnose, file]) == 0
+        out = capsys.readouterr().out
+        assert ("Warning" in out) == (warned is not None)
+        assert (warned or "") in out
+
+
+def test_after_the_score_all_pairs_are_fitted_to_on_request(pairs, capsys):
+    pairs = ImageTextPairs(*pairs[:2])
+    codes = []
+    for options in ([], ["--test", "0.25", "--refit"]):
+        assert xmodal([*FIT, "--image", "own.npz", *options, "--save", "m.xmodal"]) == 0
+        codes.append(load("m.xmodal").transform(pairs).image)
+        assert read_card("m.xmodal")["n_pairs"] == N
+    np.testing.assert_array_equal(*codes)
+    assert read_card("m.xmodal")["held_out"]["n_pairs"] == N // 4
+    assert xmodal(["diagnose", "--model", "m.xmodal", "--image", "own.npz"]) == 0
+    assert "was fitted to all of these pairs" in capsys.readouterr().out
+    save(load("m.xmodal"), "m.xmodal")  # as before there was such a card
+    assert xmodal(["diagnose", "--model", "m.xmodal", "--image", "own.npz"]) == 0
+    assert "Warning" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--refit"], "--refit needs --test"),
+        (["--test", "1.5"], "a fraction between 0 and 1, or a file: got 1.5"),
+        (["--test", "0.01"], "--test 0.01: The test_size = 1 should be"),
+        (["--test", "rows.npy", "--protocol", "extendable"], "give --test a fraction"),
+        (["--test", "rows.npy", "--groups", "groups.npy"], "got 1 groups on both"),
+    ],
+)
+def test_what_cannot_be_kept_back_is_told(options, message, capsys):
+    np.save("groups.npy", np.arange(N) // 5)
+    argv = [*FIT, "--image", "own.npz", *options, "--save", "m.xmodal"]
+    assert xmodal(argv) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("protocol", ["standard", "extendable", "generalized"])
+@pytest.mark.parametrize("n_in_group", [None, 4])
+def test_a_fraction_keeps_groups_and_classes_as_the_protocol_does(protocol, n_in_group):
+    y = np.repeat(["a", "b", "c", "d", None], [24, 24, 24, 24, 8])
+    groups = None if n_in_group is None else np.arange(len(y)) // n_in_group
+    data = RetrievalData("own", np.zeros((len(y), 1)), y, groups=groups)
+    train, test = hold_out(data, protocol, 0.25, 0)
+    assert not set(train) & set(test)
+    assert len(train) + len(test) == len(y)
+    assert None not in y[test]
+    if groups is not None:
+        assert not set(groups[train]) & set(groups[test])
+    trained, tested = set(y[train]) - {None}, set(y[test])
+    if protocol == "standard":
+        assert (trained, tested, len(test)) == (tested, trained, 24)
+    else:
+        n_new = 4 if protocol == "generalized" else 1
+        assert (len(trained), len(tested), len(tested - trained)) == (3, n_new, 1)
+
+
+def test_a_few_digests_tell_the_part_of_many_pairs():
+    rng = np.random.default_rng(100)
+    X, texts = rng.normal(size=(6000, 2)), np.array([f"text {i}" for i in range(6000)])
+    card = {"pairs_fitted": remember(X[:3000], texts[:3000])}
+    assert share_seen(card, X[:3000], texts[:3000]) == 1
+    assert share_seen(card, X[3000:], texts[3000:]) == 0
+    assert share_seen(card, X[:3000], texts[3000:]) == 0
+    # Binomial, of about 1000 digests: three standard deviations.
+    assert share_seen(card, X, texts) == pytest.approx(0.5, abs=0.05)
