@@ -263,7 +263,7 @@ def _tell_repeats(data, protocol, split, seed):
         hint = "."
         if data.groups is None:
             hint += " --groups keeps pairs of own files together."
-        print(f"Warning: {protocol} protocol, split {split + 1}: {words}{hint}")
+        data.warn(f"{protocol} protocol, split {split + 1}: {words}{hint}")
 
 
 def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):

@@ -1,6 +1,6 @@
 """Data sets by name, and the user's own files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,12 @@ class RetrievalData:
     words: ModalityTransformer | None = None  # what made features of the texts
     names: np.ndarray | None = None  # (n,) strings: what files call the pairs
     credit: str = ""  # whom to name where they are shown
+    warnings: list = field(default_factory=list)  # what was told of them
+
+    def warn(self, text):
+        """Print what speaks against the figures, and keep it for the page."""
+        print(f"Warning: {text}")
+        self.warnings.append(text)
 
     @property
     def relevance(self):

@@ -109,7 +109,7 @@ def run(arguments):
     )
     out = _make_folder(arguments.out)
     if data.relevance == RELEVANT_BY_PAIR:
-        print(_say_what_is_relevant(data))
+        _say_what_is_relevant(data)
     elif not data.labelled.all():
         print(
             "Pairs without a label: in the standard protocol they train the methods "
@@ -133,21 +133,21 @@ def run(arguments):
 
 
 def _say_what_is_relevant(data):
-    """Return what is relevant without labels, and whether pictures repeat for it."""
+    """Print what is relevant without labels, and whether pictures repeat for it."""
     if data.groups is not None:
-        return (
+        print(
             "No labels: a picture and its texts are relevant to each other. It is "
             "repeated where a group has the same image features again."
         )
-    line = "No labels: only the other half of a pair is relevant."
+        return
+    print("No labels: only the other half of a pair is relevant.")
     n_images = len(set(row_keys(data.pairs.image)))
-    if n_images > 0.9 * len(data.pairs):
-        return line
-    return (
-        f"{line}\nWarning: {len(data.pairs):,} pairs have {n_images:,} different "
-        "pictures, and each copy counts as an item of its own. --groups, the picture "
-        "of each pair, counts it once."
-    )
+    if n_images <= 0.9 * len(data.pairs):
+        data.warn(
+            f"{len(data.pairs):,} pairs have {n_images:,} different pictures, and each "
+            "copy counts as an item of its own. --groups, the picture of each pair, "
+            "counts it once."
+        )
 
 
 def report(runs, data, out, is_quick):
@@ -165,7 +165,19 @@ def report(runs, data, out, is_quick):
         print(f"Wrote {page}, to be opened in a browser")
     except OSError as error:
         raise CommandError(f"cannot write to --out {out}: {error.strerror}") from None
-    return f"{conclusion} {leads}".strip()
+    return " ".join(filter(None, (conclusion, leads, _say_warnings(data))))
+
+
+def _say_warnings(data):
+    """Return that there were warnings of the data, empty where there were none."""
+    if not data.warnings:
+        return ""
+    n = len(data.warnings)
+    what = "the warning" if n == 1 else f"the {n} warnings"
+    return (
+        f"But read all this with care: {what} about the data, above and in "
+        f"report.html, {'speaks' if n == 1 else 'speak'} against these figures."
+    )
 
 
 def _draw(runs, data, out):

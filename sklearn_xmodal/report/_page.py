@@ -11,6 +11,7 @@ _OWN = """\
 xmodal compare --image photos.npy --text captions.npy --labels kinds.csv
 xmodal compare --image features.npz          # arrays X_img, X_txt and y
 xmodal compare --image a.npy --text b.npy    # pairs without labels"""
+_MOST_WARNINGS = 4
 _DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
 
@@ -29,8 +30,8 @@ def write_report(path, runs, data, conclusion=""):
 
     data : object
         With `name`, `pairs`, `y`, `groups`, `pictures` and `texts`, all but the first
-        two None where there are none, `credit`, whom to name, and `describe()`, a line
-        about them.
+        two None where there are none, `credit`, whom to name, `warnings`, a list of
+        what speaks against the figures, and `describe()`, a line about them.
 
     conclusion : str, default=""
         What the figures say, put first.
@@ -63,6 +64,7 @@ def write_report(path, runs, data, conclusion=""):
 <main>
 <h1>{escape(data.name)}: which retriever finds most?</h1>
 <p class="soft">{escape(data.describe())}</p>
+{_warnings(data.warnings)}
 <p class="outcome">{outcome}</p>
 <nav aria-label="Parts">{links}<a href="#own">Your own data</a></nav>
 {body}
@@ -77,6 +79,24 @@ one. {escape(data.credit)}</footer>
 """
     path.write_text(page, encoding="utf-8")
     return leads
+
+
+def _warnings(texts):
+    """Return a box of what speaks against the figures, the first ones in sight."""
+    if not texts:
+        return ""
+    first, others = (
+        "".join(f"<li>{escape(text)}</li>" for text in part)
+        for part in (texts[:_MOST_WARNINGS], texts[_MOST_WARNINGS:])
+    )
+    more = ""
+    if others:
+        n_others = len(texts) - _MOST_WARNINGS
+        more = f"<details><summary>{n_others} more</summary><ul>{others}</ul></details>"
+    return (
+        '<div class="warning" role="note"><strong>Warning: read the figures below '
+        f"with care</strong><ul>{first}</ul>{more}</div>"
+    )
 
 
 def _read(name):
