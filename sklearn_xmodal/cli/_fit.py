@@ -28,6 +28,7 @@ from sklearn_xmodal.protocols import (
     score_codes,
     tune,
 )
+from sklearn_xmodal.protocols._features import SCALED_MEANS
 from sklearn_xmodal.protocols._methods import split_by_width
 from sklearn_xmodal.protocols._repeats import repeated_pictures
 
@@ -136,6 +137,8 @@ def _run(arguments):
         save(pipeline, arguments.save, card=card)
     settings = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
     print(f"{method.title} ({settings}), mAP {score:.3f} in validation.")
+    if "scaled" in chosen:
+        print(SCALED_MEANS)
     of = "" if len(train) == len(data.pairs) else f", fitted to {len(train):,} pairs"
     print(f"Wrote {arguments.save}{of}. To search: {_next(arguments.save, data)}")
 

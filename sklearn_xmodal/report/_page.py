@@ -4,6 +4,7 @@ from html import escape
 from importlib import resources
 
 from sklearn_xmodal._version import __version__
+from sklearn_xmodal.protocols._features import SCALED_MEANS
 from sklearn_xmodal.report import _charts, _search, _sheets, _words
 from sklearn_xmodal.report._summary import summarise
 
@@ -141,27 +142,40 @@ def _table(summary, data):
         behind = "&ndash;"
         if i:
             behind = f"{method.behind:.3f} ({_interval(method.behind_interval, '+')})"
-        settings = ", ".join(f"{k}={v}" for k, v in sorted(method.parameters.items()))
         rows.append(
             f'<tr{" class=best" if i == 0 else ""}><th scope="row">'
             f'{escape(method.name)}</th><td class="mean">{method.mean:.3f}</td>'
             f"<td>{_interval(method.interval)}</td><td>{behind}</td>"
             f"<td>{method.image_to_text:.3f}</td><td>{method.text_to_image:.3f}</td>"
-            f'<td>{method.seconds:.1f}</td><td class="words">'
-            f"{escape(settings) or 'defaults'}</td></tr>"
+            f"<td>{method.seconds:.1f}</td></tr>"
+            f'<tr class="settings"><td colspan="7"><div>{_settings(method)}</div></td>'
+            "</tr>"
         )
     titles = (
         *("mAP", "95 % interval", "behind the best", "image&rarr;text"),
         *("text&rarr;image", "seconds"),
     )
     heads = "".join(f'<th scope="col">{title}</th>' for title in titles)
-    heads += '<th scope="col" class="words">settings chosen</th>'
     return (
         '<div class="card scroll" tabindex="0" role="region" aria-label="Table of '
         f'methods"><table><thead><tr><th scope="col">method</th>{heads}</tr></thead>'
         f'<tbody>{"".join(rows)}</tbody></table></div><p class="small">'
-        f"{_words.describe_interval(summary, data)}.</p>"
+        f"{_words.describe_interval(summary, data)}. Under each method: the settings "
+        f"chosen. {_scaled(summary)}</p>"
     )
+
+
+def _settings(method):
+    """Return what was chosen, of which no name is broken."""
+    settings = [f"{k}={v}" for k, v in sorted(method.parameters.items())]
+    return " ".join(f"<span>{escape(text)}</span>" for text in settings) or "defaults"
+
+
+def _scaled(summary):
+    """Return what the setting called scaled means, where there is one."""
+    if not any("scaled" in method.parameters for method in summary.methods):
+        return ""
+    return f"{SCALED_MEANS[0].upper()}{SCALED_MEANS[1:]}."
 
 
 def _interval(ends, sign=""):

@@ -165,6 +165,18 @@ def test_texts_of_the_user_stay_texts(tmp_path):
     assert f"{NASTY} 0"[:20] in page.text
 
 
+def test_settings_have_a_line_below_their_method_and_are_explained(tmp_path):
+    data = make_data(pictures=False)
+    runs = two_methods(data)
+    _, text, _ = write(tmp_path, runs, data)
+    assert "standardised" not in text
+    runs[0].parameters = {"n_input_components": 64, "scaled": "image"}
+    _, text, _ = write(tmp_path, runs, data)
+    row = text.split(">worse</th>")[1].split("</tr>")[1]
+    assert "<span>n_input_components=64</span> <span>scaled=image</span>" in row
+    assert "Scaled: which sides were standardised first" in text
+
+
 def test_many_warnings_are_told_before_the_figures(tmp_path):
     data = make_data(pictures=False)
     _, text, _ = write(tmp_path, two_methods(data), data)
