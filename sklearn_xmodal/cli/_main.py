@@ -1,9 +1,11 @@
 """A comparison: from arguments to table, file and pictures."""
 
 import textwrap
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from sklearn_xmodal.cli._again import say_lines
 from sklearn_xmodal.cli._compare import compare, plan
 from sklearn_xmodal.cli._data import RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
@@ -128,7 +130,7 @@ def run(arguments):
             runs.append(done)  # noqa: PERF402, to keep what came before an error
     finally:
         # What is done is reported, whatever ended the work.
-        said = report(runs, data, out, arguments.quick) if runs else ""
+        said = report(runs, data, out, arguments) if runs else ""
     print(f"\n{textwrap.fill(said, 88)}")
 
 
@@ -150,10 +152,10 @@ def _say_what_is_relevant(data):
         )
 
 
-def report(runs, data, out, is_quick):
+def report(runs, data, out, arguments):
     """Print the tables, write the files; return what came out, in words."""
     conclusion = format_conclusion(runs)
-    if is_quick:
+    if arguments.quick:
         conclusion = f"{_FIRST_LOOK} {conclusion}"
     print(format_tables(runs))
     try:
@@ -161,7 +163,8 @@ def report(runs, data, out, is_quick):
         for path in _draw(runs, data, out):
             print(f"Wrote {path}")
         page = out / "report.html"
-        leads = write_report(page, runs, data, conclusion)
+        say = None if arguments.image is None else partial(say_lines, arguments)
+        leads = write_report(page, runs, data, conclusion, say)
         print(f"Wrote {page}, to be opened in a browser")
     except OSError as error:
         raise CommandError(f"cannot write to --out {out}: {error.strerror}") from None

@@ -16,7 +16,7 @@ _MOST_WARNINGS = 4
 _DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
 
-def write_report(path, runs, data, conclusion=""):
+def write_report(path, runs, data, conclusion="", say_lines=None):
     """Write a comparison as one HTML file that needs no network.
 
     Parameters
@@ -37,6 +37,11 @@ def write_report(path, runs, data, conclusion=""):
     conclusion : str, default=""
         What the figures say, put first.
 
+    say_lines : callable, default=None
+        Takes a dict of protocol to best method; returns the command line that made the
+        page, and one per protocol that fits its best method to the same data. If
+        `None`, the page tells how to compare on own data.
+
     Returns
     -------
     leads : str
@@ -52,6 +57,10 @@ def write_report(path, runs, data, conclusion=""):
     outcome = outcome.replace("--splits 5", "<code>--splits 5</code>")
     links = "".join(f'<a href="#{s.protocol}">{_words.title(s)}</a>' for s in summaries)
     body = "".join(_protocol(summary, data) for summary in summaries)
+    heading, go_on = "Your own data", _own_data()
+    if say_lines is not None:
+        best = {s.protocol: s.methods[0].name for s in summaries}
+        heading, go_on = "How to go on", _next(*say_lines(best))
     style, script = (_read(name) for name in ("page.css", "page.js"))
     page = f"""<!doctype html>
 <html lang="en">
@@ -67,9 +76,12 @@ def write_report(path, runs, data, conclusion=""):
 <p class="soft">{escape(data.describe())}</p>
 {_warnings(data.warnings)}
 <p class="outcome">{outcome}</p>
-<nav aria-label="Parts">{links}<a href="#own">Your own data</a></nav>
+<nav aria-label="Parts">{links}<a href="#own">{heading}</a></nav>
 {body}
-{_own_data()}
+<section id="own">
+<h2>{heading}</h2>
+{go_on}
+</section>
 <footer>Written by sklearn-xmodal {__version__}. mAP is mean average precision over the
 full ranking by cosine similarity: 1 where every right answer comes before every wrong
 one. {escape(data.credit)}</footer>
@@ -242,14 +254,21 @@ def _cell(method, methods, name):
 
 
 def _own_data():
-    return f"""<section id="own">
-<h2>Your own data</h2>
-<p>Two matrices of features whose rows are pairs, and mostly labels. The same comparison
-and the same page come out of:</p>
+    return f"""<p>Two matrices of features whose rows are pairs, and mostly
+labels. The same comparison and the same page come out of:</p>
 <pre><code>{escape(_OWN)}</code></pre>
 <p>Files may be .npy, .npz, CSV, Parquet or Feather. <code>--groups FILE</code> keeps
 pairs that belong together, such as all captions of a picture, on one side of a split;
 <code>--splits 5</code> gives intervals over splits; <code>--help</code> says the
 rest. <code>xmodal fit</code> then keeps the method that you take in a file, and
-<code>xmodal search</code> finds with it.</p>
-</section>"""
+<code>xmodal search</code> finds with it.</p>"""
+
+
+def _next(line, *fits):
+    """Return the lines that make a page again, and keep what was best."""
+    table = "the table" if len(fits) == 1 else "each table"
+    return f"""<p>This page was made by:</p>
+<pre><code>{escape(line)}</code></pre>
+<p>To fit the best method of {table} to these data, and to keep it in a file with which
+<code>xmodal search</code> finds:</p>
+<pre><code>{escape(chr(10).join(fits))}</code></pre>"""

@@ -1,6 +1,7 @@
 """What somebody meets who goes from command to command with files of their own."""
 
 import csv
+import html
 import re
 from pathlib import Path
 
@@ -116,12 +117,19 @@ def test_the_page_of_a_first_look_says_so_and_calls_photos_as_their_file_does(
     monkeypatch.setattr("sklearn_xmodal.cli._main.find_spec", lambda name: None)
     np.save("kinds.npy", np.r_[99, np.arange(N - 1) % 4])
     argv = ["compare", "--image", "photos.npy", *PHOTOS[2:], "--labels", "kinds.npy"]
-    argv += [*QUICK, "--min-class-size", "2", "--protocol", "extendable"]
-    assert xmodal([*argv, "--out", "out"]) == 0
+    argv += [*QUICK[:-2], "--min-class-size", "2", "--protocol", "extendable"]
+    assert xmodal([*argv, "--meth", "cca", "--out=out"]) == 0
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     said = " ".join(capsys.readouterr().out.split()).split("report.html")[1]
     assert "A first look (--quick)" in said
     assert "A first look" in page
+    # The lines that make it again, and keep its winner, can be pasted.
+    made, fitted = re.findall(r"<code>(xmodal.*?)</code></pre>", page)
+    line = f"xmodal {' '.join(argv)} --meth cca --out=out"
+    assert html.unescape(made) == line
+    kept = line.replace("compare", "fit").split(" --protocol")[0]
+    save = "--method cca --protocol extendable --save cca-extendable.xmodal"
+    assert html.unescape(fitted) == f"{kept} {save}"
     # The first row was left out; the others keep their names.
     named = set(re.findall(r">(p\d+)<", page))
     assert named
