@@ -77,6 +77,10 @@ def test_arrays_that_nothing_asks_for_are_named(capsys):
     np.savez("own.npz", X_img=X, X_txt=X, y=np.arange(N) % 4, notes=np.arange(N))
     assert xmodal(["data", "--image", "own.npz"]) == 0
     assert "own.npz holds notes: not used.\n" in capsys.readouterr().out
+    # What another part stands in for is not used either.
+    argv = ["data", "--image", "own.npz", "--words", "table.csv:caption"]
+    assert xmodal([*argv, "--labels", "table.csv:kind"]) == 0
+    assert "own.npz holds X_txt, y, notes: not used.\n" in capsys.readouterr().out
     for name in ("image.npz", "text.npz"):
         sparse.save_npz(name, sparse.csr_array(X))
     assert xmodal(["data", "--image", "image.npz", "--text", "text.npz"]) == 0
