@@ -17,6 +17,10 @@ from sklearn_xmodal.cli._options import (
 )
 from sklearn_xmodal.cli._progress import Progress
 from sklearn_xmodal.cli._seen import ENTRY, remember
+from sklearn_xmodal.cli._small import (
+    say_small_classes,
+    silent_about_small_classes,
+)
 from sklearn_xmodal.cli._splits import class_codes, hold_out
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS, split_codes
 from sklearn_xmodal.persistence import save
@@ -162,7 +166,13 @@ def _fraction(arguments):
 def _tuned(data, rows, method, arguments, progress):
     """Return the Pipeline that a search has found, its score and what was chosen."""
     groups = None if data.groups is None else data.groups[rows]
-    with told(method.title):
+    budget = QUICK if arguments.quick else FULL
+    if data.y is not None:
+        known = rows[data.labelled[rows]]
+        y = data.y[known]
+        if words := say_small_classes(y, budget.n_folds, arguments.protocol):
+            data.warn(words)
+    with told(method.title), silent_about_small_classes():
         progress.begin(f"{method.title}, {arguments.protocol} protocol")
         found = tune(
             method,
@@ -170,7 +180,7 @@ def _tuned(data, rows, method, arguments, progress):
             None if data.y is None else data.y[rows],
             arguments.protocol,
             groups=groups,
-            budget=QUICK if arguments.quick else FULL,
+            budget=budget,
             random_state=arguments.seed,
             n_jobs=arguments.n_jobs,
             begin_fit=progress.begin_fit,

@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_xmodal.cli import xmodal
+from tests.conftest import thorough_but
 
 N = 48
 QUICK = ["--quick", "--jobs", "1", "--methods", "cca"]
@@ -99,6 +100,19 @@ def test_a_class_of_two_pairs_is_told_without_warnings(capsys):
     argv = [*PHOTOS, "--labels", "few.csv:kind", "--groups", "table.csv:id"]
     assert xmodal(["data", *argv]) == 0
     assert "at least 5 pairs of every class" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", thorough_but(["compare"], ["compare", "fit"]))
+def test_classes_smaller_than_the_folds_are_named_once(command, capsys):
+    np.save("few.npy", np.repeat(np.arange(7), [32, 2, 4, 4, 2, 1, 3]))
+    more = ["--methods", "cca", "--protocol", "extendable", "--out", "out"]
+    if command == "fit":
+        pytest.importorskip("skops")
+        more = ["--method", "cca", "--save", "m.xmodal"]
+    argv = [command, *PHOTOS, "--labels", "few.npy", *QUICK[:3], *more]
+    assert xmodal(argv) == 0  # and nothing warns in other words
+    told = capsys.readouterr().out
+    assert told.count("fewer pairs than the search has folds (2): 5 (1). Set") == 1
 
 
 def test_data_that_allow_no_comparison_are_described_and_written(capsys):
