@@ -20,6 +20,7 @@ KEYS = {
     "groups": ("groups",),
     "test": ("test_idx", "test"),
     "ids": ("ids", "names"),
+    "show": ("captions", "words", "texts", "paths", "names"),
     "query-image": ("X_img", "image", "images"),
     "query-text": ("X_txt", "text", "texts"),
     "query-words": ("words", "captions", "texts"),

@@ -172,3 +172,15 @@ def test_texts_are_called_by_the_ids_beside_them(capsys):
     search = ["search", "m.xmodal", "--image", "photos.npy", "--query", "word1"]
     assert xmodal([*search, "--ids", "table.csv:photo"]) == 2
     assert "--ids table.csv:photo must name every" in capsys.readouterr().err
+    # What repeats can stand beside the ids, in what is kept too.
+    shown = ["--show", "table.csv:caption", "--out", "found.csv"]
+    index = ["search", "i.xmodal", "--query", "word1", "--out", "found.csv"]
+    for line in ([*search, *shown, "--save-index", "i.xmodal"], index):
+        assert xmodal(line) == 0
+        out = capsys.readouterr().out
+        with Path("found.csv").open(newline="") as file:
+            found = list(csv.DictReader(file))
+        rows = [int(row["id"]) for row in found]
+        want = [f"word{row % 4} and word{row // 4 % 3}" for row in rows]
+        assert [row["text"] for row in found] == want
+        assert all(text in out for text in want)
