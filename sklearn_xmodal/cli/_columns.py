@@ -29,7 +29,7 @@ _LARGEST_CLASS = 2**53  # the whole numbers that a float holds exactly
 #: How files write that there is no value; in small letters.
 _MISSING = ("", "nan", "none", "null", "<na>")
 _FLAGS = ("true", "false")
-_TEXTS = ("words", "query-words", "ids")
+_TEXTS = ("words", "query-words", "ids", "show")
 _NOUNS = {
     "labels": "label",
     "groups": "group",
@@ -37,6 +37,7 @@ _NOUNS = {
     "words": "text",
     "query-words": "text",
     "ids": "id",
+    "show": "value",
 }
 _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 

@@ -8,6 +8,10 @@ import numpy as np
 
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._progress import Progress
+from sklearn_xmodal.cli._small import (
+    say_small_classes,
+    silent_about_small_classes,
+)
 from sklearn_xmodal.cli._splits import class_codes, draw_split
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS
@@ -244,6 +248,7 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
         for protocol, split, name in steps:
             if name == methods[0]:
                 _tell_repeats(data, protocol, split, seed)
+                _tell_small_classes(data, protocol, split, seed, budget)
             title = ALL_METHODS[name].title
             progress.begin(f"{title}, {protocol} protocol, split {split + 1}")
             run = _run(data, protocol, split, name, progress=progress, **options)
@@ -263,7 +268,16 @@ def _tell_repeats(data, protocol, split, seed):
         hint = "."
         if data.groups is None:
             hint += " --groups keeps pairs of own files together."
-        print(f"Warning: {protocol} protocol, split {split + 1}: {words}{hint}")
+        data.warn(f"{protocol} protocol, split {split + 1}: {words}{hint}")
+
+
+def _tell_small_classes(data, protocol, split, seed, budget):
+    if data.y is None:
+        return
+    train, _ = draw_split(data, protocol, seed + split)
+    y = data.y[train[data.labelled[train]]]
+    if words := say_small_classes(y, budget.n_folds, protocol):
+        data.warn(f"{protocol} protocol, split {split + 1}: {words}")
 
 
 def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
@@ -277,7 +291,7 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
         pictures = repeated_pictures(data.pairs[test], data.groups[test])
     y_test = None if y is None else y[test]
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), silent_about_small_classes():
             for told in (ON_BOTH_SIDES, EACH_COPY_COUNTS):
                 warnings.filterwarnings("ignore", f".*{told}")
             record = evaluate_split(

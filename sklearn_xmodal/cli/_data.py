@@ -1,6 +1,6 @@
 """Data sets by name, and the user's own files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from sklearn_xmodal.cli._features import Features, count_pairs, read_table
 from sklearn_xmodal.cli._files import (
     KEYS,
     find_key,
-    find_others,
+    list_arrays,
     locate,
     open_file,
     read_array,
@@ -62,6 +62,12 @@ class RetrievalData:
     words: ModalityTransformer | None = None  # what made features of the texts
     names: np.ndarray | None = None  # (n,) strings: what files call the pairs
     credit: str = ""  # whom to name where they are shown
+    warnings: list = field(default_factory=list)  # what was told of them
+
+    def warn(self, text):
+        """Print what speaks against the figures, and keep it for the page."""
+        print(f"Warning: {text}")
+        self.warnings.append(text)
 
     @property
     def relevance(self):
@@ -203,24 +209,34 @@ def _load_files(arguments):
 
 def _tell_of_keys(arguments):
     """Print what the file of the images holds, and is not asked for."""
+    path, _ = split_key(arguments.image)
+    known = _used_arrays(arguments)
     for role, use in (("test", "to use that split"), ("groups", "to keep them whole")):
         found = find_key(arguments.image, role)
-        asked = getattr(arguments, role) or role in arguments.without
-        if found and not asked:
+        known.add(found)
+        if found and not (getattr(arguments, role) or role in arguments.without):
             source = ":".join(found)
             print(f"{found[0]} holds {found[1]}: give --{role} {source} {use}.")
-    path, _ = split_key(arguments.image)
-    given = [value for value in vars(arguments).values() if isinstance(value, str)]
-    asked = {split_key(source) for source in given}
-    others = [name for name in find_others(path) if (path, name) not in asked]
-    if others:
-        print(f"{path} holds {', '.join(others)}: not used.", end="")
-        has_labels = arguments.labels is not None or find_key(arguments.image, "labels")
+    others = [name for name in list_arrays(path) if (path, name) not in known]
+    if not others:
+        return
+    more = ""
+    unnamed = [name for name in others if name not in set().union(*KEYS.values())]
+    if unnamed and not (arguments.labels or find_key(arguments.image, "labels")):
         names = ", ".join(KEYS["labels"])
         more = (
-            f" Labels are arrays named {names}; others by --labels {path}:{others[0]}."
+            f" Labels are arrays named {names}; others by --labels {path}:{unnamed[0]}."
         )
-        print("" if has_labels else more)
+    print(f"{path} holds {', '.join(others)}: not used.{more}")
+
+
+def _used_arrays(arguments):
+    """Return path and key of every part that is read, given or found."""
+    sources = {role: getattr(arguments, role, None) for role in KEYS}
+    if arguments.words is None:
+        sources["text"] = _find_text(arguments)
+    sources["labels"] = arguments.labels or _find_source(arguments.image, "labels")
+    return {locate(source, role) for role, source in sources.items() if source}
 
 
 def _read_text(arguments, files):

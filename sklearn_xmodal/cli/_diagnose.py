@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from sklearn_xmodal.base import encoder_of
 from sklearn_xmodal.cli._data import load_own_data
 from sklearn_xmodal.cli._errors import CommandError, told
-from sklearn_xmodal.cli._guess import command_line
+from sklearn_xmodal.cli._guess import command_line, without_options
 from sklearn_xmodal.cli._options import add_data_options, path_of_file
 from sklearn_xmodal.cli._search import takes_words
 from sklearn_xmodal.cli._seen import share_seen
@@ -111,13 +111,7 @@ def _fit(arguments):
     """Return the line that fits a retriever to the pairs that are named."""
     if arguments.model is not None:  # these pairs are for tests
         return "xmodal fit --image ... --save my.xmodal"
-    argv = iter(arguments.argv[1:])
-    kept = []
-    for word in argv:
-        if word == "--plot":
-            next(argv)
-        elif not word.startswith("--plot="):
-            kept.append(word)
+    kept = without_options(arguments.argv[1:], ["--plot"])
     return command_line(["fit", *kept, "--save", "my.xmodal"])
 
 

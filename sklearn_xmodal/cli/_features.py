@@ -17,10 +17,12 @@ from sklearn_xmodal.cli._names import (
 )
 from sklearn_xmodal.cli._tables import (
     COLUMN_STORES,
+    is_list,
     is_number,
     read_columns,
     read_head,
     read_numbers,
+    refuse_list,
     suffix_of,
 )
 
@@ -123,6 +125,7 @@ def read_table(path, form, header, id_column, pattern=None):
     if pattern is not None:
         return _read_chosen(path, form, id_column, pattern, head.rows[0])
     first, below = head.rows[0], head.rows[1:]
+    _check_no_lists(head, skipped=int(bool(id_column) or is_id_name(first[0])))
     if header is None:
         header = judge_header(head, id_column)
     if header:
@@ -142,6 +145,14 @@ def read_table(path, form, header, id_column, pattern=None):
         path, form, len(first), has_header=bool(header), has_ids=bool(id_column)
     )
     return Features(path, X, True, header, id_name, ids)
+
+
+def _check_no_lists(head, skipped):
+    """Refuse lists in cells before they are taken for names of columns or rows."""
+    for line, row in zip(head.lines, head.rows, strict=True):
+        for column, cell in enumerate(row[skipped:], skipped + 1):
+            if is_list(cell):
+                refuse_list(head.path, line, column, cell)
 
 
 def _read_chosen(path, form, id_column, pattern, names):

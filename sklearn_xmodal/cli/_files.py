@@ -20,6 +20,7 @@ KEYS = {
     "groups": ("groups",),
     "test": ("test_idx", "test"),
     "ids": ("ids", "names"),
+    "show": ("captions", "words", "texts", "paths", "names"),
     "query-image": ("X_img", "image", "images"),
     "query-text": ("X_txt", "text", "texts"),
     "query-words": ("words", "captions", "texts"),
@@ -47,13 +48,12 @@ def find_key(source, role):
     return next(((path, key) for key in KEYS[role] if key in names), None)
 
 
-def find_others(path):
-    """Return the names of the arrays of an .npz file that no part is looked for in."""
+def list_arrays(path):
+    """Return the names of the arrays of an .npz file, none of other files."""
     if not path.lower().endswith(".npz"):
         return []
     names = open_file(path, _list_archive)
-    known = set().union(*KEYS.values())
-    return [] if {*names} >= _SPARSE else [name for name in names if name not in known]
+    return [] if {*names} >= _SPARSE else names
 
 
 def locate(source, role):

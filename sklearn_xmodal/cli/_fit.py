@@ -17,6 +17,10 @@ from sklearn_xmodal.cli._options import (
 )
 from sklearn_xmodal.cli._progress import Progress
 from sklearn_xmodal.cli._seen import ENTRY, remember
+from sklearn_xmodal.cli._small import (
+    say_small_classes,
+    silent_about_small_classes,
+)
 from sklearn_xmodal.cli._splits import class_codes, hold_out
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS, split_codes
 from sklearn_xmodal.persistence import save
@@ -28,6 +32,7 @@ from sklearn_xmodal.protocols import (
     score_codes,
     tune,
 )
+from sklearn_xmodal.protocols._features import SCALED_MEANS
 from sklearn_xmodal.protocols._methods import split_by_width
 from sklearn_xmodal.protocols._repeats import repeated_pictures
 
@@ -136,6 +141,8 @@ def _run(arguments):
         save(pipeline, arguments.save, card=card)
     settings = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
     print(f"{method.title} ({settings}), mAP {score:.3f} in validation.")
+    if "scaled" in chosen:
+        print(SCALED_MEANS)
     of = "" if len(train) == len(data.pairs) else f", fitted to {len(train):,} pairs"
     print(f"Wrote {arguments.save}{of}. To search: {_next(arguments.save, data)}")
 
@@ -159,7 +166,13 @@ def _fraction(arguments):
 def _tuned(data, rows, method, arguments, progress):
     """Return the Pipeline that a search has found, its score and what was chosen."""
     groups = None if data.groups is None else data.groups[rows]
-    with told(method.title):
+    budget = QUICK if arguments.quick else FULL
+    if data.y is not None:
+        known = rows[data.labelled[rows]]
+        y = data.y[known]
+        if words := say_small_classes(y, budget.n_folds, arguments.protocol):
+            data.warn(words)
+    with told(method.title), silent_about_small_classes():
         progress.begin(f"{method.title}, {arguments.protocol} protocol")
         found = tune(
             method,
@@ -167,7 +180,7 @@ def _tuned(data, rows, method, arguments, progress):
             None if data.y is None else data.y[rows],
             arguments.protocol,
             groups=groups,
-            budget=QUICK if arguments.quick else FULL,
+            budget=budget,
             random_state=arguments.seed,
             n_jobs=arguments.n_jobs,
             begin_fit=progress.begin_fit,

@@ -178,6 +178,18 @@ def _line(argv, options):
     return command_line(argv)
 
 
+def without_options(argv, options):
+    """Return arguments without some options, which may be shortened, and values."""
+    kept, is_dropped = [], False
+    for word in argv:
+        if word.startswith("--"):
+            name = word.split("=")[0]
+            is_dropped = any(option.startswith(name) for option in options)
+        if not is_dropped:
+            kept.append(word)
+    return kept
+
+
 def command_line(argv):
     """Return arguments as a line for a shell."""
     return " ".join(["xmodal", *map(_quoted, argv)])

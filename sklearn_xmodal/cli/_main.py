@@ -1,9 +1,11 @@
 """A comparison: from arguments to table, file and pictures."""
 
 import textwrap
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from sklearn_xmodal.cli._again import say_lines
 from sklearn_xmodal.cli._compare import compare, plan
 from sklearn_xmodal.cli._data import RELEVANT_BY_PAIR, load_data
 from sklearn_xmodal.cli._errors import CommandError
@@ -109,7 +111,7 @@ def run(arguments):
     )
     out = _make_folder(arguments.out)
     if data.relevance == RELEVANT_BY_PAIR:
-        print(_say_what_is_relevant(data))
+        _say_what_is_relevant(data)
     elif not data.labelled.all():
         print(
             "Pairs without a label: in the standard protocol they train the methods "
@@ -128,32 +130,32 @@ def run(arguments):
             runs.append(done)  # noqa: PERF402, to keep what came before an error
     finally:
         # What is done is reported, whatever ended the work.
-        said = report(runs, data, out, arguments.quick) if runs else ""
+        said = report(runs, data, out, arguments) if runs else ""
     print(f"\n{textwrap.fill(said, 88)}")
 
 
 def _say_what_is_relevant(data):
-    """Return what is relevant without labels, and whether pictures repeat for it."""
+    """Print what is relevant without labels, and whether pictures repeat for it."""
     if data.groups is not None:
-        return (
+        print(
             "No labels: a picture and its texts are relevant to each other. It is "
             "repeated where a group has the same image features again."
         )
-    line = "No labels: only the other half of a pair is relevant."
+        return
+    print("No labels: only the other half of a pair is relevant.")
     n_images = len(set(row_keys(data.pairs.image)))
-    if n_images > 0.9 * len(data.pairs):
-        return line
-    return (
-        f"{line}\nWarning: {len(data.pairs):,} pairs have {n_images:,} different "
-        "pictures, and each copy counts as an item of its own. --groups, the picture "
-        "of each pair, counts it once."
-    )
+    if n_images <= 0.9 * len(data.pairs):
+        data.warn(
+            f"{len(data.pairs):,} pairs have {n_images:,} different pictures, and each "
+            "copy counts as an item of its own. --groups, the picture of each pair, "
+            "counts it once."
+        )
 
 
-def report(runs, data, out, is_quick):
+def report(runs, data, out, arguments):
     """Print the tables, write the files; return what came out, in words."""
     conclusion = format_conclusion(runs)
-    if is_quick:
+    if arguments.quick:
         conclusion = f"{_FIRST_LOOK} {conclusion}"
     print(format_tables(runs))
     try:
@@ -161,11 +163,24 @@ def report(runs, data, out, is_quick):
         for path in _draw(runs, data, out):
             print(f"Wrote {path}")
         page = out / "report.html"
-        leads = write_report(page, runs, data, conclusion)
+        say = None if arguments.image is None else partial(say_lines, arguments)
+        leads = write_report(page, runs, data, conclusion, say)
         print(f"Wrote {page}, to be opened in a browser")
     except OSError as error:
         raise CommandError(f"cannot write to --out {out}: {error.strerror}") from None
-    return f"{conclusion} {leads}".strip()
+    return " ".join(filter(None, (conclusion, leads, _say_warnings(data))))
+
+
+def _say_warnings(data):
+    """Return that there were warnings of the data, empty where there were none."""
+    if not data.warnings:
+        return ""
+    n = len(data.warnings)
+    what = "the warning" if n == 1 else f"the {n} warnings"
+    return (
+        f"But read all this with care: {what} about the data, above and in "
+        f"report.html, {'speaks' if n == 1 else 'speak'} against these figures."
+    )
 
 
 def _draw(runs, data, out):

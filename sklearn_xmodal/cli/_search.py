@@ -28,6 +28,8 @@ examples:
       --ids, names the photos
   xmodal search my.xmodal --image photos.npy --ids names.csv --save-index photos.xmodal
       keeps the gallery, with the model, in one file
+  xmodal search my.xmodal --image photos.npy --show photos.csv:path --query "red car"
+      writes the path of each photo beside its row number
   xmodal search photos.xmodal --query "red car" -k 10 --out found.csv
 
 exit status:
@@ -55,6 +57,12 @@ def _add_options(parser):
         "gallery, or row numbers)",
     )
     gallery.add_argument(
+        "--show",
+        metavar="FILE[:KEY]",
+        help="what to write beside the ids of what is found, such as captions or paths "
+        "of pictures; it may repeat (default: the texts of --words)",
+    )
+    gallery.add_argument(
         "--save-index",
         type=path_of_file,
         metavar="FILE",
@@ -80,8 +88,8 @@ def _add_options(parser):
         "--out",
         type=path_of_file,
         metavar="FILE.csv",
-        help=f"also write query, rank, id and score of everything found: the first "
-        f"{_MOST_SHOWN} queries are printed",
+        help="also write query, rank, id, score and text of everything found: the "
+        f"first {_MOST_SHOWN} queries are printed",
     )
     add_table_options(parser)
 
@@ -91,7 +99,7 @@ def _run(arguments):
     with told(f"cannot load {arguments.file}"):
         model = load(arguments.file)
     index = model
-    given = [name for name in (*_GALLERIES, "ids") if getattr(arguments, name)]
+    given = [name for name in (*_GALLERIES, "ids", "show") if getattr(arguments, name)]
     if not isinstance(model, RetrievalIndex):
         index = _index(model, arguments, files)
     elif given:
@@ -118,19 +126,28 @@ def _index(model, arguments, files):
     with told(f"{arguments.file} holds no retriever"):
         encoder = encoder_of(model, "image" if name == "image" else "text")
     items, ids, payload = _items(encoder, getattr(arguments, name), name, files)
+    n = len(items) if isinstance(items, list) else items.shape[0]
+    if arguments.show:
+        payload = _one_each(arguments.show, "show", n, files)
     if arguments.ids:
-        column = files.column(arguments.ids, "ids")
-        settle_names(column, len(items) if isinstance(items, list) else items.shape[0])
-        ids = as_ids(column)
+        ids = _one_each(arguments.ids, "ids", n, files)
         if len(set(ids)) < len(ids):
             again = next(id_ for id_ in ids if ids.count(id_) > 1)
             raise CommandError(
                 f"--ids {arguments.ids} must name every item differently: got "
-                f"{again!r} more than once"
+                f"{again!r} more than once. --show {arguments.ids} writes it beside "
+                "row numbers"
             )
     modality = "image" if name == "image" else "text"
     with told(f"--{name} {getattr(arguments, name)}"):
         return RetrievalIndex(model, **{modality: items}, ids=ids, payload=payload)
+
+
+def _one_each(source, role, n, files):
+    """Return one value per item of the gallery."""
+    column = files.column(source, role)
+    settle_names(column, n)
+    return as_ids(column)
 
 
 def _answer(index, arguments, files):

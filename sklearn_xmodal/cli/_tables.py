@@ -28,6 +28,10 @@ _N_HEAD = 21  # a header, and what is looked at below it
 _CELLS_AT_ONCE = 2**21
 _SEPARATORS = {"tab": "\t", "space": " "}
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
+# Of several numbers: a name may be [0].
+_LIST = re.compile(r"((array|tensor)\()?[\[(]+\s*([+-]?[\d.e+-]+|nan|inf)([,\s]|$)")
+#: How tables write that there is no number.
+_NO_NUMBER = ("", "na", "n/a", "#n/a", "<na>", "none", "null", "-", "--", ".", "?")
 _QUOTED = re.compile(r'"[^"]*"')
 
 
@@ -66,6 +70,11 @@ def is_number(cell):
     except ValueError:
         return cell.lower() in ("true", "false")
     return "_" not in cell  # Python's own way to write 1_000
+
+
+def is_list(cell):
+    """Say whether a cell holds a list of numbers, as Python and NumPy write it."""
+    return _LIST.match(cell) is not None
 
 
 @contextmanager
@@ -238,15 +247,28 @@ def _refuse_cell(path, separator, line, column, cell):
     kind = {",": "commas", "\t": "tabs", " ": "spaces", ";": "semicolons"}.get(
         separator, repr(separator)
     )
+    if is_list(cell):
+        refuse_list(path, line, column, cell)
     hint = ""
-    if _DECIMAL_COMMA.fullmatch(cell):
+    if cell.lower() in _NO_NUMBER:
+        hint = ": fill in or drop those pairs"
+    elif _DECIMAL_COMMA.fullmatch(cell):
         hint = " (write numbers with a decimal point)"
-    elif column == 1 and cell:
+    elif column == 1:
         hint = " (--id-column yes, if the first column names the rows)"
     raise UnclearFileError(
         f"{path} must hold numbers, separated by {kind}: got {cell[:40]!r} in line "
         f"{line}, column {column}{hint}",
         path,
+    )
+
+
+def refuse_list(path, line, column, cell):
+    """Say that lists have no place in tables of text."""
+    raise CommandError(
+        f"{path} must hold numbers: got {cell[:20]!r} in line {line}, column {column}. "
+        "A list in a cell of a CSV file is not read: write Parquet, or one column per "
+        "number"
     )
 
 

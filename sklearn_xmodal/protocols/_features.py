@@ -17,6 +17,11 @@ from sklearn_xmodal.protocols._checks import check_groups, check_pairs, folds_of
 from sklearn_xmodal.protocols._repeats import fit_search
 from sklearn_xmodal.utils._budget import USUAL_COMPONENTS, worthwhile_components
 
+#: What results call "scaled", for those who read them.
+SCALED_MEANS = (
+    "scaled: which sides were standardised first (counts of words: weighted by TF-IDF)"
+)
+
 
 def candidate_features(pairs, *, n_dimensions=128, n_samples=None, random_state=None):
     """Return what may stand before a retriever, by name.

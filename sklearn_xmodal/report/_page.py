@@ -4,6 +4,7 @@ from html import escape
 from importlib import resources
 
 from sklearn_xmodal._version import __version__
+from sklearn_xmodal.protocols._features import SCALED_MEANS
 from sklearn_xmodal.report import _charts, _search, _sheets, _words
 from sklearn_xmodal.report._summary import summarise
 
@@ -11,10 +12,11 @@ _OWN = """\
 xmodal compare --image photos.npy --text captions.npy --labels kinds.csv
 xmodal compare --image features.npz          # arrays X_img, X_txt and y
 xmodal compare --image a.npy --text b.npy    # pairs without labels"""
+_MOST_WARNINGS = 4
 _DIRECTIONS = {"image_to_text": "image to text", "text_to_image": "text to image"}
 
 
-def write_report(path, runs, data, conclusion=""):
+def write_report(path, runs, data, conclusion="", say_lines=None):
     """Write a comparison as one HTML file that needs no network.
 
     Parameters
@@ -29,11 +31,16 @@ def write_report(path, runs, data, conclusion=""):
 
     data : object
         With `name`, `pairs`, `y`, `groups`, `pictures` and `texts`, all but the first
-        two None where there are none, `credit`, whom to name, and `describe()`, a line
-        about them.
+        two None where there are none, `credit`, whom to name, `warnings`, a list of
+        what speaks against the figures, and `describe()`, a line about them.
 
     conclusion : str, default=""
         What the figures say, put first.
+
+    say_lines : callable, default=None
+        Takes a dict of protocol to best method; returns the command line that made the
+        page, and one per protocol that fits its best method to the same data. If
+        `None`, the page tells how to compare on own data.
 
     Returns
     -------
@@ -50,6 +57,10 @@ def write_report(path, runs, data, conclusion=""):
     outcome = outcome.replace("--splits 5", "<code>--splits 5</code>")
     links = "".join(f'<a href="#{s.protocol}">{_words.title(s)}</a>' for s in summaries)
     body = "".join(_protocol(summary, data) for summary in summaries)
+    heading, go_on = "Your own data", _own_data()
+    if say_lines is not None:
+        best = {s.protocol: s.methods[0].name for s in summaries}
+        heading, go_on = "How to go on", _next(*say_lines(best))
     style, script = (_read(name) for name in ("page.css", "page.js"))
     page = f"""<!doctype html>
 <html lang="en">
@@ -63,10 +74,14 @@ def write_report(path, runs, data, conclusion=""):
 <main>
 <h1>{escape(data.name)}: which retriever finds most?</h1>
 <p class="soft">{escape(data.describe())}</p>
+{_warnings(data.warnings)}
 <p class="outcome">{outcome}</p>
-<nav aria-label="Parts">{links}<a href="#own">Your own data</a></nav>
+<nav aria-label="Parts">{links}<a href="#own">{heading}</a></nav>
 {body}
-{_own_data()}
+<section id="own">
+<h2>{heading}</h2>
+{go_on}
+</section>
 <footer>Written by sklearn-xmodal {__version__}. mAP is mean average precision over the
 full ranking by cosine similarity: 1 where every right answer comes before every wrong
 one. {escape(data.credit)}</footer>
@@ -77,6 +92,24 @@ one. {escape(data.credit)}</footer>
 """
     path.write_text(page, encoding="utf-8")
     return leads
+
+
+def _warnings(texts):
+    """Return a box of what speaks against the figures, the first ones in sight."""
+    if not texts:
+        return ""
+    first, others = (
+        "".join(f"<li>{escape(text)}</li>" for text in part)
+        for part in (texts[:_MOST_WARNINGS], texts[_MOST_WARNINGS:])
+    )
+    more = ""
+    if others:
+        n_others = len(texts) - _MOST_WARNINGS
+        more = f"<details><summary>{n_others} more</summary><ul>{others}</ul></details>"
+    return (
+        '<div class="warning" role="note"><strong>Warning: read the figures below '
+        f"with care</strong><ul>{first}</ul>{more}</div>"
+    )
 
 
 def _read(name):
@@ -121,27 +154,40 @@ def _table(summary, data):
         behind = "&ndash;"
         if i:
             behind = f"{method.behind:.3f} ({_interval(method.behind_interval, '+')})"
-        settings = ", ".join(f"{k}={v}" for k, v in sorted(method.parameters.items()))
         rows.append(
             f'<tr{" class=best" if i == 0 else ""}><th scope="row">'
             f'{escape(method.name)}</th><td class="mean">{method.mean:.3f}</td>'
             f"<td>{_interval(method.interval)}</td><td>{behind}</td>"
             f"<td>{method.image_to_text:.3f}</td><td>{method.text_to_image:.3f}</td>"
-            f'<td>{method.seconds:.1f}</td><td class="words">'
-            f"{escape(settings) or 'defaults'}</td></tr>"
+            f"<td>{method.seconds:.1f}</td></tr>"
+            f'<tr class="settings"><td colspan="7"><div>{_settings(method)}</div></td>'
+            "</tr>"
         )
     titles = (
         *("mAP", "95 % interval", "behind the best", "image&rarr;text"),
         *("text&rarr;image", "seconds"),
     )
     heads = "".join(f'<th scope="col">{title}</th>' for title in titles)
-    heads += '<th scope="col" class="words">settings chosen</th>'
     return (
         '<div class="card scroll" tabindex="0" role="region" aria-label="Table of '
         f'methods"><table><thead><tr><th scope="col">method</th>{heads}</tr></thead>'
         f'<tbody>{"".join(rows)}</tbody></table></div><p class="small">'
-        f"{_words.describe_interval(summary, data)}.</p>"
+        f"{_words.describe_interval(summary, data)}. Under each method: the settings "
+        f"chosen. {_scaled(summary)}</p>"
     )
+
+
+def _settings(method):
+    """Return what was chosen, of which no name is broken."""
+    settings = [f"{k}={v}" for k, v in sorted(method.parameters.items())]
+    return " ".join(f"<span>{escape(text)}</span>" for text in settings) or "defaults"
+
+
+def _scaled(summary):
+    """Return what the setting called scaled means, where there is one."""
+    if not any("scaled" in method.parameters for method in summary.methods):
+        return ""
+    return f"{SCALED_MEANS[0].upper()}{SCALED_MEANS[1:]}."
 
 
 def _interval(ends, sign=""):
@@ -208,14 +254,21 @@ def _cell(method, methods, name):
 
 
 def _own_data():
-    return f"""<section id="own">
-<h2>Your own data</h2>
-<p>Two matrices of features whose rows are pairs, and mostly labels. The same comparison
-and the same page come out of:</p>
+    return f"""<p>Two matrices of features whose rows are pairs, and mostly
+labels. The same comparison and the same page come out of:</p>
 <pre><code>{escape(_OWN)}</code></pre>
 <p>Files may be .npy, .npz, CSV, Parquet or Feather. <code>--groups FILE</code> keeps
 pairs that belong together, such as all captions of a picture, on one side of a split;
 <code>--splits 5</code> gives intervals over splits; <code>--help</code> says the
 rest. <code>xmodal fit</code> then keeps the method that you take in a file, and
-<code>xmodal search</code> finds with it.</p>
-</section>"""
+<code>xmodal search</code> finds with it.</p>"""
+
+
+def _next(line, *fits):
+    """Return the lines that make a page again, and keep what was best."""
+    table = "the table" if len(fits) == 1 else "each table"
+    return f"""<p>This page was made by:</p>
+<pre><code>{escape(line)}</code></pre>
+<p>To fit the best method of {table} to these data, and to keep it in a file with which
+<code>xmodal search</code> finds:</p>
+<pre><code>{escape(chr(10).join(fits))}</code></pre>"""

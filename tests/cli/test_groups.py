@@ -1,6 +1,7 @@
 """Pairs that belong together: counted on both sides of a split, or kept on one."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -41,7 +42,13 @@ def test_repeats_are_counted(captions, labels, capsys):
     argv = ["--labels", f"{captions}:{labels}", "--protocol", "standard"]
     assert run(captions, *argv) == 0
     out, err = capsys.readouterr()
-    assert "Warning: standard protocol, split 1: " in out
+    told = re.findall(r"^Warning: (.*)$", out, re.MULTILINE)
+    assert told[-1].startswith("standard protocol, split 1: ")
+    # What is kept and passed on tells all of it too, before the figures.
+    page = (captions.parent / "report.html").read_text(encoding="utf-8")
+    box = page.split('class="outcome"')[0]
+    assert [text for text in told if f"<li>{text}</li>" in box] == told
+    assert "read all this with care" in " ".join(out.split())
     assert "of 90 test pictures have the features of one in the training part" in out
     assert "--groups keeps pairs of own files together" in out
     # Where copies are of one class they are right answers; and one warning will do.

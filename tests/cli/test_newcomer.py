@@ -1,6 +1,7 @@
 """What somebody meets who goes from command to command with files of their own."""
 
 import csv
+import html
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from scipy import sparse
 
 from sklearn_xmodal.cli import xmodal
+from tests.conftest import thorough_but
 
 N = 48
 QUICK = ["--quick", "--jobs", "1", "--methods", "cca"]
@@ -76,6 +78,10 @@ def test_arrays_that_nothing_asks_for_are_named(capsys):
     np.savez("own.npz", X_img=X, X_txt=X, y=np.arange(N) % 4, notes=np.arange(N))
     assert xmodal(["data", "--image", "own.npz"]) == 0
     assert "own.npz holds notes: not used.\n" in capsys.readouterr().out
+    # What another part stands in for is not used either.
+    argv = ["data", "--image", "own.npz", "--words", "table.csv:caption"]
+    assert xmodal([*argv, "--labels", "table.csv:kind"]) == 0
+    assert "own.npz holds X_txt, y, notes: not used.\n" in capsys.readouterr().out
     for name in ("image.npz", "text.npz"):
         sparse.save_npz(name, sparse.csr_array(X))
     assert xmodal(["data", "--image", "image.npz", "--text", "text.npz"]) == 0
@@ -94,6 +100,19 @@ def test_a_class_of_two_pairs_is_told_without_warnings(capsys):
     argv = [*PHOTOS, "--labels", "few.csv:kind", "--groups", "table.csv:id"]
     assert xmodal(["data", *argv]) == 0
     assert "at least 5 pairs of every class" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", thorough_but(["compare"], ["compare", "fit"]))
+def test_classes_smaller_than_the_folds_are_named_once(command, capsys):
+    np.save("few.npy", np.repeat(np.arange(7), [32, 2, 4, 4, 2, 1, 3]))
+    more = ["--methods", "cca", "--protocol", "extendable", "--out", "out"]
+    if command == "fit":
+        pytest.importorskip("skops")
+        more = ["--method", "cca", "--save", "m.xmodal"]
+    argv = [command, *PHOTOS, "--labels", "few.npy", *QUICK[:3], *more]
+    assert xmodal(argv) == 0  # and nothing warns in other words
+    told = capsys.readouterr().out
+    assert told.count("fewer pairs than the search has folds (2): 5 (1). Set") == 1
 
 
 def test_data_that_allow_no_comparison_are_described_and_written(capsys):
@@ -116,12 +135,19 @@ def test_the_page_of_a_first_look_says_so_and_calls_photos_as_their_file_does(
     monkeypatch.setattr("sklearn_xmodal.cli._main.find_spec", lambda name: None)
     np.save("kinds.npy", np.r_[99, np.arange(N - 1) % 4])
     argv = ["compare", "--image", "photos.npy", *PHOTOS[2:], "--labels", "kinds.npy"]
-    argv += [*QUICK, "--min-class-size", "2", "--protocol", "extendable"]
-    assert xmodal([*argv, "--out", "out"]) == 0
+    argv += [*QUICK[:-2], "--min-class-size", "2", "--protocol", "extendable"]
+    assert xmodal([*argv, "--meth", "cca", "--out=out"]) == 0
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     said = " ".join(capsys.readouterr().out.split()).split("report.html")[1]
     assert "A first look (--quick)" in said
     assert "A first look" in page
+    # The lines that make it again, and keep its winner, can be pasted.
+    made, fitted = re.findall(r"<code>(xmodal.*?)</code></pre>", page)
+    line = f"xmodal {' '.join(argv)} --meth cca --out=out"
+    assert html.unescape(made) == line
+    kept = line.replace("compare", "fit").split(" --protocol")[0]
+    save = "--method cca --protocol extendable --save cca-extendable.xmodal"
+    assert html.unescape(fitted) == f"{kept} {save}"
     # The first row was left out; the others keep their names.
     named = set(re.findall(r">(p\d+)<", page))
     assert named
@@ -146,3 +172,15 @@ def test_texts_are_called_by_the_ids_beside_them(capsys):
     search = ["search", "m.xmodal", "--image", "photos.npy", "--query", "word1"]
     assert xmodal([*search, "--ids", "table.csv:photo"]) == 2
     assert "--ids table.csv:photo must name every" in capsys.readouterr().err
+    # What repeats can stand beside the ids, in what is kept too.
+    shown = ["--show", "table.csv:caption", "--out", "found.csv"]
+    index = ["search", "i.xmodal", "--query", "word1", "--out", "found.csv"]
+    for line in ([*search, *shown, "--save-index", "i.xmodal"], index):
+        assert xmodal(line) == 0
+        out = capsys.readouterr().out
+        with Path("found.csv").open(newline="") as file:
+            found = list(csv.DictReader(file))
+        rows = [int(row["id"]) for row in found]
+        want = [f"word{row % 4} and word{row // 4 % 3}" for row in rows]
+        assert [row["text"] for row in found] == want
+        assert all(text in out for text in want)

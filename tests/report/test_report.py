@@ -71,6 +71,7 @@ def make_data(n=60, n_classes=5, *, labels=True, groups=False, pictures=True):
         else None,
         texts=np.array([f"text {i // 3}" for i in range(n)]) if pictures else None,
         names=None,
+        warnings=[],
         credit="Drawn by <someone>.",
         describe=lambda: "60 things.",
     )
@@ -162,6 +163,29 @@ def test_texts_of_the_user_stay_texts(tmp_path):
     held = json.loads(re.search(r'application/json">(.*?)</script>', text, re.S)[1])
     assert {query["text"] for query in held["queries"]} == set(data.texts)
     assert f"{NASTY} 0"[:20] in page.text
+
+
+def test_settings_have_a_line_below_their_method_and_are_explained(tmp_path):
+    data = make_data(pictures=False)
+    runs = two_methods(data)
+    _, text, _ = write(tmp_path, runs, data)
+    assert "standardised" not in text
+    runs[0].parameters = {"n_input_components": 64, "scaled": "image"}
+    _, text, _ = write(tmp_path, runs, data)
+    row = text.split(">worse</th>")[1].split("</tr>")[1]
+    assert "<span>n_input_components=64</span> <span>scaled=image</span>" in row
+    assert "Scaled: which sides were standardised first" in text
+
+
+def test_many_warnings_are_told_before_the_figures(tmp_path):
+    data = make_data(pictures=False)
+    _, text, _ = write(tmp_path, two_methods(data), data)
+    assert 'class="warning"' not in text
+    data.warnings = [f"of <{i}> & more" for i in range(6)]
+    _, text, page = write(tmp_path, two_methods(data), data)
+    box = text.split('class="warning"')[1].split("What came out.")[0]
+    assert box.count("<li>") == 6
+    assert "2 moreof <4> & moreof <5> & more" in page.text
 
 
 def test_search_holds_what_each_text_finds(tmp_path):
