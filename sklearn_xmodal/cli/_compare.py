@@ -8,20 +8,18 @@ import numpy as np
 
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._progress import Progress
-from sklearn_xmodal.cli._splits import class_codes, draw_split
+from sklearn_xmodal.cli._splits import class_codes, draw_split, tell_repeats
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS
 from sklearn_xmodal.protocols import (
     ALL_METHODS,
     METHODS,
-    count_repeats,
     evaluate_split,
     split_pairs,
 )
 from sklearn_xmodal.protocols._methods import split_by_width
 from sklearn_xmodal.protocols._repeats import (
     ON_BOTH_SIDES,
-    describe_repeats,
     repeated_pictures,
 )
 
@@ -243,7 +241,8 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
     with closing(Progress(len(steps))) as progress:
         for protocol, split, name in steps:
             if name == methods[0]:
-                _tell_repeats(data, protocol, split, seed)
+                where = f"{protocol} protocol, split {split + 1}"
+                tell_repeats(data, *draw_split(data, protocol, seed + split), where)
             title = ALL_METHODS[name].title
             progress.begin(f"{title}, {protocol} protocol, split {split + 1}")
             run = _run(data, protocol, split, name, progress=progress, **options)
@@ -254,16 +253,6 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
 def _count_splits(data, protocol, n_splits):
     # A given test part is one split, however many are asked for.
     return 1 if protocol == "standard" and data.test_rows is not None else n_splits
-
-
-def _tell_repeats(data, protocol, split, seed):
-    train, test = draw_split(data, protocol, seed + split)
-    words = describe_repeats(count_repeats(data.pairs, train, test), len(test))
-    if words:
-        hint = "."
-        if data.groups is None:
-            hint += " --groups keeps pairs of own files together."
-        print(f"Warning: {protocol} protocol, split {split + 1}: {words}{hint}")
 
 
 def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):

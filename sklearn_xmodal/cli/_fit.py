@@ -1,5 +1,6 @@
 """``xmodal fit``: tune one retriever on all pairs, and keep it in a file."""
 
+import sys
 import warnings
 from contextlib import closing
 from importlib.util import find_spec
@@ -17,7 +18,8 @@ from sklearn_xmodal.cli._options import (
 )
 from sklearn_xmodal.cli._progress import Progress
 from sklearn_xmodal.cli._seen import ENTRY, remember
-from sklearn_xmodal.cli._splits import class_codes, hold_out
+from sklearn_xmodal.cli._splits import class_codes, hold_out, tell_repeats
+from sklearn_xmodal.inspection._spaces import look_joint
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS, split_codes
 from sklearn_xmodal.persistence import save
 from sklearn_xmodal.protocols import (
@@ -53,6 +55,7 @@ exit status:
   0 done, 2 something must be mended (one line says what), 130 interrupted by Ctrl-C:
   a file that was there is still there, as a whole
 """
+_JOINT = "images and texts look like vectors of one joint model"
 _TEST_HELP = (
     "pairs that the model is not fitted to, but scored on before it is saved: a "
     "fraction such as 0.2 (of every class; of the classes, where --protocol is for "
@@ -73,7 +76,8 @@ def _add_options(parser):
         "--method",
         type=one_of(tuple(ALL_METHODS)),
         metavar="NAME",
-        help="which one (default: msln with labels, cca without): "
+        help="which one (default: adapter-cv where images and texts look like vectors "
+        "of one joint model, such as CLIP's; otherwise msln with labels, cca without): "
         f"{', '.join(ALL_METHODS)}",
     )
     group.add_argument(
@@ -102,7 +106,7 @@ def _run(arguments):
         )
     fraction = _fraction(arguments)
     data = load_own_data(arguments)
-    name = arguments.method or ("cca" if data.y is None else "msln")
+    name = _method_of(data, arguments.method)
     method = ALL_METHODS[name]
     _check(data, name, arguments.protocol)
     if data.test_rows is not None and arguments.protocol != "standard":
@@ -115,6 +119,7 @@ def _run(arguments):
     if fraction or data.test_rows is not None:
         rows, test = hold_out(data, arguments.protocol, fraction, arguments.seed)
         train, everything = np.intersect1d(train, rows), train
+        tell_repeats(data, train, test, "--test")
     with closing(Progress(1 + arguments.refit)) as progress:
         found = _tuned(data, train, method, arguments, progress)
         card = {"method": name, "protocol": arguments.protocol, "data": data.name}
@@ -138,6 +143,17 @@ def _run(arguments):
     print(f"{method.title} ({settings}), mAP {score:.3f} in validation.")
     of = "" if len(train) == len(data.pairs) else f", fitted to {len(train):,} pairs"
     print(f"Wrote {arguments.save}{of}. To search: {_next(arguments.save, data)}")
+
+
+def _method_of(data, asked):
+    """Return the method that was asked for, or one that suits the data."""
+    is_joint = data.words is None and look_joint(data.pairs.image, data.pairs.text)
+    usual = "cca" if data.y is None else "msln"
+    if is_joint and asked is None:
+        print(f"{_JOINT}: adapter-cv; --method {usual} otherwise", file=sys.stderr)
+    elif is_joint and not ALL_METHODS[asked].is_joint:
+        print(f"Warning: {_JOINT}: --method adapter-cv is for these", file=sys.stderr)
+    return asked or ("adapter-cv" if is_joint else usual)
 
 
 def _fraction(arguments):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from sklearn_xmodal import ImageTextPairs, load, save
 from sklearn_xmodal.cli import xmodal
@@ -9,6 +10,7 @@ from sklearn_xmodal.cli._data import RetrievalData
 from sklearn_xmodal.cli._seen import remember, share_seen
 from sklearn_xmodal.cli._splits import hold_out
 from sklearn_xmodal.datasets import make_paired_modalities
+from sklearn_xmodal.inspection._spaces import look_joint
 from sklearn_xmodal.persistence import read_card
 
 N = 96
@@ -46,6 +48,41 @@ def test_a_model_is_scored_on_pairs_that_it_was_not_fitted_to(pairs, capsys):
         out = capsys.readouterr().out
         assert ("Warning" in out) == (warned is not None)
         assert (warned or "") in out
+
+
+def test_vectors_of_one_joint_model_are_adapted(capsys):
+    rng = np.random.default_rng(100)
+    shared = rng.normal(size=(N, 8))
+    X_img, X_txt = (shared + rng.normal(size=(N, 8)) for _ in range(2))
+    X_img[:3], X_txt[:4] = X_img[50:53], X_txt[60:64]
+    np.savez("joint.npz", X_img=X_img, X_txt=X_txt)
+    argv = ["fit", "--image", "joint.npz", "--quick", "--jobs", "1", "--save", "m.x"]
+    assert xmodal([*argv, "--test", "rows.npy"]) == 0
+    told = capsys.readouterr()
+    assert "one joint model: adapter-cv; --method cca otherwise" in told.err
+    assert read_card("m.x")["method"] == "adapter-cv"
+    repeats = "3 of 24 test pictures and 4 of 24 test texts have the features of one in"
+    assert f"Warning: --test: {repeats} the training part. --groups" in told.out
+    for own, name in (
+        ("joint.npz", "cca"),
+        ("joint.npz", "cosine"),
+        ("own.npz", "cca"),
+    ):
+        assert xmodal([*argv, "--image", own, "--method", name]) == 0
+        is_warned = "--method adapter-cv is for these" in capsys.readouterr().err
+        assert is_warned == ((own, name) == ("joint.npz", "cca"))
+        assert read_card("m.x")["method"] == name
+
+
+def test_widths_alone_make_no_joint_model(pairs):
+    for n_img, n_txt in ((8, 8), (8, 7)):
+        options = {"n_image_features": n_img, "n_text_features": n_txt}
+        X_img, X_txt, _ = make_paired_modalities(N, **options, random_state=100)
+        assert not look_joint(X_img, X_txt)
+    joint = sparse.csr_array(np.maximum(pairs[0], 0))
+    assert look_joint(joint, joint)
+    assert not look_joint(joint, joint[np.roll(np.arange(N), 1)])
+    assert not look_joint(joint[:9], joint[:9])
 
 
 def test_after_the_score_all_pairs_are_fitted_to_on_request(pairs, capsys):
