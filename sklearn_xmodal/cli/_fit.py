@@ -14,6 +14,7 @@ from sklearn_xmodal.cli._options import (
     add_data_options,
     add_tuning_options,
     one_of,
+    one_of_methods,
     path_of_file,
 )
 from sklearn_xmodal.cli._progress import Progress
@@ -74,7 +75,7 @@ def _add_options(parser):
     group = parser.add_argument_group("retriever")
     group.add_argument(
         "--method",
-        type=one_of(tuple(ALL_METHODS)),
+        type=one_of_methods(),
         metavar="NAME",
         help="which one (default: adapter-cv where images and texts look like vectors "
         "of one joint model, such as CLIP's; otherwise msln with labels, cca without): "

@@ -11,6 +11,7 @@ from sklearn_xmodal.cli._options import (
     add_data_options,
     add_tuning_options,
     one_of,
+    one_of_methods,
     positive_int,
 )
 from sklearn_xmodal.cli._pictures import draw_all
@@ -72,7 +73,7 @@ def add_compare_options(parser):
     run.add_argument(
         "--methods",
         nargs="+",
-        type=one_of(tuple(ALL_METHODS)),
+        type=one_of_methods(),
         metavar="NAME",
         help=f"what to compare (default: {', '.join(LIGHT)}, as far as the data "
         f"allow). Those that train networks take minutes: msln, and on request "

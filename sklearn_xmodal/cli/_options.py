@@ -1,10 +1,12 @@
 """Options that several commands share, and what their values must be."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from sklearn_xmodal.cli._data import DATASETS
 from sklearn_xmodal.cli._files import PARTS
+from sklearn_xmodal.protocols import ALL_METHODS
 
 #: What may be given of the pairs, and how help tells of it.
 _DATA_HELP = {
@@ -111,17 +113,38 @@ def add_tuning_options(group):
     )
 
 
-def one_of(names):
-    """Return a type of options with few values, which usage does not list."""
+def one_of(names, spellings=()):
+    """Return a type of options with few values, in any case, which usage does not list.
+
+    Other spellings of names are a dict.
+    """
+    known = {**dict(spellings), **{name: name for name in names}}
+    known = {spelling.lower(): name for spelling, name in known.items()}
 
     def choose(text):
-        if text not in names:
+        if text.lower() not in known:
             raise argparse.ArgumentTypeError(
                 f"invalid choice: {text!r} (choose from {', '.join(names)})"
             )
-        return text
+        return known[text.lower()]
 
     return choose
+
+
+def one_of_methods():
+    """Return a type of options that name a method, also by the class of its retriever.
+
+    A class of several methods is the first one.
+    """
+    # Built in functions, which do not say it.
+    classes = {"MSLNRetriever": "msln", "VotingRetriever": "voting"}
+    for name, method in ALL_METHODS.items():
+        build = method.build
+        if hasattr(build, "fit"):
+            classes.setdefault(type(build).__name__, name)
+        elif isinstance(build, partial):  # a network, by the name of its class
+            classes.setdefault(build.args[0], name)
+    return one_of(tuple(ALL_METHODS), classes)
 
 
 def positive_int(text):

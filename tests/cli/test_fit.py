@@ -7,11 +7,13 @@ from scipy import sparse
 from sklearn_xmodal import ImageTextPairs, load, save
 from sklearn_xmodal.cli import xmodal
 from sklearn_xmodal.cli._data import RetrievalData
+from sklearn_xmodal.cli._options import one_of_methods
 from sklearn_xmodal.cli._seen import remember, share_seen
 from sklearn_xmodal.cli._splits import hold_out
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.inspection._spaces import look_joint
 from sklearn_xmodal.persistence import read_card
+from sklearn_xmodal.protocols import ALL_METHODS
 
 N = 96
 FIT = ["fit", "--method", "cca", "--quick", "--jobs", "1"]
@@ -116,6 +118,39 @@ def test_what_cannot_be_kept_back_is_told(options, message, capsys):
     argv = [*FIT, "--image", "own.npz", *options, "--save", "m.xmodal"]
     assert xmodal(argv) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "usage", "message"),
+    [
+        (
+            ["fit", "--methods", "cca"],
+            "fit [options] --image",
+            "did you mean --method?",
+        ),
+        (["--metods", "cca"], "compare [options]", "did you mean --methods?"),
+        (["data", "--bar", "x"], "data [options]", "arguments: --bar x\n"),
+        (["fit", "--method", "CCA3D"], "fit [options]", "'CCA3D' (choose from cosine"),
+    ],
+)
+def test_unknown_options_are_told_by_the_command(argv, usage, message, capsys):
+    argv += ["--save", "m.xmodal"] if argv[0] == "fit" else []
+    with pytest.raises(SystemExit):
+        xmodal(argv)
+    error = capsys.readouterr().err
+    assert error.startswith(f"usage: xmodal {usage}")
+    assert message in error
+
+
+def test_methods_go_by_the_class_of_their_retriever_too():
+    choose = one_of_methods()
+    named = [spelling for name in ALL_METHODS for spelling in (name, name.upper())]
+    assert [choose(name) for name in named] == list(np.repeat(list(ALL_METHODS), 2))
+    for name, method in ALL_METHODS.items():
+        retriever = type(method.make_retriever()).__name__
+        if name != "text-adapter":  # a second method of AdapterRetriever
+            assert choose(retriever) == name
+    assert choose("cosineretriever") == "cosine"
 
 
 @pytest.mark.parametrize("protocol", ["standard", "extendable", "generalized"])
