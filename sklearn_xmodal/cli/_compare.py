@@ -9,6 +9,7 @@ import numpy as np
 from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._progress import Progress
 from sklearn_xmodal.cli._splits import class_codes, draw_split, tell_repeats
+from sklearn_xmodal.cli._workers import begin_workers, jobs_for
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS
 from sklearn_xmodal.protocols import (
@@ -237,6 +238,7 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
         for split in range(_count_splits(data, protocol, n_splits))
         for method in methods
     ]
+    begin_workers([ALL_METHODS[name] for name in methods], data.pairs, n_jobs)
     options = {"seed": seed, "n_jobs": n_jobs, "budget": budget}
     with closing(Progress(len(steps))) as progress:
         for protocol, split, name in steps:
@@ -279,7 +281,7 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
                 rows=(train, test),
                 random_state=seed,
                 budget=budget,
-                n_jobs=n_jobs,
+                n_jobs=jobs_for(method, data.pairs, n_jobs),
                 begin_fit=progress.begin_fit,
                 return_codes=True,
             )

@@ -13,6 +13,7 @@ from sklearn_xmodal.cli._errors import CommandError, told
 from sklearn_xmodal.cli._options import (
     add_data_options,
     add_tuning_options,
+    as_fraction,
     one_of,
     one_of_methods,
     path_of_file,
@@ -20,6 +21,7 @@ from sklearn_xmodal.cli._options import (
 from sklearn_xmodal.cli._progress import Progress
 from sklearn_xmodal.cli._seen import ENTRY, remember
 from sklearn_xmodal.cli._splits import class_codes, hold_out, tell_repeats
+from sklearn_xmodal.cli._workers import jobs_for
 from sklearn_xmodal.inspection._spaces import look_joint
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS, split_codes
 from sklearn_xmodal.persistence import save
@@ -161,9 +163,8 @@ def _fraction(arguments):
     """Take the fraction out of --test, None where it names a file or nothing."""
     if arguments.refit and arguments.test is None:
         raise CommandError("--refit needs --test: without, all pairs are fitted to")
-    try:
-        fraction = float(arguments.test)
-    except (TypeError, ValueError):
+    fraction = as_fraction(arguments.test)
+    if fraction is None:
         return None
     if not 0 < fraction < 1:
         raise CommandError(
@@ -186,7 +187,7 @@ def _tuned(data, rows, method, arguments, progress):
             groups=groups,
             budget=QUICK if arguments.quick else FULL,
             random_state=arguments.seed,
-            n_jobs=arguments.n_jobs,
+            n_jobs=jobs_for(method, data.pairs, arguments.n_jobs),
             begin_fit=progress.begin_fit,
         )
         progress.end(f"mAP {found[1]:.3f} in validation")

@@ -10,6 +10,7 @@ from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._options import (
     add_data_options,
     add_tuning_options,
+    as_fraction,
     one_of,
     one_of_methods,
     positive_int,
@@ -98,6 +99,12 @@ def add_compare_options(parser):
 
 def run(arguments):
     """Load, compare, report."""
+    if as_fraction(arguments.test) is not None:
+        raise CommandError(
+            f"--test must be a file of row numbers or of a mask here: got "
+            f"{arguments.test}. Without it a random 30 % of every class is the test "
+            "part, of whole groups with --groups; xmodal fit --test takes a fraction"
+        )
     data = load_data(arguments)
     print(data.describe())
     splits = {"n_splits": arguments.splits, "seed": arguments.seed}

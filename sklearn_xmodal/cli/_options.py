@@ -104,7 +104,8 @@ def add_tuning_options(group):
         type=_n_jobs,
         default=-1,
         metavar="N",
-        help="fits of a grid search at a time, -1 for as many as cores (default: -1)",
+        help="fits of a grid search at a time, -1 for as many as cores, or one where "
+        "the data are so small that this is faster (default: -1)",
     )
     group.add_argument(
         "--quick",
@@ -145,6 +146,14 @@ def one_of_methods():
         elif isinstance(build, partial):  # a network, by the name of its class
             classes.setdefault(build.args[0], name)
     return one_of(tuple(ALL_METHODS), classes)
+
+
+def as_fraction(text):
+    """Return the number that is given for --test, None for a file or nothing."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
 
 
 def positive_int(text):

@@ -5,11 +5,12 @@ import pytest
 from scipy import sparse
 
 from sklearn_xmodal import ImageTextPairs, load, save
-from sklearn_xmodal.cli import xmodal
+from sklearn_xmodal.cli import _workers, xmodal
 from sklearn_xmodal.cli._data import RetrievalData
 from sklearn_xmodal.cli._options import one_of_methods
 from sklearn_xmodal.cli._seen import remember, share_seen
 from sklearn_xmodal.cli._splits import hold_out
+from sklearn_xmodal.cli._workers import begin_workers, jobs_for
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.inspection._spaces import look_joint
 from sklearn_xmodal.persistence import read_card
@@ -118,6 +119,8 @@ def test_what_cannot_be_kept_back_is_told(options, message, capsys):
     argv = [*FIT, "--image", "own.npz", *options, "--save", "m.xmodal"]
     assert xmodal(argv) == 2
     assert message in capsys.readouterr().err
+    assert xmodal(["compare", "--image", "own.npz", "--test", "0.3"]) == 2
+    assert "here: got 0.3. Without it a random 30 %" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -140,6 +143,22 @@ def test_unknown_options_are_told_by_the_command(argv, usage, message, capsys):
     error = capsys.readouterr().err
     assert error.startswith(f"usage: xmodal {usage}")
     assert message in error
+
+
+def test_small_work_takes_one_process_and_others_start_before_the_clock(monkeypatch):
+    small = ImageTextPairs(np.zeros((200, 30)), np.zeros((200, 20)))
+    large = ImageTextPairs(np.zeros((200, 30000)), np.zeros((200, 20)))
+    many = ImageTextPairs(np.zeros((5000, 3)), np.zeros((5000, 2)))
+    cca, network = ALL_METHODS["cca"], ALL_METHODS["msln"]
+    for pairs, n_jobs in ((small, 1), (large, -1), (many, -1)):
+        assert jobs_for(cca, pairs, -1) == n_jobs
+        assert jobs_for(cca, pairs, 2) == 2
+        assert jobs_for(network, pairs, -1) == -1
+    begun = []
+    monkeypatch.setattr(_workers, "effective_n_jobs", lambda n: begun.append(n) or 1)
+    begin_workers([cca, cca, network], large, -1)
+    begin_workers([network], large, -1)
+    assert begun == [-1]
 
 
 def test_methods_go_by_the_class_of_their_retriever_too():
