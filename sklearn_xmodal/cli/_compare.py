@@ -244,7 +244,8 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
         for protocol, split, name in steps:
             if name == methods[0]:
                 where = f"{protocol} protocol, split {split + 1}"
-                tell_repeats(data, *draw_split(data, protocol, seed + split), where)
+                train, test = draw_split(data, protocol, seed + split)
+                tell_repeats(data, train, test, where)
             title = ALL_METHODS[name].title
             progress.begin(f"{title}, {protocol} protocol, split {split + 1}")
             run = _run(data, protocol, split, name, progress=progress, **options)

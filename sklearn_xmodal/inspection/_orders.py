@@ -22,13 +22,12 @@ def compare_orders(relevance, scores):
     relevance = np.ascontiguousarray(relevance)
     reverse = np.ascontiguousarray(relevance.T)
     found = [
-        [_score_of_order(*sides, rng.permutation(len(scores)))
-         for _ in range(_N_ORDERS)]
-        for sides in (
+        [_score_of_order(a, b, ranking, back, rng) for _ in range(_N_ORDERS)]
+        for a, b, ranking, back in (
             (relevance, reverse, to_text, to_image),
             (reverse, relevance, to_image, to_text),
         )
-    ]  # fmt: skip
+    ]
     mean = np.mean(found, axis=1)
     error = np.std(found, axis=1, ddof=1) * np.sqrt(1 + 1 / _N_ORDERS)
     # Of one more draw, by Student's t. Scores by pairs alone are skewed.
@@ -36,8 +35,9 @@ def compare_orders(relevance, scores):
     return float(mean.max()), float(max(highest, np.max(found)))
 
 
-def _score_of_order(relevance, reverse, ranking, back, order):
-    """Score rankings, whose gallery items come to other rows."""
+def _score_of_order(relevance, reverse, ranking, back, rng):
+    """Score rankings, whose gallery items come to random rows."""
+    order = rng.permutation(len(ranking))
     hits = np.take_along_axis(relevance[:, order], ranking, axis=1)
     hits_back = np.take_along_axis(reverse[order], back, axis=1)
     return (_precision(hits) + _precision(hits_back)) / 2
