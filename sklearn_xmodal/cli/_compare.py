@@ -12,20 +12,19 @@ from sklearn_xmodal.cli._small import (
     say_small_classes,
     silent_about_small_classes,
 )
-from sklearn_xmodal.cli._splits import class_codes, draw_split
+from sklearn_xmodal.cli._splits import class_codes, draw_split, tell_repeats
+from sklearn_xmodal.cli._workers import begin_workers, jobs_for
 from sklearn_xmodal.metrics import retrieval_precision_recall_curve
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS
 from sklearn_xmodal.protocols import (
     ALL_METHODS,
     METHODS,
-    count_repeats,
     evaluate_split,
     split_pairs,
 )
 from sklearn_xmodal.protocols._methods import split_by_width
 from sklearn_xmodal.protocols._repeats import (
     ON_BOTH_SIDES,
-    describe_repeats,
     repeated_pictures,
 )
 
@@ -243,12 +242,15 @@ def compare(data, methods, protocols, *, n_splits, seed, n_jobs, budget):
         for split in range(_count_splits(data, protocol, n_splits))
         for method in methods
     ]
+    begin_workers([ALL_METHODS[name] for name in methods], data.pairs, n_jobs)
     options = {"seed": seed, "n_jobs": n_jobs, "budget": budget}
     with closing(Progress(len(steps))) as progress:
         for protocol, split, name in steps:
             if name == methods[0]:
-                _tell_repeats(data, protocol, split, seed)
-                _tell_small_classes(data, protocol, split, seed, budget)
+                where = f"{protocol} protocol, split {split + 1}"
+                train, test = draw_split(data, protocol, seed + split)
+                tell_repeats(data, train, test, where)
+                _tell_small_classes(data, protocol, train, where, budget)
             title = ALL_METHODS[name].title
             progress.begin(f"{title}, {protocol} protocol, split {split + 1}")
             run = _run(data, protocol, split, name, progress=progress, **options)
@@ -261,23 +263,12 @@ def _count_splits(data, protocol, n_splits):
     return 1 if protocol == "standard" and data.test_rows is not None else n_splits
 
 
-def _tell_repeats(data, protocol, split, seed):
-    train, test = draw_split(data, protocol, seed + split)
-    words = describe_repeats(count_repeats(data.pairs, train, test), len(test))
-    if words:
-        hint = "."
-        if data.groups is None:
-            hint += " --groups keeps pairs of own files together."
-        data.warn(f"{protocol} protocol, split {split + 1}: {words}{hint}")
-
-
-def _tell_small_classes(data, protocol, split, seed, budget):
+def _tell_small_classes(data, protocol, train, where, budget):
     if data.y is None:
         return
-    train, _ = draw_split(data, protocol, seed + split)
     y = data.y[train[data.labelled[train]]]
     if words := say_small_classes(y, budget.n_folds, protocol):
-        data.warn(f"{protocol} protocol, split {split + 1}: {words}")
+        data.warn(f"{where}: {words}")
 
 
 def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
@@ -304,7 +295,7 @@ def _run(data, protocol, split, name, *, seed, n_jobs, budget, progress):
                 rows=(train, test),
                 random_state=seed,
                 budget=budget,
-                n_jobs=n_jobs,
+                n_jobs=jobs_for(method, data.pairs, n_jobs),
                 begin_fit=progress.begin_fit,
                 return_codes=True,
             )

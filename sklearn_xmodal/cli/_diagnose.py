@@ -11,6 +11,7 @@ from sklearn_xmodal.cli._options import add_data_options, path_of_file
 from sklearn_xmodal.cli._search import takes_words
 from sklearn_xmodal.cli._seen import share_seen
 from sklearn_xmodal.inspection import diagnose
+from sklearn_xmodal.inspection._spaces import is_clear
 from sklearn_xmodal.pairs import ImageTextPairs
 from sklearn_xmodal.persistence import load, read_card
 
@@ -120,7 +121,7 @@ def _say_whether_joint(diagnosis):
     if any(finding.name == "not of one joint model" for finding in diagnosis.findings):
         return "Not vectors of one joint model, see above."
     cosine, by_chance = diagnosis.measures["cosine of pairs, both sides centred"]
-    if cosine < 2 * by_chance:
+    if not is_clear(cosine, by_chance):
         return "Whether these are vectors of one joint model cannot be told."
     return (
         "These look like vectors of one joint model: the cosine of pairs is "

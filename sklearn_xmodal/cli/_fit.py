@@ -1,5 +1,6 @@
 """``xmodal fit``: tune one retriever on all pairs, and keep it in a file."""
 
+import sys
 import warnings
 from contextlib import closing
 from importlib.util import find_spec
@@ -12,7 +13,9 @@ from sklearn_xmodal.cli._errors import CommandError, told
 from sklearn_xmodal.cli._options import (
     add_data_options,
     add_tuning_options,
+    as_fraction,
     one_of,
+    one_of_methods,
     path_of_file,
 )
 from sklearn_xmodal.cli._progress import Progress
@@ -21,7 +24,9 @@ from sklearn_xmodal.cli._small import (
     say_small_classes,
     silent_about_small_classes,
 )
-from sklearn_xmodal.cli._splits import class_codes, hold_out
+from sklearn_xmodal.cli._splits import class_codes, hold_out, tell_repeats
+from sklearn_xmodal.cli._workers import jobs_for
+from sklearn_xmodal.inspection._spaces import look_joint
 from sklearn_xmodal.metrics._engine import EACH_COPY_COUNTS, split_codes
 from sklearn_xmodal.persistence import save
 from sklearn_xmodal.protocols import (
@@ -58,6 +63,7 @@ exit status:
   0 done, 2 something must be mended (one line says what), 130 interrupted by Ctrl-C:
   a file that was there is still there, as a whole
 """
+_JOINT = "images and texts look like vectors of one joint model"
 _TEST_HELP = (
     "pairs that the model is not fitted to, but scored on before it is saved: a "
     "fraction such as 0.2 (of every class; of the classes, where --protocol is for "
@@ -76,9 +82,10 @@ def _add_options(parser):
     group = parser.add_argument_group("retriever")
     group.add_argument(
         "--method",
-        type=one_of(tuple(ALL_METHODS)),
+        type=one_of_methods(),
         metavar="NAME",
-        help="which one (default: msln with labels, cca without): "
+        help="which one (default: adapter-cv where images and texts look like vectors "
+        "of one joint model, such as CLIP's; otherwise msln with labels, cca without): "
         f"{', '.join(ALL_METHODS)}",
     )
     group.add_argument(
@@ -107,7 +114,7 @@ def _run(arguments):
         )
     fraction = _fraction(arguments)
     data = load_own_data(arguments)
-    name = arguments.method or ("cca" if data.y is None else "msln")
+    name = _method_of(data, arguments.method)
     method = ALL_METHODS[name]
     _check(data, name, arguments.protocol)
     if data.test_rows is not None and arguments.protocol != "standard":
@@ -120,6 +127,7 @@ def _run(arguments):
     if fraction or data.test_rows is not None:
         rows, test = hold_out(data, arguments.protocol, fraction, arguments.seed)
         train, everything = np.intersect1d(train, rows), train
+        tell_repeats(data, train, test, "--test")
     with closing(Progress(1 + arguments.refit)) as progress:
         found = _tuned(data, train, method, arguments, progress)
         card = {"method": name, "protocol": arguments.protocol, "data": data.name}
@@ -147,13 +155,23 @@ def _run(arguments):
     print(f"Wrote {arguments.save}{of}. To search: {_next(arguments.save, data)}")
 
 
+def _method_of(data, asked):
+    """Return the method that was asked for, or one that suits the data."""
+    is_joint = data.words is None and look_joint(data.pairs.image, data.pairs.text)
+    usual = "cca" if data.y is None else "msln"
+    if is_joint and asked is None:
+        print(f"{_JOINT}: adapter-cv; --method {usual} otherwise", file=sys.stderr)
+    elif is_joint and not ALL_METHODS[asked].is_joint:
+        print(f"Warning: {_JOINT}: --method adapter-cv is for these", file=sys.stderr)
+    return asked or ("adapter-cv" if is_joint else usual)
+
+
 def _fraction(arguments):
     """Take the fraction out of --test, None where it names a file or nothing."""
     if arguments.refit and arguments.test is None:
         raise CommandError("--refit needs --test: without, all pairs are fitted to")
-    try:
-        fraction = float(arguments.test)
-    except (TypeError, ValueError):
+    fraction = as_fraction(arguments.test)
+    if fraction is None:
         return None
     if not 0 < fraction < 1:
         raise CommandError(
@@ -182,7 +200,7 @@ def _tuned(data, rows, method, arguments, progress):
             groups=groups,
             budget=budget,
             random_state=arguments.seed,
-            n_jobs=arguments.n_jobs,
+            n_jobs=jobs_for(method, data.pairs, arguments.n_jobs),
             begin_fit=progress.begin_fit,
         )
         progress.end(f"mAP {found[1]:.3f} in validation")

@@ -12,7 +12,9 @@ from sklearn_xmodal.cli._errors import CommandError
 from sklearn_xmodal.cli._options import (
     add_data_options,
     add_tuning_options,
+    as_fraction,
     one_of,
+    one_of_methods,
     positive_int,
 )
 from sklearn_xmodal.cli._pictures import draw_all
@@ -74,7 +76,7 @@ def add_compare_options(parser):
     run.add_argument(
         "--methods",
         nargs="+",
-        type=one_of(tuple(ALL_METHODS)),
+        type=one_of_methods(),
         metavar="NAME",
         help=f"what to compare (default: {', '.join(LIGHT)}, as far as the data "
         f"allow). Those that train networks take minutes: msln, and on request "
@@ -99,6 +101,12 @@ def add_compare_options(parser):
 
 def run(arguments):
     """Load, compare, report."""
+    if as_fraction(arguments.test) is not None:
+        raise CommandError(
+            f"--test must be a file of row numbers or of a mask here: got "
+            f"{arguments.test}. Without it a random 30 % of every class is the test "
+            "part, of whole groups with --groups; xmodal fit --test takes a fraction"
+        )
     data = load_data(arguments)
     print(data.describe())
     splits = {"n_splits": arguments.splits, "seed": arguments.seed}

@@ -1,10 +1,12 @@
 """Options that several commands share, and what their values must be."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from sklearn_xmodal.cli._data import DATASETS
 from sklearn_xmodal.cli._files import PARTS
+from sklearn_xmodal.protocols import ALL_METHODS
 
 #: What may be given of the pairs, and how help tells of it.
 _DATA_HELP = {
@@ -102,7 +104,8 @@ def add_tuning_options(group):
         type=_n_jobs,
         default=-1,
         metavar="N",
-        help="fits of a grid search at a time, -1 for as many as cores (default: -1)",
+        help="fits of a grid search at a time, -1 for as many as cores, or one where "
+        "the data are so small that this is faster (default: -1)",
     )
     group.add_argument(
         "--quick",
@@ -111,17 +114,46 @@ def add_tuning_options(group):
     )
 
 
-def one_of(names):
-    """Return a type of options with few values, which usage does not list."""
+def one_of(names, spellings=()):
+    """Return a type of options with few values, in any case, which usage does not list.
+
+    Other spellings of names are a dict.
+    """
+    known = {**dict(spellings), **{name: name for name in names}}
+    known = {spelling.lower(): name for spelling, name in known.items()}
 
     def choose(text):
-        if text not in names:
+        if text.lower() not in known:
             raise argparse.ArgumentTypeError(
                 f"invalid choice: {text!r} (choose from {', '.join(names)})"
             )
-        return text
+        return known[text.lower()]
 
     return choose
+
+
+def one_of_methods():
+    """Return a type of options that name a method, also by the class of its retriever.
+
+    A class of several methods is the first one.
+    """
+    # Built in functions, which do not say it.
+    classes = {"MSLNRetriever": "msln", "VotingRetriever": "voting"}
+    for name, method in ALL_METHODS.items():
+        build = method.build
+        if hasattr(build, "fit"):
+            classes.setdefault(type(build).__name__, name)
+        elif isinstance(build, partial):  # a network, by the name of its class
+            classes.setdefault(build.args[0], name)
+    return one_of(tuple(ALL_METHODS), classes)
+
+
+def as_fraction(text):
+    """Return the number that is given for --test, None for a file or nothing."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None
 
 
 def positive_int(text):

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from contextlib import suppress
+from difflib import get_close_matches
 
 from sklearn_xmodal._version import __version__
 from sklearn_xmodal.cli import _diagnose, _fit, _main, _search, _show
@@ -85,16 +86,27 @@ def xmodal(argv=None):
         0, 2 where something in the input must be mended, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
-    parser, _ = build_xmodal_parser()
+    parser, commands = build_xmodal_parser()
     if not argv:
         parser.print_help()
         return 0
     if argv[0].startswith("-") and argv[0] not in _OF_THE_PROGRAM:
         argv = ["compare", *argv]
-    arguments = parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        _refuse(unknown, commands[arguments.command])
     arguments.argv = argv
     run = COMMANDS[arguments.command][-1]
     return _guarded(run, arguments, f"xmodal {arguments.command}")
+
+
+def _refuse(unknown, command):
+    """End with the usage of the command, and the option that an unknown one is like."""
+    known = [name for name in command._option_string_actions if name.startswith("--")]
+    given = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+    near = [n for word in given for n in get_close_matches(word, known, 1, cutoff=0.75)]
+    hint = f"; did you mean {' and '.join(near)}?" if near else ""
+    command.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
 
 
 def main(argv=None):

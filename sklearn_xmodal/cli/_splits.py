@@ -8,7 +8,8 @@ from sklearn_xmodal.model_selection import (
     ClassDisjointShuffleSplit,
     GeneralizedShuffleSplit,
 )
-from sklearn_xmodal.protocols import split_pairs
+from sklearn_xmodal.protocols import count_repeats, split_pairs
+from sklearn_xmodal.protocols._repeats import describe_repeats
 
 
 def class_codes(data):
@@ -81,3 +82,13 @@ def _draw_part(data, protocol, fraction, seed):
     if data.groups is not None:
         test = known[np.isin(data.groups[known], data.groups[test])]
     return np.setdiff1d(rows, test), test
+
+
+def tell_repeats(data, train, test, where):
+    """Warn of test items whose features are those of a training item."""
+    words = describe_repeats(count_repeats(data.pairs, train, test), len(test))
+    if words:
+        hint = "."
+        if data.groups is None:
+            hint += " --groups keeps pairs of own files together."
+        data.warn(f"{where}: {words}{hint}")

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
+from sklearn_xmodal.inspection._orders import compare_orders
 from sklearn_xmodal.inspection._quality import (
     SURELY,
     fit_mixture,
@@ -14,7 +15,6 @@ from sklearn_xmodal.inspection._quality import (
 from sklearn_xmodal.inspection._rows import same_rows
 from sklearn_xmodal.inspection._spaces import compare_spaces
 from sklearn_xmodal.metrics import (
-    chance_level,
     mean_average_precision_score,
     relevance_from_labels,
 )
@@ -118,11 +118,9 @@ class Case:
         return len(set(self.classes.tolist()))
 
     @cached_property
-    def chance(self):
-        """Average precision of a random ranking, per ranked pair."""
-        return chance_level(
-            self.classes, self.classes, average=False, zero_division=np.nan
-        )
+    def random_orders(self):
+        """Mean average precision in random orders of one side: mean, highest."""
+        return compare_orders(self.relevance, self.cosines())
 
     def cosines(self, units=None):
         """Cosines of ranked images with ranked texts."""

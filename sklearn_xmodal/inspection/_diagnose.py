@@ -77,8 +77,8 @@ def diagnose(X_img, X_txt=None, y=None, *, estimator=None, train=None, groups=No
 
     Notes
     -----
-    What decides is a null distribution where there is one: random pairings of the same
-    codes, random swaps of the halves of pairs, a random ranking. A gain (of CSLS, of
+    What decides is a null distribution where there is one: random orders of the rows of
+    one modality, random swaps of the halves of pairs. A gain (of CSLS, of
     closing the gap, of the raw cosine) is said if it is more than .01 with 99 %.
     Rankings are looked at for at most 1,000 pairs at equal distances, everything else
     for all. How often each alarm is false is measured in

@@ -13,6 +13,10 @@ from sklearn_xmodal.utils._html import table
 from sklearn_xmodal.utils._optional import check_matplotlib
 
 _IMAGE, _TEXT, _OTHER, _GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
+_UNKNOWN = (
+    "Mismatched pairs unknown: own pairs do not stand out from others, so it cannot be "
+    "told which belong together."
+)
 # Cosines of a histogram.
 _MOST_SHOWN = 100_000
 
@@ -28,7 +32,10 @@ class Diagnosis:
         What is wrong, the most severe first; empty where nothing is.
 
     measures : dict of str to tuple of two float
-        Every measure, beside what it would be if nothing were wrong.
+        Every measure, beside what it would be if nothing were wrong; of mean average
+        precision, beside what it seldom is with one modality in a random order. The
+        number of mismatched pairs is NaN, "unknown" in the text, where own pairs do not
+        stand out from others.
 
     pair_quality : ndarray of shape (n_pairs,)
         As by :func:`pair_quality`, by the codes or, where it tells pairs apart better,
@@ -72,7 +79,13 @@ class Diagnosis:
         rows += [(n, _number(v), _number(r)) for n, (v, r) in self.measures.items()]
         table = [f"{n.ljust(width)}  {v:>9}  {r:>9}" for n, v, r in rows]
         found = found or ["Nothing found."]
-        return "\n\n".join([self._title, "\n".join(found), "\n".join(table)])
+        parts = [self._title, "\n".join(found), "\n".join(table), self._unknown]
+        return "\n\n".join(filter(None, parts))
+
+    @property
+    def _unknown(self):
+        """What an unknown number of mismatched pairs means, empty where it is known."""
+        return "" if np.isfinite(self.measures["mismatched pairs"][0]) else _UNKNOWN
 
     def __repr__(self):
         names = ", ".join(repr(finding.name) for finding in self.findings)
@@ -105,7 +118,8 @@ class Diagnosis:
         return (
             f"<p><strong>{escape(self._title)}</strong></p>"
             f"{f'<ol>{found}</ol>' if found else '<p>Nothing found.</p>'}"
-            f"<details><summary>Measures</summary>{measures}</details>"
+            f"<details><summary>Measures</summary>{measures}"
+            f"{escape(self._unknown)}</details>"
         )
 
     def plot(self, figure=None):

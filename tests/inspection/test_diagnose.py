@@ -20,7 +20,7 @@ from sklearn_xmodal import (
 from sklearn_xmodal.datasets import make_paired_modalities
 from sklearn_xmodal.inspection import Finding, diagnose
 from sklearn_xmodal.inspection._findings import effective_rank, spectrum
-from sklearn_xmodal.metrics import chance_level, cross_modal_score
+from sklearn_xmodal.metrics import cross_modal_score
 from tests.conftest import thorough_but
 
 
@@ -133,6 +133,22 @@ def test_nothing_is_found_where_nothing_is(noise, seed):
     assert diagnose(*test, y[200:], estimator=cca, train=train).findings == []
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_codes_of_classes_in_another_order_are_no_better_than_chance(side):
+    # Such codes cluster, so any order of them is above a random ranking.
+    X_img, X_txt, y = make_paired_modalities(400, n_classes=10, random_state=100)
+    cca = CCARetriever(alpha=1.0).fit(X_img[:200], X_txt[:200])
+    test = [X_img[200:], X_txt[200:]]
+    for seed in range(2):
+        other = test.copy()
+        other[side] = np.random.default_rng(seed).permutation(test[side])
+        diagnosis = diagnose(*other, y[200:], estimator=cca)
+        assert [f.name for f in diagnosis.findings] == ["no better than chance"]
+    assert np.isnan(diagnosis.measures["mismatched pairs"][0])
+    for shown in (str(diagnosis), diagnosis._repr_html_()):
+        assert "Mismatched pairs unknown: own pairs do not stand out" in shown
+
+
 class TestFindings:
     def test_rows_of_swapped_pairs_and_repeats(self):
         rng = np.random.default_rng(100)
@@ -212,13 +228,17 @@ class TestMeasures:
         args["estimator"] = CosineRetriever().fit(**args)
         assert diagnose(**args).findings[0].name == "no better than chance"
 
-    def test_score_and_chance_are_those_of_the_metrics(self):
-        Z_img, Z_txt = _clean(np.random.default_rng(100), noise=1.5)
-        y = np.arange(240) % 7
-        for labels, ids in ((None, np.arange(240)), (y, y)):
-            measured = diagnose(Z_img, Z_txt, labels).measures["mean average precision"]
-            score = cross_modal_score(Z_img, Z_txt, labels)
-            assert_allclose(measured, (score, chance_level(ids, ids)))
+    def test_score_is_that_of_the_metrics_beside_that_of_random_orders(self):
+        rng = np.random.default_rng(100)
+        centres, y = rng.normal(size=(7, 8)), np.arange(70) % 7
+        Z_img, Z_txt = (centres[y] + 0.5 * rng.normal(size=(70, 8)) for _ in range(2))
+        for labels in (None, y):
+            name = "mean average precision"
+            value, bound = diagnose(Z_img, Z_txt, labels).measures[name]
+            assert_allclose(value, cross_modal_score(Z_img, Z_txt, labels))
+            orders = [rng.permutation(70) for _ in range(100)]
+            scores = [cross_modal_score(Z_img, Z_txt[o], labels) for o in orders]
+            assert np.quantile(scores, 0.8) < bound < 1.2 * max(scores)
 
     def test_table_holds_them(self):
         diagnosis = diagnose(**_gap(np.random.default_rng(100)))
