@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from contextlib import suppress
 from difflib import get_close_matches
@@ -102,7 +103,7 @@ def xmodal(argv=None):
 
 def _refuse(unknown, command):
     """End with the usage of the command, and the option that an unknown one is like."""
-    known = [name for name in command._option_string_actions if name.startswith("--")]
+    known = re.findall(r"^  (--[a-z-]+)", command.format_help(), re.MULTILINE)
     given = [word.partition("=")[0] for word in unknown if word.startswith("-")]
     near = [n for word in given for n in get_close_matches(word, known, 1, cutoff=0.75)]
     hint = f"; did you mean {' and '.join(near)}?" if near else ""
