@@ -133,19 +133,21 @@ def one_of(names, spellings=()):
 
 
 def one_of_methods():
-    """Return a type of options that name a method, also by the class of its retriever.
+    """Return a type of options that name a method.
 
-    A class of several methods is the first one.
+    As tables print it, and by the class of its retriever, too; a class of several
+    methods is the first one.
     """
-    # Built in functions, which do not say it.
-    classes = {"MSLNRetriever": "msln", "VotingRetriever": "voting"}
+    spellings = {method.title: name for name, method in ALL_METHODS.items()}
+    # Built in functions, which do not say their class.
+    spellings |= {"MSLNRetriever": "msln", "VotingRetriever": "voting"}
     for name, method in ALL_METHODS.items():
         build = method.build
         if hasattr(build, "fit"):
-            classes.setdefault(type(build).__name__, name)
+            spellings.setdefault(type(build).__name__, name)
         elif isinstance(build, partial):  # a network, by the name of its class
-            classes.setdefault(build.args[0], name)
-    return one_of(tuple(ALL_METHODS), classes)
+            spellings.setdefault(build.args[0], name)
+    return one_of(tuple(ALL_METHODS), spellings)
 
 
 def as_fraction(text):

@@ -161,11 +161,12 @@ def test_small_work_takes_one_process_and_others_start_before_the_clock(monkeypa
     assert begun == [-1]
 
 
-def test_methods_go_by_the_class_of_their_retriever_too():
+def test_methods_go_by_the_class_of_their_retriever_and_their_printed_name_too():
     choose = one_of_methods()
     named = [spelling for name in ALL_METHODS for spelling in (name, name.upper())]
     assert [choose(name) for name in named] == list(np.repeat(list(ALL_METHODS), 2))
     for name, method in ALL_METHODS.items():
+        assert choose(method.title) == name
         retriever = type(method.make_retriever()).__name__
         if name != "text-adapter":  # a second method of AdapterRetriever
             assert choose(retriever) == name
