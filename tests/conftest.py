@@ -37,6 +37,7 @@ from sklearn_xmodal import (
     ThreeViewCCARetriever,
     ViewsModel,
     ViewsRetriever,
+    VocabularyRetriever,
     VotingRetriever,
 )
 from sklearn_xmodal.datasets import make_paired_modalities
@@ -132,6 +133,9 @@ RETRIEVERS = {
     "ThreeViewCCARetriever": _factory(ThreeViewCCARetriever, n_components=3),
     "ViewsRetriever": lambda **params: ViewsRetriever(
         ViewsModel(CCARetriever(3)), **params
+    ),
+    "VocabularyRetriever": lambda **params: VocabularyRetriever(
+        **{"estimator": CCARetriever(3), **params}
     ),
     "VotingRetriever": _make_vote,
 }

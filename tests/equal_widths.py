@@ -3,6 +3,7 @@
 scikit-learn's checks hand over matrices of 1 to 30 columns, of which the first is the
 image. With columns of zeros beside the narrower modality, all that these classes share
 with those of the package is checked, which is everything but the refusal of two widths.
+Names of classes have the width of texts, too.
 """
 
 import numpy as np
@@ -13,9 +14,11 @@ from sklearn_xmodal import (
     AdapterRetrieverCV,
     ContrastiveAdapterRetriever,
     CosineRetriever,
+    VocabularyRetriever,
 )
 from sklearn_xmodal.cross_decomposition._cosine import OneWidthRetriever
 from sklearn_xmodal.encoders import Chain, LinearEncoder
+from sklearn_xmodal.metrics._engine import unit_rows
 
 
 class _Padded(OneWidthRetriever):
@@ -82,3 +85,11 @@ PADDED = {
         PaddedCosineRetriever,
     )
 }
+
+
+class NamedRetriever(VocabularyRetriever):
+    """One with three names of any width."""
+
+    def _codes_of_names(self, text_encoder):
+        names = np.random.RandomState(0).randn(3, text_encoder.n_features_in_)
+        return unit_rows(text_encoder.apply(names), "names")

@@ -26,10 +26,12 @@ from sklearn_xmodal import (
     SemanticMatchingRetriever,
     ViewsModel,
     ViewsRetriever,
+    VocabularyRetriever,
     VotingRetriever,
 )
 from tests.conftest import JOINT_RETRIEVERS, RETRIEVERS
 from tests.equal_widths import (
+    NamedRetriever,
     PaddedAdapterRetriever,
     PaddedAdapterRetrieverCV,
     PaddedContrastiveAdapterRetriever,
@@ -54,7 +56,11 @@ STACKED = [
 ]
 CLASSES = [type(estimator) for estimator in STACKED]
 #: What takes other estimators takes them first, as those of scikit-learn do.
-REQUIRED = {ViewsRetriever: "estimator", VotingRetriever: "estimators"}
+REQUIRED = {
+    ViewsRetriever: "estimator",
+    VocabularyRetriever: "estimator",
+    VotingRetriever: "estimators",
+}
 #: What else they are about than a number of components.
 FIRST = {
     **REQUIRED,
@@ -68,6 +74,7 @@ OTHERS = {ViewsModel}
 CHECKED = [
     *OF_ANY_WIDTHS,
     PaddedCosineRetriever(n_image_features=1),
+    NamedRetriever(CCARetriever(1), n_image_features=1),
     KCCARetriever(1, approximation="nystroem", n_landmarks=20, n_image_features=1),
 ]
 CHECKED_THOROUGHLY = [

@@ -65,6 +65,7 @@ GRIDS = {
     "SemanticMatchingRetriever": {"C": [0.1, 1.0]},
     "ThreeViewCCARetriever": {"class_alpha": [1e-2, 1.0]},
     "ViewsRetriever": {"estimator__retriever__alpha": [1e-2, 1.0]},
+    "VocabularyRetriever": {"estimator__alpha": [1e-2, 1.0]},
     "VotingRetriever": {"cca__alpha": [1e-2, 1.0]},
 }
 

@@ -1,16 +1,23 @@
 """Late fusion: the weighted vote of several retrievers on what is similar."""
 
+from contextlib import suppress
 from numbers import Integral
 
 import numpy as np
 from sklearn import config_context
-from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin
 from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, get_tags
+from sklearn.utils import Bunch
 from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_xmodal.base import SampleWeightMixin, encoder_of
 from sklearn_xmodal.encoders import Concat
+from sklearn_xmodal.ensemble._members import (
+    encoders_of,
+    fitted_member,
+    pairs_for,
+    take_tags,
+)
 from sklearn_xmodal.ensemble._weights import (
     check_scorer,
     check_weights,
@@ -19,7 +26,6 @@ from sklearn_xmodal.ensemble._weights import (
     weight_grid,
 )
 from sklearn_xmodal.metrics._engine import unit_rows
-from sklearn_xmodal.pairs import ImageTextPairs, KernelPairs
 from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._cv_results import cv_results
 from sklearn_xmodal.utils._sklearn_compat import (
@@ -31,7 +37,6 @@ from sklearn_xmodal.utils._sklearn_compat import (
     member_params,
     safe_split,
     set_member_params,
-    weights_for,
 )
 from sklearn_xmodal.utils._validation import (
     SCORE_BY_PAIRS,
@@ -262,29 +267,19 @@ class VotingRetriever(
 
     def _fit(self, X_img, X_txt, y, sample_weight=None):
         members = self._check_estimators()
-        is_pairwise = get_tags(self).input_tags.pairwise
-        pairs = (KernelPairs if is_pairwise else ImageTextPairs)(X_img, X_txt)
+        pairs = pairs_for(self, X_img, X_txt)
         # Members are the user's own: their parameters are checked, too.
         with config_context(skip_parameter_validation=False):
             weights = self._choose_weights(members, pairs, y, sample_weight)
             self.estimators_ = Parallel(n_jobs=self.n_jobs)(
-                delayed(_fit_member)(member, pairs, y, sample_weight)
+                delayed(fitted_member)(member, pairs, y, sample_weight)
                 for member in members
             )
         self.weights_ = weights
         voters = [m for m, w in zip(self.estimators_, weights, strict=True) if w > 0]
-        encoders = [
-            [_encoder_of(voter, name, getattr(pairs[:1], name)) for voter in voters]
-            for name in MODALITIES
-        ]
-        for image, text in zip(*encoders, strict=True):
-            if image.n_components_ != text.n_components_:
-                raise ValueError(
-                    "Image codes of a member and its text codes must lie in the same "
-                    f"space. Got codes of different width: {image.n_components_} and "
-                    f"{text.n_components_}."
-                )
-        return [Concat(encoders=e, weights=weights[weights > 0]) for e in encoders]
+        encoders = zip(*(encoders_of(voter, pairs) for voter in voters), strict=True)
+        weights = weights[weights > 0]
+        return [Concat(encoders=list(e), weights=weights) for e in encoders]
 
     def _check_estimators(self):
         """Return the members that take part."""
@@ -360,33 +355,13 @@ class VotingRetriever(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        try:
-            members = [
-                get_tags(estimator)
-                for _, estimator in self.estimators
-                if not _is_dropped(estimator)
-            ]
-        except (AttributeError, TypeError, ValueError):  # what fit refuses
-            return tags
-        for ability in ("sparse", "pairwise"):
-            able = bool(members) and all(
-                getattr(m.input_tags, ability) for m in members
-            )
-            setattr(tags.input_tags, ability, able)
-        needy = [m.target_tags for m in members if m.target_tags.required]
-        tags.target_tags.required = bool(needy)
-        tags.target_tags.multi_output = bool(needy) and all(
-            target.multi_output for target in needy
-        )
+        with suppress(AttributeError, TypeError, ValueError):  # what fit refuses
+            take_tags(tags, [m for _, m in self.estimators if not _is_dropped(m)])
         return tags
 
 
 def _is_dropped(estimator):
     return isinstance(estimator, str) and estimator == "drop"
-
-
-def _fit_member(member, pairs, y, sample_weight):
-    return clone(member).fit(pairs, y, **weights_for(member, sample_weight))
 
 
 def _with_labels(y, rows):
@@ -404,18 +379,11 @@ def _held_out_codes(member, pairs, y, sample_weight, train, test):
     train_pairs, y_train = safe_split(member, pairs, y, train)
     test_pairs, _ = safe_split(member, pairs, y, test, train)
     weights = None if sample_weight is None else sample_weight[train]
-    fitted = _fit_member(member, train_pairs, y_train, weights)
+    fitted = fitted_member(member, train_pairs, y_train, weights)
     return tuple(
         _unit_code(fitted, getattr(test_pairs, modality), modality)
         for modality in MODALITIES
     )
-
-
-def _encoder_of(member, modality, example):
-    """Return the encoder of a member, which must take an item of these pairs."""
-    encoder = encoder_of(member, modality, example)
-    encoder._checked_codes(example, f"the {modality} features")
-    return encoder
 
 
 def _unit_code(member, X, modality):

@@ -27,6 +27,7 @@ from sklearn_xmodal import (
     PLSRetriever,
     RidgeRetriever,
     ViewsModel,
+    VocabularyRetriever,
     VotingRetriever,
 )
 from sklearn_xmodal.base import encoder_of
@@ -158,6 +159,11 @@ def _vote_of_pipelines():
     pipe = make_pipeline("passthrough", CCARetriever(2))
     members = [("pipe", pipe), ("gone", "drop"), ("ridge", RidgeRetriever())]
     return _fit(VotingRetriever(members, weights="cv", cv=ClassDisjointKFold(3)))
+
+
+def _vocabulary():
+    names = np.eye(4, draw()[1].shape[1])
+    return _fit(VocabularyRetriever(CCARetriever(2), vocabulary=names, weight=0.25))
 
 
 def _cca_cv(cv, n_components=2):
@@ -298,6 +304,7 @@ MODELS = {
     "ThreeViewCCARetriever-multi-label": lambda: _multi_label("ThreeViewCCARetriever"),
     "VotingRetriever-frozen": _vote_of_frozen,
     "VotingRetriever-pipelines": _vote_of_pipelines,
+    "VocabularyRetriever-names": _vocabulary,
     "ViewsModel": _views_model,
     "ModalityTransformer": _sides,
     "BagOfVisualWords": lambda: _pictures(BagOfVisualWords(3, random_state=0)),

@@ -284,6 +284,13 @@ WRONG |= {
         "n_jobs": ["two", 0.5, [1], {}, Ellipsis],
         "n_image_features": NO_WIDTH,
     },
+    "VocabularyRetriever": {
+        "estimator": [None, "cca", 3, [_CCA], {}, CCARetriever, Ellipsis],
+        "vocabulary": ["bird", 3, [], {}, ["a", "b"], [[1.0], [2.0]], Ellipsis],
+        "weight": _NO_PART,
+        "temperature": NO_POSITIVE,
+        "n_image_features": NO_WIDTH,
+    },
     "ViewsRetriever": {
         "estimator": [None, "cca", 3, [_CCA], {}, CCARetriever, Ellipsis],
         "n_image_features": NO_WIDTH,
