@@ -1,37 +1,11 @@
-"""Names of unseen classes: probabilities by their definition, and what is joined."""
+"""Names of unseen classes: what is scored, and the table."""
 
 import numpy as np
-import pytest
 
 from benchmarks import vocabulary
-from benchmarks.vocabulary import CODE, TEMPERATURE, joined, probabilities, scores_of
+from benchmarks.vocabulary import CODE, scores_of
 from sklearn_xmodal import CCARetriever, ImageTextPairs
 from sklearn_xmodal.pairs import ModalityTransformer
-from tests.conftest import SEEDS
-
-
-def cosine(a, b):
-    return a @ b / np.sqrt((a @ a) * (b @ b))
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_probabilities_are_a_softmax_of_cosines(seed):
-    rng = np.random.default_rng(seed)
-    codes, names = rng.normal(size=(5, 4)), rng.normal(size=(3, 4))
-    found = probabilities(codes, names)
-    for code, row in zip(codes, found, strict=True):
-        odds = [np.exp(cosine(code, name) / TEMPERATURE) for name in names]
-        block = np.array(odds) / sum(odds) - 1 / 3
-        np.testing.assert_allclose(row, block / np.sqrt(block @ block), rtol=1e-9)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_cosine_of_what_is_joined_is_the_mean_of_both(seed):
-    rng = np.random.default_rng(seed)
-    (a, b), (p, q) = rng.normal(size=(2, 5)), rng.normal(size=(2, 3))
-    p, q = (v / np.linalg.norm(v) for v in (p, q))
-    one, other = joined([a], [p])[0], joined([b], [q])[0]
-    assert cosine(one, other) == pytest.approx((cosine(a, b) + p @ q) / 2)
 
 
 def sentences(n_classes, n_items, rng):
