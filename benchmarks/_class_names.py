@@ -29,17 +29,18 @@ def class_names(dataset, data_home):
         return dict(enumerate(load_unicode_glyphs().target_names.tolist()))
     if dataset in DRAWINGS:
         labels = np.unique(load(dataset, data_home)[1]).tolist()
-        return {label: _in_words(SUBGROUPS.get(label, label)) for label in labels}
+        return {label: in_words(SUBGROUPS.get(label, label)) for label in labels}
     path, *_, labels = FILES.get(dataset, (None, None))
     if path is None or labels != "y":
         return None
     with np.load(locate(path, data_home, dataset), allow_pickle=False) as archive:
         if "class_embeddings" not in archive:  # classes found by clustering
             return None
-        return dict(enumerate(map(_in_words, archive["target_names"].tolist())))
+        return dict(enumerate(map(in_words, archive["target_names"].tolist())))
 
 
-def _in_words(name):
+def in_words(name):
+    """Return what a class is called in words."""
     return name.replace("-", " ").replace("&", "and")
 
 

@@ -1,7 +1,7 @@
 """Make the files of ``load_emoji_pairs``, and measure what their reduction loses.
 
-``python -m benchmarks.emoji_pairs make FOLDER OUT`` reads two files and writes the two
-that the package ships, ``sklearn_xmodal/datasets/data/emoji_pairs.npz`` and
+``python -m benchmarks.emoji_pairs make FOLDER OUT`` reads three files and writes two,
+which the package ships: ``sklearn_xmodal/datasets/data/emoji_pairs.npz`` and
 ``emoji_pairs.webp``. ``python -m benchmarks.emoji_pairs measure FOLDER`` compares
 retrieval from all features with retrieval from the reduced ones. FOLDER holds
 
@@ -11,7 +11,9 @@ retrieval from all features with retrieval from the reduced ones. FOLDER holds
   drawing; ``y`` subgroup, ``group`` and ``source`` (n,), ``sentence`` and ``character``
   (m,), strings;
 - ``pictures.npz``: the drawings as PNG files, one after another in ``png`` (bytes),
-  with their ends in ``end``.
+  with their ends in ``end``;
+- ``class_names.npz``, of ``python -m benchmarks.encode_class_names``: names of the
+  subgroups by the encoder of the texts.
 
 Drawings: @iconify/json 2.2.535. Names, keywords, subgroups: emojibase-data 17.0.0.
 """
@@ -24,7 +26,7 @@ import numpy as np
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from benchmarks._class_names import SUBGROUPS
+from benchmarks._class_names import SUBGROUPS, in_words
 from benchmarks._environment import write_environment
 from benchmarks._journal import write_csv
 from benchmarks._markdown import NUMBERS, WORDS, table
@@ -70,20 +72,34 @@ def read(folder):
     }
 
 
-def reduce(X, n_components):
-    """Return the coordinates along the strongest directions, in float16.
+def read_names(folder, subgroups):
+    """Return the vectors of what subgroups are called, in their alphabetical order."""
+    with np.load(folder / "class_names.npz", allow_pickle=False) as file:
+        vectors = dict(zip(file["names"].tolist(), file["X"], strict=True))
+    return np.array([vectors[in_words(name)] for name in np.unique(subgroups)], float)
 
-    Of what is not centred: inner products are kept as well as can be.
+
+def directions_of(X, n_components):
+    """Return the strongest directions in columns, of what is not centred.
+
+    So inner products are kept as well as can be.
     """
     directions = np.linalg.eigh(X.T @ X)[1][:, ::-1][:, :n_components]
     largest = np.abs(directions).argmax(axis=0)
-    directions *= np.sign(directions[largest, np.arange(directions.shape[1])])
-    return (X @ directions).astype(np.float16)
+    return directions * np.sign(directions[largest, np.arange(directions.shape[1])])
+
+
+def reduce(X, n_components):
+    """Return the coordinates along the strongest directions, in float16."""
+    return (X @ directions_of(X, n_components)).astype(np.float16)
 
 
 def make(folder, out):
     """Write the two files of the package into a folder."""
     rows, data = read(folder)
+    names = read_names(folder, data["subgroup"])
+    directions = directions_of(data["text"], N_TEXT)
+    data["class_embeddings"] = (names @ directions).astype(np.float16)
     data["image"] = reduce(data["image"], N_IMAGE)
     data["text"] = reduce(data["text"], N_TEXT)
     np.savez_compressed(out / "emoji_pairs.npz", **data)

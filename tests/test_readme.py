@@ -65,6 +65,7 @@ def test_each_question_ends_in_a_line_that_runs(page):
     X_txt = X_txt[:, :10]
     names = {name: getattr(sklearn_xmodal, name) for name in sklearn_xmodal.__all__}
     names |= {"X_img": X_img[:, :10], "X_txt": X_txt, "y": y}
+    names["X_names"] = X_txt[:5]
     for question in questions:
         lines = re.findall(r"^   `(.*)`\\?$", question, re.M)
         assert lines

@@ -49,7 +49,8 @@ along the 208 and 160 strongest directions are kept, in half precision; directio
 of all rows, without regard to pairs and classes. On five random splits that costs
 nothing that can be told on classes that training did not see, and on seen ones .047
 mAP of linear CCA and .019 of semantic matching. Skin tones, subgroups of few drawings
-and drawings that are exact copies of another one are left out.
+and drawings that are exact copies of another one are left out. The class embeddings are
+the names of the subgroups ("food fruit"), by the same encoder, in the same coordinates.
 ``python -m benchmarks.emoji_pairs`` makes the files again, and measures the loss.
 
 **Licence**
@@ -113,6 +114,8 @@ def load_emoji_pairs(*, return_X_y=False):
             The subgroup, as an index into `target_names`.
         target_names : ndarray of shape (89,), dtype str
             The subgroups in alphabetical order.
+        class_embeddings : ndarray of shape (89, 160), dtype float32
+            Features of `target_names`, encoded as the texts are.
         DESCR : str
             The full description, with licences and references.
 
@@ -126,6 +129,7 @@ def load_emoji_pairs(*, return_X_y=False):
 
     See Also
     --------
+    sklearn_xmodal.VocabularyRetriever : What the class embeddings are good for.
     load_unicode_glyphs : Characters and their names, one picture each.
     fetch_emoji : One set of drawings, with features that nobody trained.
 
@@ -159,6 +163,7 @@ def load_emoji_pairs(*, return_X_y=False):
         categories=data["category"].copy(),
         target=target,
         target_names=target_names,
+        class_embeddings=data["class_embeddings"].astype(np.float32),
         DESCR=_DESCR,
     )
 

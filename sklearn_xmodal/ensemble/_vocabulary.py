@@ -117,8 +117,8 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
 
     Examples
     --------
-    Here texts are three numbers, and the names of two classes that training has not
-    seen are texts without noise:
+    Here a name is a text without noise, and six of twelve classes are not seen in
+    training:
 
     >>> import numpy as np
     >>> from sklearn.frozen import FrozenEstimator

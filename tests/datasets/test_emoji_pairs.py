@@ -99,8 +99,19 @@ def test_unseen_emoji_are_found_far_above_chance(emoji):
     assert score > 8 * chance_level(y[test], y[test])
 
 
+def test_class_embeddings_lie_in_the_space_of_the_texts(emoji):
+    assert emoji.class_embeddings.shape == (89, 160)
+    assert emoji.class_embeddings.dtype == np.float32
+    bird, pizza = (emoji.text[emoji.names == name][0] for name in ("parrot", "pizza"))
+    names = emoji.target_names.tolist()
+    for text, kind in ((bird, "animal-bird"), (pizza, "food-prepared")):
+        nearest = np.argsort(emoji.class_embeddings @ text)[::-1]
+        assert names.index(kind) in nearest[:3]
+
+
 def test_what_is_returned_is_the_callers(emoji):
     columns = ("image", "text", "groups", "drawings", "target_names", "categories")
+    columns = (*columns, "class_embeddings")
     loaded = load_emoji_pairs()
     for name in columns:
         loaded[name][:] = loaded[name][-1]
@@ -161,6 +172,8 @@ def source(tmp_path):
         sentence=["rice: a", "cake: b", "flag: Peru: c"],
         character=["r", "c", "p"],
     )
+    names = ["country flag", "food asian", "food sweet", "of another data set"]
+    np.savez(tmp_path / "class_names.npz", names=names, X=np.eye(4, 5))
     colours = ["red", "lime", "gray", "blue", "black", "yellow"]
     files = [png_of(colour) for colour in colours]
     ends = np.cumsum([len(file) for file in files])
@@ -179,6 +192,10 @@ def test_files_are_made_of_their_source(emoji_pairs, source, tmp_path, monkeypat
         assert file["subgroup"].tolist() == kinds
         assert file["image"].shape == (4, 3)
         assert file["text"].dtype == np.float16
+        # In the coordinates of the texts, whose inner products they keep.
+        found = file["class_embeddings"].astype(float)[:, None] @ file["text"].T[None]
+    with np.load(source / "pictograms.npz") as file:
+        assert_allclose(found[:, 0], file["T_emoji"].T[:3].astype(float), atol=0.01)
     with Image.open(tmp_path / "emoji_pairs.webp") as sheet:
         assert sheet.size == (72 * 40, 40)
         shown = [sheet.convert("RGB").getpixel((40 * i + 20, 20)) for i in range(5)]
