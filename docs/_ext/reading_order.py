@@ -6,7 +6,7 @@ from pathlib import Path
 ORDER = {
     "first": ("first_retrieval", "find_by_name", "own_files"),
     "methods": (
-        "compare_methods", "unseen_classes", "few_shot", "choosing_alpha",
+        "compare_methods", "unseen_classes", "class_names", "few_shot", "choosing_alpha",
         "grid_search",
     ),
     "models": (

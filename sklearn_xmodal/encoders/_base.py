@@ -262,6 +262,10 @@ class Encoder(Part, ABC):
 
         return traced(self)
 
+    def _on_the_device_of(self, other):
+        """Return the same encoder where another one of its form computes."""
+        return self
+
     def _named(self, names):
         """Return the same encoder with other column names of the features."""
         other = copy.copy(self)

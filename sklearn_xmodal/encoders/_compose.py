@@ -1,6 +1,6 @@
 """Encoders made of encoders, and of the estimators of other packages."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -57,6 +57,10 @@ class Chain(Encoder):
         self._check_columns(X, name)
         return self.steps[0]._checked(X, name, first_row)
 
+    def _on_the_device_of(self, other):
+        steps = zip(self.steps, other.steps, strict=True)
+        return replace(self, steps=[one._on_the_device_of(o) for one, o in steps])
+
     def _encode(self, X):
         for step in self.steps:
             X = step.apply(X)
@@ -112,6 +116,10 @@ class Concat(Encoder):
     def n_components_(self):
         """Number of columns of the codes of all members."""
         return sum(encoder.n_components_ for encoder in self.encoders)
+
+    def _on_the_device_of(self, other):
+        both = zip(self.encoders, other.encoders, strict=True)
+        return replace(self, encoders=[one._on_the_device_of(o) for one, o in both])
 
     def _encode(self, X):
         codes = [encoder.apply(X) for encoder in self.encoders]

@@ -337,6 +337,9 @@ class NetworkEncoder(Encoder):
         object.__setattr__(other, "on", on)
         return other
 
+    def _on_the_device_of(self, other):
+        return self._with_arrays(other.on)
+
     @property
     def n_features_in_(self):
         """Number of features of the modality."""

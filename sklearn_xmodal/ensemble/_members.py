@@ -27,8 +27,8 @@ def encoders_of(member, pairs):
     )
     if image.n_components_ != text.n_components_:
         raise ValueError(
-            "Image codes of a member and its text codes must lie in the same "
-            f"space. Got codes of different width: {image.n_components_} and "
+            f"Image codes and text codes of {type(member).__name__} must lie in the "
+            f"same space. Got codes of different width: {image.n_components_} and "
             f"{text.n_components_}."
         )
     return image, text

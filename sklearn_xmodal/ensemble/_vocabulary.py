@@ -6,7 +6,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import MetaEstimatorMixin
 
-from sklearn_xmodal.base import SampleWeightMixin
+from sklearn_xmodal.base import SampleWeightMixin, encoder_of
 from sklearn_xmodal.encoders import Chain, Concat, IdentityEncoder, PosteriorEncoder
 from sklearn_xmodal.ensemble._members import (
     encoders_of,
@@ -14,11 +14,15 @@ from sklearn_xmodal.ensemble._members import (
     pairs_for,
     take_tags,
 )
+from sklearn_xmodal.pairs._pairs import MODALITIES
+from sklearn_xmodal.utils._containers import as_matrix
 from sklearn_xmodal.utils._sklearn_compat import HasMethods, Interval
 from sklearn_xmodal.utils._unit import to_unit_length
 from sklearn_xmodal.utils._validation import check_numbers
 
 _LEAST_NAMES = 2
+# Of unit codes: what lies below is rounding, in float32, too.
+_LEAST_DIFFERENCE = 1e-5
 
 
 class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
@@ -35,8 +39,9 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
         s(x, t) = (1 - w) \cos(z_x, z_t)
                   + w \cos\Bigl(p_x - \frac{1}{C}, p_t - \frac{1}{C}\Bigr),
 
-    which for seen classes is what semantic matching does [1]_, and for unseen ones
-    what zero-shot classification by a joint embedding does [2]_, in both modalities.
+    To compare images and texts by their probabilities is the idea of semantic matching
+    [1]_, which learns those of the training classes; to take them from cosines with
+    names is zero-shot classification by a joint embedding [2]_.
 
     Parameters
     ----------
@@ -56,8 +61,8 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
         Share w of the names in the similarity, from 0 to 1.
 
     temperature : float, default=0.1
-        Number :math:`\tau` that cosines are divided by: the less, the more the most
-        similar names count.
+        Number :math:`\tau` that cosines are divided by, from 1e-6 to 1e6: the less, the
+        more the most similar names count.
 
     n_image_features : int, default=None
         If set, inputs are single matrices whose first `n_image_features`
@@ -78,7 +83,8 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
         Labels seen in `fit`. Only defined if there were 1-D class labels.
 
     n_components_ : int
-        Width of the codes: that of the estimator's codes, and one for every name.
+        Width of the codes: that of the estimator's codes, and one for every name. What
+        has no weight takes no room.
 
     n_image_features_ : int
         Number of image features.
@@ -101,8 +107,11 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
     -----
     It helps where texts say what the name of their class says, and costs where they do
     not: compare with ``weight=0`` on classes held out. Names must pass through what
-    texts pass through, so a Pipeline goes inside:
-    ``VocabularyRetriever(make_pipeline(scaling, retriever), vocabulary=names)``.
+    texts pass through, so steps that take numbers go inside:
+    ``VocabularyRetriever(make_pipeline(scaling, retriever), vocabulary=names)``. What
+    needs strings or names of columns comes before, for texts and names alike. Of a
+    precomputed kernel, names are values with all training texts, which splits of a
+    cross-validation do not cut.
 
     Names are encoded in `fit`; the retriever keeps their codes, scaled to unit length,
     in its encoders. `sample_weight` is handed to the estimator, which must take it.
@@ -146,7 +155,7 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
         "estimator": [HasMethods(["fit", "transform"])],
         "vocabulary": ["array-like", "sparse matrix", None],
         "weight": [Interval(Real, 0, 1, closed="both")],
-        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "temperature": [Interval(Real, 1e-6, 1e6, closed="both")],
         "n_image_features": [Integral, None],
     }
 
@@ -178,26 +187,55 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
         if self.vocabulary is None:
             return image, text
         head = self._head(self._codes_of_names(text))
-        return [Chain(steps=[_unit(encoder), head]) for encoder in (image, text)]
+        return [_with_head(encoder, head) for encoder in (image, text)]
 
     def _codes_of_names(self, text_encoder):
         """Return unit codes of the names, (c, d)."""
-        names = check_numbers(
-            self.vocabulary,
-            "The vocabulary",
-            modality="text",
-            accept_sparse="csr",
-            dtype=self._dtypes,
-            ensure_min_samples=_LEAST_NAMES,
-        )
-        codes = text_encoder._checked_codes(names, "the vocabulary")
+        codes = text_encoder.apply(self._checked_names(text_encoder))
         says_nothing = ~codes.any(axis=1)
         if says_nothing.any():
             raise ValueError(
                 "vocabulary must have names that the estimator can encode. Got a code "
                 f"of zeros for that of row {np.flatnonzero(says_nothing)[0]}."
             )
-        return to_unit_length(codes.astype(np.float64))
+        codes = to_unit_length(codes.astype(np.float64))
+        if np.abs(codes - codes[0]).max() < _LEAST_DIFFERENCE:
+            raise ValueError(
+                "vocabulary must have names that the estimator tells apart. Got "
+                f"{len(codes)} names, all with the same code."
+            )
+        return codes
+
+    def _checked_names(self, text_encoder):
+        """Return the features of the names, which must be those of the texts."""
+        names = check_numbers(
+            self.vocabulary,
+            "The vocabulary",
+            modality="names",
+            accept_sparse="csr",
+            dtype=self._dtypes,
+            ensure_min_samples=_LEAST_NAMES,
+        )
+        if names.shape[1] != self.n_text_features_:
+            raise ValueError(
+                f"vocabulary must have the {self.n_text_features_} features of the "
+                f"texts. Got {names.shape[1]}. What texts pass through, names must, "
+                "too: put those steps inside, in VocabularyRetriever(make_pipeline("
+                "..., retriever), vocabulary=names)."
+            )
+        columns = self._feature_names["text"]
+        told = text_encoder if columns is None else text_encoder._named(columns)
+        told._check_columns(as_matrix(self.vocabulary), "the vocabulary")
+        return names
+
+    def _take_more_state(self, state):
+        super()._take_more_state(state)
+        for modality in MODALITIES:
+            encoder = state[f"{modality}_encoder_"]
+            found = encoder_of(state["estimator_"], modality)
+            if self.vocabulary is not None:
+                found = _with_head(found, encoder.steps[-1])
+            state[f"{modality}_encoder_"] = encoder._on_the_device_of(found)
 
     def _head(self, names):
         """Return what makes of unit codes (n, d) these and probabilities, weighted."""
@@ -222,6 +260,7 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
         return tags
 
 
-def _unit(encoder):
-    """Return an encoder whose codes have unit length."""
-    return Concat(encoders=[encoder], weights=np.ones(1))
+def _with_head(encoder, head):
+    """Return an encoder that hands its codes, at unit length, to the head."""
+    unit = Concat(encoders=[encoder], weights=np.ones(1))
+    return Chain(steps=[unit, head])

@@ -281,6 +281,16 @@ class VotingRetriever(
         weights = weights[weights > 0]
         return [Concat(encoders=list(e), weights=weights) for e in encoders]
 
+    def _take_more_state(self, state):
+        super()._take_more_state(state)
+        members = zip(state["estimators_"], state["weights_"], strict=True)
+        voters = [member for member, weight in members if weight > 0]
+        for modality in MODALITIES:
+            encoder = state[f"{modality}_encoder_"]
+            of_voters = [encoder_of(voter, modality) for voter in voters]
+            found = Concat(encoders=of_voters, weights=encoder.weights)
+            state[f"{modality}_encoder_"] = encoder._on_the_device_of(found)
+
     def _check_estimators(self):
         """Return the members that take part."""
         named = all(

@@ -20,6 +20,9 @@ _ADVICE = {
         "Raw texts need a vectorizer in front: a Pipeline of ModalityTransformer("
         "text=TfidfVectorizer()) and the retriever, fitted to ImageTextPairs."
     ),
+    "names": (
+        "Encode names as the texts were, by the same sentence encoder or vectorizer."
+    ),
     "X": "Texts and paths of pictures need features first: rows of numbers.",
     None: "",
 }

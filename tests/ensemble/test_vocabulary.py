@@ -17,9 +17,11 @@ from sklearn_xmodal import (
     KCCARetriever,
     KernelPairs,
     ModalityTransformer,
+    MSLNRetriever,
     RetrievalIndex,
     SemanticMatchingRetriever,
     VocabularyRetriever,
+    VotingRetriever,
     load,
     save,
 )
@@ -135,10 +137,11 @@ def test_it_comes_back_from_a_file(data, tmp_path):
 @pytest.mark.parametrize(
     ("vocabulary", "message"),
     [
-        (np.ones((3, 7)), r"The vocabulary must have the 8 features of fit\. Got 7"),
+        (np.ones((3, 7)), r"must have the 8 features of the texts\. Got 7\..* inside"),
         (np.ones((1, 8)), r"The vocabulary must have enough rows"),
         (np.full((2, 8), np.nan), r"The vocabulary must be finite"),
-        (["bird", "fish"], "The vocabulary must"),
+        (["bird", "fish"], r"such as 'bird'\. Encode names as the texts were"),
+        (np.ones((3, 8)), r"tells apart\. Got 3 names, all with the same code"),
     ],
 )
 def test_a_vocabulary_that_is_none(data, vocabulary, message):
@@ -154,3 +157,41 @@ def test_a_name_that_has_no_code_is_told_of(data):
     retriever = VocabularyRetriever(CosineRetriever(), vocabulary=names)
     with pytest.raises(ValueError, match=r"code of zeros for that of row 1\."):
         retriever.fit(X_txt, X_txt)
+
+
+@pytest.mark.parametrize("is_frozen", [False, True])
+def test_columns_of_names_are_those_of_the_texts(data, is_frozen):
+    pd = pytest.importorskip("pandas")
+    X_img, X_txt, _, names = data
+    columns = list("abcdefgh")
+    texts, told = (pd.DataFrame(X, columns=columns) for X in (X_txt, names))
+    images = pd.DataFrame(X_img, columns=list("0123456789"))
+    inside = CCARetriever(3)
+    if is_frozen:
+        inside = FrozenEstimator(inside.fit(images, texts))
+    sides = (X_img, X_txt) if is_frozen else (images, texts)
+    VocabularyRetriever(inside, vocabulary=told).fit(*sides)
+    turned = VocabularyRetriever(inside, vocabulary=told[columns[::-1]])
+    with pytest.raises(ValueError, match="columns of the vocabulary must be those"):
+        turned.fit(*sides)
+
+
+def test_networks_inside_compute_alike_after_a_file(data, tmp_path):
+    X_img, X_txt, y, names = data
+    msln = MSLNRetriever(4, max_steps=3, random_state=0, device="cpu")
+    pipe = make_pipeline(ModalityTransformer(image=StandardScaler()), msln)
+    retrievers = {
+        "named": VocabularyRetriever(pipe, vocabulary=names),
+        "bare": VocabularyRetriever(msln),
+        "vote": VotingRetriever(
+            [("cca", CCARetriever(2)), ("pipe", pipe), ("msln", msln)],
+            weights=[0, 1, 1],
+        ),
+    }
+    for name, retriever in retrievers.items():
+        path = tmp_path / f"{name}.xmodal"
+        save(retriever.fit(X_img, X_txt, y), path)
+        again = load(path)
+        for modality, X in (("image", X_img), ("text", X_txt)):
+            codes = getattr(retriever, f"transform_{modality}")(X)
+            assert_array_equal(getattr(again, f"transform_{modality}")(X), codes)
