@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from sklearn_xmodal import CCARetriever, SemanticMatchingRetriever
 from sklearn_xmodal.deep import ContrastiveRetriever, MSLNRetriever
 from sklearn_xmodal.protocols import ALL_METHODS, Budget, Method
 
@@ -25,7 +26,16 @@ _VARIANTS = {
     "contrastive-pairs": replace(
         ALL_METHODS["contrastive"], title="contrastive, pairs alone"
     ),
-    # What a user gets who does not say which classes will be searched for.
+    # What a user gets who sets nothing. Folds of half of the pairs, and of few classes,
+    # do not always choose what is best for all of them.
+    "cca-default": Method("CCA, defaults", CCARetriever(), [{}]),
+    "sm-default": Method(
+        "semantic matching, defaults",
+        SemanticMatchingRetriever(),
+        [{}],
+        needs_labels=True,
+    ),
+    # Neither does it say which classes will be searched for.
     "msln-both": Method(
         "MSLN, defaults",
         MSLNRetriever(target_classes="both"),
