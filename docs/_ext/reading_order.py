@@ -6,8 +6,8 @@ from pathlib import Path
 ORDER = {
     "first": ("first_retrieval", "find_by_name", "own_files"),
     "methods": (
-        "compare_methods", "unseen_classes", "class_names", "few_shot", "choosing_alpha",
-        "grid_search",
+        "compare_methods", "unseen_classes", "class_names", "few_shot",
+        "choosing_alpha", "grid_search",
     ),
     "models": (
         "diagnose", "precision_recall", "joint_space", "loss_curves", "losses",
