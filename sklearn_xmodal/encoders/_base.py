@@ -262,8 +262,12 @@ class Encoder(Part, ABC):
 
         return traced(self)
 
-    def _on_the_device_of(self, other):
-        """Return the same encoder where another one of its form computes."""
+    def _arrays(self):
+        """Return the operations on arrays of the networks inside, in their order."""
+        return []
+
+    def _with_arrays_of(self, networks):
+        """Return the same encoder with the next operations for every network inside."""
         return self
 
     def _named(self, names):

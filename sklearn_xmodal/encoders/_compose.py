@@ -57,9 +57,11 @@ class Chain(Encoder):
         self._check_columns(X, name)
         return self.steps[0]._checked(X, name, first_row)
 
-    def _on_the_device_of(self, other):
-        steps = zip(self.steps, other.steps, strict=True)
-        return replace(self, steps=[one._on_the_device_of(o) for one, o in steps])
+    def _arrays(self):
+        return [on for step in self.steps for on in step._arrays()]
+
+    def _with_arrays_of(self, networks):
+        return replace(self, steps=[s._with_arrays_of(networks) for s in self.steps])
 
     def _encode(self, X):
         for step in self.steps:
@@ -117,9 +119,12 @@ class Concat(Encoder):
         """Number of columns of the codes of all members."""
         return sum(encoder.n_components_ for encoder in self.encoders)
 
-    def _on_the_device_of(self, other):
-        both = zip(self.encoders, other.encoders, strict=True)
-        return replace(self, encoders=[one._on_the_device_of(o) for one, o in both])
+    def _arrays(self):
+        return [on for encoder in self.encoders for on in encoder._arrays()]
+
+    def _with_arrays_of(self, networks):
+        encoders = [encoder._with_arrays_of(networks) for encoder in self.encoders]
+        return replace(self, encoders=encoders)
 
     def _encode(self, X):
         codes = [encoder.apply(X) for encoder in self.encoders]

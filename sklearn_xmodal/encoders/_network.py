@@ -337,8 +337,11 @@ class NetworkEncoder(Encoder):
         object.__setattr__(other, "on", on)
         return other
 
-    def _on_the_device_of(self, other):
-        return self._with_arrays(other.on)
+    def _arrays(self):
+        return [self.on]
+
+    def _with_arrays_of(self, networks):
+        return self._with_arrays(next(networks))
 
     @property
     def n_features_in_(self):

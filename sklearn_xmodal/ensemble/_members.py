@@ -41,6 +41,14 @@ def _encoder_of(member, modality, example):
     return encoder
 
 
+def set_arrays_of_members(state, members):
+    """Let networks compute where those of the members do; a file does not say where."""
+    for modality in MODALITIES:
+        found = [on for m in members for on in encoder_of(m, modality)._arrays()]
+        encoder = state[f"{modality}_encoder_"]
+        state[f"{modality}_encoder_"] = encoder._with_arrays_of(iter(found))
+
+
 def take_tags(tags, members):
     """Let a retriever take what all of its members take, and need what one needs."""
     of_members = [get_tags(member) for member in members]

@@ -6,15 +6,15 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import MetaEstimatorMixin
 
-from sklearn_xmodal.base import SampleWeightMixin, encoder_of
+from sklearn_xmodal.base import SampleWeightMixin
 from sklearn_xmodal.encoders import Chain, Concat, IdentityEncoder, PosteriorEncoder
 from sklearn_xmodal.ensemble._members import (
     encoders_of,
     fitted_member,
     pairs_for,
+    set_arrays_of_members,
     take_tags,
 )
-from sklearn_xmodal.pairs._pairs import MODALITIES
 from sklearn_xmodal.utils._containers import as_matrix
 from sklearn_xmodal.utils._sklearn_compat import HasMethods, Interval
 from sklearn_xmodal.utils._unit import to_unit_length
@@ -230,12 +230,7 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
 
     def _take_more_state(self, state):
         super()._take_more_state(state)
-        for modality in MODALITIES:
-            encoder = state[f"{modality}_encoder_"]
-            found = encoder_of(state["estimator_"], modality)
-            if self.vocabulary is not None:
-                found = _with_head(found, encoder.steps[-1])
-            state[f"{modality}_encoder_"] = encoder._on_the_device_of(found)
+        set_arrays_of_members(state, [state["estimator_"]])
 
     def _head(self, names):
         """Return what makes of unit codes (n, d) these and probabilities, weighted."""

@@ -16,6 +16,7 @@ from sklearn_xmodal.ensemble._members import (
     encoders_of,
     fitted_member,
     pairs_for,
+    set_arrays_of_members,
     take_tags,
 )
 from sklearn_xmodal.ensemble._weights import (
@@ -285,11 +286,7 @@ class VotingRetriever(
         super()._take_more_state(state)
         members = zip(state["estimators_"], state["weights_"], strict=True)
         voters = [member for member, weight in members if weight > 0]
-        for modality in MODALITIES:
-            encoder = state[f"{modality}_encoder_"]
-            of_voters = [encoder_of(voter, modality) for voter in voters]
-            found = Concat(encoders=of_voters, weights=encoder.weights)
-            state[f"{modality}_encoder_"] = encoder._on_the_device_of(found)
+        set_arrays_of_members(state, voters)
 
     def _check_estimators(self):
         """Return the members that take part."""
