@@ -95,15 +95,23 @@ class Part:
                 f"{cls.__name__} must have the entries {sorted(names)}. Got "
                 f"{sorted(state)}."
             )
-        for name, hint in _hints(cls).items():  # type: ignore[arg-type]
-            if not _is_of(state[name], hint):
-                raise ValueError(
-                    f"{cls.__name__}.{name} must be of {hint}. Got a "
-                    f"{type(state[name]).__name__}."
-                )
+        _refuse_other_types(cls, state)
         part = cls(**state)
         part._check()
         return part
+
+    def _check_types(self):
+        """Raise a ValueError for fields of other types, of parts inside, too.
+
+        For what is made of an older file, by other ways than `from_state`.
+        """
+        state = self.state()
+        _refuse_other_types(type(self), state)
+        self._check()
+        for value in state.values():
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, Part):
+                    part._check_types()
 
     def _check(self):
         """Raise a ValueError for fields of a file whose types are not all."""
@@ -296,6 +304,15 @@ class Encoder(Part, ABC):
             f"The columns of {name} must be those seen in fit, in the same order. Got "
             f"{list(columns[:5])}, expected {list(expected[:5])} (first five shown)."
         )
+
+
+def _refuse_other_types(cls, state):
+    for name, hint in _hints(cls).items():
+        if not _is_of(state[name], hint):
+            raise ValueError(
+                f"{cls.__name__}.{name} must be of {hint}. Got a "
+                f"{type(state[name]).__name__}."
+            )
 
 
 @cache

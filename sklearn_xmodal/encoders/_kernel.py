@@ -1,6 +1,7 @@
 """Kernel encoders: values against training items, or what approximates a kernel."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,6 +57,15 @@ class KernelMap(Encoder):
     origin: np.ndarray | None = None
     columns: np.ndarray | None = None
     n_jobs: int | None = None
+
+    def _check(self):
+        wrong = [
+            v for v in self.params.values() if not isinstance(v, Real | str | None)
+        ]
+        if wrong:
+            raise ValueError(
+                f"params of KernelMap must be numbers. Got a {type(wrong[0]).__name__}."
+            )
 
     @property
     def n_features_in_(self):

@@ -86,6 +86,7 @@ def _of_retriever(encoders):
         }
         state = {k: v for k, v in attributes.items() if k not in replaced}
         for modality, encoder in made.items():
+            encoder._check_types()
             state[f"{modality}_encoder_"] = encoder._named(names[modality])
         return parameters, encoders.more(state)
 
