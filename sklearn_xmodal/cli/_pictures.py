@@ -87,10 +87,11 @@ def _bars(runs, title):
         for method in dict.fromkeys(run.method for run in own):
             means = [run.mean for run in own if run.method == method]
             error = np.std(means, ddof=1) if len(means) > 1 else None
-            axes.barh(method, np.mean(means), xerr=error, color=styles[method][0])
+            mean, colour = np.mean(means), styles[method][0]
+            (bar,) = axes.barh(method, mean, xerr=error, color=colour)
             axes.annotate(
-                f"{np.mean(means):.3f}",
-                (np.mean(means) + (error or 0), method),
+                f"{mean:.3f}",
+                (mean + (error or 0), bar.get_y() + bar.get_height() / 2),
                 xytext=(3, 0),
                 textcoords="offset points",
                 va="center",

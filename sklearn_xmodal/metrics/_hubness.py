@@ -14,7 +14,7 @@ _ROUNDING = 1e-9
 
 
 def k_occurrence_skewness(Z_query, Z_gallery, *, k=10):
-    r"""Skewness of how often items are found: how much a gallery suffers from hubs.
+    r"""Measure hubs of a gallery by the skewness of how often its items are found.
 
     The k-occurrence :math:`N_k(g)` of a gallery item is the number of queries that have
     it among their `k` nearest items by cosine. Its skewness [1]_ is

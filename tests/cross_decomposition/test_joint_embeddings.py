@@ -88,7 +88,7 @@ class TestAdapter:
         est = AdapterRetriever(alpha, center=center).fit(X_img, X_txt)
         C_ii, C_it, C_tt = covariances(X_img, X_txt)
         ridge = alpha * np.eye(P)
-        R_i, R_t = (linalg.inv(linalg.sqrtm(C + ridge)) for C in (C_ii, C_tt))
+        R_i, R_t = (linalg.inv(linalg.sqrtm(C + ridge).real) for C in (C_ii, C_tt))
         U, S, Vt = linalg.svd(R_i @ (C_it + ridge) @ R_t)
         part = 0.5 if center is None else center
         A, B = X_img - part * X_img.mean(axis=0), X_txt - part * X_txt.mean(axis=0)
@@ -157,7 +157,7 @@ class TestFewPairs:
         est = AdapterRetriever(alpha).fit(X_img[:n], X_txt[:n])
         C_ii, C_it, C_tt = covariances(X_img[:n], X_txt[:n])
         ridge = alpha * np.eye(20)
-        R_i, R_t = (linalg.inv(linalg.sqrtm(C + ridge)) for C in (C_ii, C_tt))
+        R_i, R_t = (linalg.inv(linalg.sqrtm(C + ridge).real) for C in (C_ii, C_tt))
         U, S, Vt = linalg.svd(R_i @ (C_it + ridge) @ R_t)
         A, B = X_img - X_img[:n].mean(axis=0) / 2, X_txt - X_txt[:n].mean(axis=0) / 2
         expected = cosines(A @ R_i @ (U * S**0.5), B @ R_t @ (Vt.T * S**0.5))
