@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.fixes import parse_version
 
 from sklearn_xmodal import (
     ImageTextPairs,
@@ -36,6 +37,7 @@ from tests.conftest import (
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
+_COSINES = parse_version("1.29")
 
 MODALITIES = ("image", "text")
 BLOCKS = (
@@ -125,6 +127,8 @@ def test_graphs_of_multi_label_networks_give_the_codes_of_transform(tmp_path):
 
 @pytest.mark.parametrize("name", thorough_but(["poly", "random features"], KERNELS))
 def test_graphs_of_kernels_give_the_codes_of_transform(name, tmp_path):
+    if name == "random features" and parse_version(onnxruntime.__version__) < _COSINES:
+        pytest.skip("this version has no cosine in float64")
     X_img, X_txt, _ = _pairs()
     retriever = KCCARetriever(3, **KERNELS[name]).fit(X_img, X_txt)
     _assert_same_codes(retriever, export_onnx(retriever, tmp_path), X_img, X_txt)
