@@ -78,7 +78,7 @@ def _bars(runs, title):
     protocols = list(dict.fromkeys(run.protocol for run in runs))
     methods = list(dict.fromkeys(run.method for run in runs))
     styles = _style_of(methods)
-    figure = _figure(2.2 + 2.8 * len(protocols), 1.4 + 0.28 * len(methods))
+    figure = _figure(2.2 + 2.8 * len(protocols), 1.7 + 0.28 * len(methods))
     grid = figure.subplots(1, len(protocols), sharey=True, squeeze=False)
     for axes, protocol in zip(grid[0], protocols, strict=True):
         own = [run for run in runs if run.protocol == protocol]
@@ -103,7 +103,8 @@ def _bars(runs, title):
         axes.set_xlim(left=0)
         _tidy(axes)
     grid[0, 0].invert_yaxis()
-    grid[0, -1].legend(loc="lower right", frameon=False, fontsize=8)
+    line = grid[0, -1].get_legend_handles_labels()
+    figure.legend(*line, loc="outside lower right", frameon=False, fontsize=8)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
 
