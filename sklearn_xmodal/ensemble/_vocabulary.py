@@ -191,7 +191,8 @@ class VocabularyRetriever(MetaEstimatorMixin, SampleWeightMixin):
 
     def _codes_of_names(self, text_encoder):
         """Return unit codes of the names, (c, d)."""
-        codes = text_encoder.apply(self._checked_names(text_encoder))
+        names = self._checked_names(text_encoder)
+        codes = text_encoder._finite_codes(names, "the vocabulary")
         says_nothing = ~codes.any(axis=1)
         if says_nothing.any():
             raise ValueError(

@@ -195,3 +195,11 @@ def test_networks_inside_compute_alike_after_a_file(data, tmp_path):
         for modality, X in (("image", X_img), ("text", X_txt)):
             codes = getattr(retriever, f"transform_{modality}")(X)
             assert_array_equal(getattr(again, f"transform_{modality}")(X), codes)
+
+
+def test_codes_of_names_are_finite(data):
+    X_img, X_txt, _, names = data
+    kernel = KCCARetriever(3, kernel="poly", n_landmarks=20, approximation="nystroem")
+    retriever = VocabularyRetriever(kernel, vocabulary=names * 1e120)
+    with pytest.raises(ValueError, match="vocabulary must have codes that float64"):
+        retriever.fit(X_img, X_txt)
